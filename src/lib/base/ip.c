@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "lib/base/ip.h"
+
+#include <arpa/inet.h>
+#include <string.h>
+
+#include "lib/base/map.h"
+
+static const unsigned char mapped_prefix[12] = { [10] = 0xff, [11] = 0xff };
+
+enum { MAPPED_BITS = 96, IP_TEXT_MAX = 46 };
+
+struct ip ip_of_v4(uint32_t host_order)
+{
+	struct ip ip;
+	memcpy(ip.octets, mapped_prefix, sizeof mapped_prefix);
+	for (int i = 0; i < 4; i++) ip.octets[12 + i] = (unsigned char)(host_order >> (24 - 8 * i));
+	return ip;
+}
+
+bool ip_is_v4(struct ip ip)
+{
+	return memcmp(ip.octets, mapped_prefix, sizeof mapped_prefix) == 0;
+}
+
+bool ip_is_none(struct ip ip)
+{
+	return ip_eq(ip, (struct ip){ 0 });
+}
+
+bool ip_is_loopback(struct ip ip)
+{
+	static const struct ip v6_loopback = { .octets = { [15] = 1 } };
+	return ip_is_v4(ip) ? ip.octets[12] == 127 : ip_eq(ip, v6_loopback);
+}
+
+bool ip_eq(struct ip a, struct ip b)
+{
+	return memcmp(a.octets, b.octets, sizeof a.octets) == 0;
+}
+
+uint64_t ip_hash(struct ip ip, uint64_t seed)
+{
+	return hash_str((struct str){ (const char *)ip.octets, sizeof ip.octets }, seed);
+}
+
+bool ip_parse(struct str s, struct ip *out)
+{
+	char text[IP_TEXT_MAX];
+	struct in_addr v4;
+	/* inet_pton stops at a NUL: a text that holds one is no address. */
+	if (str_find(s, '\0') >= 0 || !str_to_cstr(s, text, sizeof text)) return false;
+	if (inet_pton(AF_INET, text, &v4) == 1) {
+		*out = ip_of_v4(ntohl(v4.s_addr));
+		return true;
+	}
+	return inet_pton(AF_INET6, text, out->octets) == 1;
+}
+
+void ip_write(struct buf *b, struct ip ip)
+{
+	char text[IP_TEXT_MAX];
+	bool v4 = ip_is_v4(ip);
+	if (inet_ntop(v4 ? AF_INET : AF_INET6, v4 ? ip.octets + 12 : ip.octets, text, sizeof text))
+		buf_str(b, str_of(text));
+}
+
+static void ip_mask(struct ip *ip, unsigned prefix)
+{
+	for (unsigned i = 0; i < 16; i++) {
+		unsigned bits = prefix > i * 8 ? prefix - i * 8 : 0;
+		if (bits < 8) ip->octets[i] &= (unsigned char)(0xff00u >> bits);
+	}
+}
+
+bool ip_net_parse(struct str s, struct ip_net *out)
+{
+	struct str rest = s;
+	struct str address = str_cut(&rest, '/');
+	bool has_prefix = address.len < s.len;
+	uint64_t prefix;
+	if (!ip_parse(address, &out->base)) return false;
+	unsigned first = str_find(address, ':') < 0 ? MAPPED_BITS : 0;
+	if (!has_prefix) prefix = 128 - first;
+	else if (!str_to_u64(rest, &prefix) || prefix > 128 - first) return false;
+	out->prefix = (unsigned)prefix + first;
+	ip_mask(&out->base, out->prefix);
+	return true;
+}
+
+bool ip_net_has(const struct ip_net *net, struct ip ip)
+{
+	ip_mask(&ip, net->prefix);
+	return ip_eq(ip, net->base);
+}
+
+void ip_net_write(struct buf *b, const struct ip_net *net)
+{
+	bool v4 = net->prefix >= MAPPED_BITS && ip_is_v4(net->base);
+	ip_write(b, net->base);
+	buf_byte(b, '/');
+	buf_u64(b, v4 ? net->prefix - MAPPED_BITS : net->prefix);
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* IP addresses and networks as values. IPv4 is kept as an IPv4-mapped IPv6 address,
+ * so that one comparison and one prefix rule serve both. */
+#ifndef IMS_BASE_IP_H
+#define IMS_BASE_IP_H
+
+#include "lib/base/buf.h"
+
+struct ip {
+	unsigned char octets[16]; /* network order; all zero: none */
+};
+
+struct ip_net {
+	struct ip base;  /* host bits are zero */
+	unsigned prefix; /* 0 to 128, counted in the mapped form */
+};
+
+struct ip ip_of_v4(uint32_t host_order);
+bool ip_is_v4(struct ip ip);
+bool ip_is_none(struct ip ip);
+bool ip_is_loopback(struct ip ip);
+bool ip_eq(struct ip a, struct ip b);
+uint64_t ip_hash(struct ip ip, uint64_t seed);
+
+/* Textual IPv4 or IPv6 address, whole string, no scope, no brackets. */
+bool ip_parse(struct str s, struct ip *out);
+void ip_write(struct buf *b, struct ip ip);
+
+/* "ADDRESS" or "ADDRESS/PREFIX"; host bits are cleared (Q258140: a rule entered with
+ * host bits set matched nobody). */
+bool ip_net_parse(struct str s, struct ip_net *out);
+bool ip_net_has(const struct ip_net *net, struct ip ip);
+void ip_net_write(struct buf *b, const struct ip_net *net);
+
+#endif
