@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A channel to another role: frames over a stream socketpair, written once per loop
+ * turn, so that batches grow with load. Nothing is ever asked synchronously. */
+#ifndef IMS_IPC_CHANNEL_H
+#define IMS_IPC_CHANNEL_H
+
+#include "lib/ipc/message.h"
+#include "lib/os/loop.h"
+
+enum {
+	CHANNEL_FRAME_MAX = 16 * 1024 * 1024, /* one message: an envelope of 100,000 recipients */
+	CHANNEL_BACKLOG_MAX = 64 * 1024 * 1024, /* unsent bytes; past it the channel is dead */
+};
+
+struct channel;
+
+struct channel_handler {
+	/* A message that its sender may send to us. `fd` is -1 or is now the receiver's. */
+	void (*message)(void *arg, struct channel *ch, enum msg_type type, struct str payload,
+	                int fd);
+	/* The peer closed, sent what it may not send, or could not be written to. Called
+	 * once; the channel is still the owner's, to be freed. */
+	void (*closed)(void *arg, struct channel *ch);
+};
+
+/* Takes over `fd`. NULL: no memory (fd is closed). */
+struct channel *channel_new(struct loop *l, int fd, enum role self, enum role peer,
+                            unsigned peer_index, const struct channel_handler *handler,
+                            void *arg);
+void channel_free(struct channel *ch); /* closes; NULL is fine */
+enum role channel_peer(const struct channel *ch);
+unsigned channel_peer_index(const struct channel *ch);
+
+/* Queues one message; goes out at the end of the turn. Asserts that we may send it.
+ * A dead channel swallows it. */
+#define MESSAGE(name, from, to, fields, text) \
+	void channel_send_##name(struct channel *ch, const struct msg_##name *m);
+#include "lib/ipc/messages.def"
+#undef MESSAGE
+/* The same with a descriptor (duplicated by the kernel; stays the caller's). Sent at once. */
+#define MESSAGE(name, from, to, fields, text) \
+	void channel_send_##name##_fd(struct channel *ch, const struct msg_##name *m, int fd);
+#include "lib/ipc/messages.def"
+#undef MESSAGE
+/* Bytes not yet accepted by the kernel: over a limit of its own a sender holds back. */
+size_t channel_backlog(const struct channel *ch);
+/* Writes what is queued now, as far as the kernel takes it. */
+void channel_flush(struct channel *ch);
+
+#endif
