@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Sizes and times as people write them, in configuration and in commands. */
+#ifndef IMS_BASE_UNITS_H
+#define IMS_BASE_UNITS_H
+
+#include "lib/base/buf.h"
+
+/* "90s" "15m" "4h" "2d" "1w", also "500ms"; a bare 0 is 0. Milliseconds; false if it is
+ * none or too large. */
+bool units_duration(struct str s, int64_t *ms);
+/* "64K" "50M" "2G", or plain bytes. */
+bool units_size(struct str s, int64_t *bytes);
+/* RFC 3339 in UTC with milliseconds: 2026-11-22T02:15:26.123Z */
+void units_time_write(struct buf *out, int64_t unix_ms);
+
+#endif

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "lib/policy/facts.h"
+
+bool policy_is_postmaster(struct str local)
+{
+	return str_eq_nocase(local, STR("postmaster"));
+}
+
+/* A local part that carries an address of elsewhere: percent hack, bang path, a quoted
+ * one with @ (Q244346, Q237927, Q264330). Such a local part is never taken apart; where
+ * no directory says that it is a user, it is nobody. */
+static bool policy_names_elsewhere(struct str local)
+{
+	return str_find(local, '%') >= 0 || str_find(local, '!') >= 0 || str_find(local, '@') >= 0;
+}
+
+static struct verdict policy_foreign(const struct facts *f)
+{
+	if (f->authenticated || (f->host && f->host->relay == CONF_YES_YES)) return verdict_accept();
+	return verdict_builtin(550, "5.7.1",
+		STR("Relaying to that domain is denied for you; log in or use your own mail server"),
+		"relay denied");
+}
+
+struct verdict policy_recipient(const struct facts *f)
+{
+	bool postmaster = policy_is_postmaster(f->local);
+	if (f->domain.len == 0 && postmaster) return verdict_accept();
+	const struct conf_domain *domain = conf_domain_find(f->conf, f->domain);
+	if (!domain) {
+		/* RFC 5321 4.5.1: the postmaster of this server itself is always there. */
+		if (postmaster && str_eq_nocase(f->domain, f->conf->hostname)) return verdict_accept();
+		return policy_foreign(f);
+	}
+	if (domain->users.any) {
+		if (policy_names_elsewhere(f->local))
+			return verdict_builtin(550, "5.7.1",
+				STR("That address names another host, which is not relayed to"),
+				"relay denied");
+		return verdict_accept();
+	}
+	if (postmaster) return verdict_accept();
+	switch (f->exists) {
+	case ANSWER_UNKNOWN: return verdict_need(FACT_RECIPIENT_EXISTS);
+	case ANSWER_YES: return verdict_accept();
+	case ANSWER_NO:
+		return verdict_rule(550, "5.1.1",
+			STR("There is no such user here; check the address"),
+			&domain->users_from);
+	case ANSWER_CANNOT_TELL: break;
+	}
+	return verdict_builtin(451, "4.3.0",
+		STR("The list of users cannot be asked now; try again later"), "directory");
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "lib/policy/verdict.h"
+
+struct verdict verdict_accept(void)
+{
+	return (struct verdict){ .kind = VERDICT_ACCEPT };
+}
+
+struct verdict verdict_need(enum fact fact)
+{
+	return (struct verdict){ .kind = VERDICT_NEED, .need = fact };
+}
+
+struct verdict verdict_builtin(unsigned code, const char *dsn, struct str text,
+                               const char *builtin)
+{
+	return (struct verdict){ .kind = VERDICT_REFUSE, .code = code, .dsn = dsn,
+		                 .text = text, .builtin = builtin };
+}
+
+struct verdict verdict_rule(unsigned code, const char *dsn, struct str text,
+                            const struct conf_origin *rule)
+{
+	return (struct verdict){ .kind = VERDICT_REFUSE, .code = code, .dsn = dsn,
+		                 .text = text, .rule = rule };
+}
+
+void verdict_rule_write(const struct verdict *v, struct buf *out)
+{
+	if (v->rule) {
+		buf_str(out, v->rule->file);
+		if (v->rule->line == 0) return;
+		buf_byte(out, ':');
+		buf_u64(out, v->rule->line);
+	} else if (v->builtin) {
+		buf_str(out, str_of(v->builtin));
+	}
+}

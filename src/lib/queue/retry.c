@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "lib/queue/retry.h"
+
+enum { RETRY_WITHOUT_SCHEDULE_MS = 15 * 60 * 1000 };
+
+int64_t retry_delay_ms(const struct conf_durations *after, uint32_t attempts, struct rng *rng)
+{
+	int64_t delay_ms = RETRY_WITHOUT_SCHEDULE_MS;
+	if (after->count > 0) {
+		size_t at = attempts > 0 ? attempts - 1 : 0;
+		delay_ms = after->at[at < after->count ? at : after->count - 1];
+	}
+	uint64_t tenth = (uint64_t)delay_ms / 10;
+	return delay_ms + (int64_t)(tenth ? rng_below(rng, tenth) : 0);
+}

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* When a recipient is tried again. Pure: the schedule and the random numbers are
+ * arguments. */
+#ifndef IMS_QUEUE_RETRY_H
+#define IMS_QUEUE_RETRY_H
+
+#include "lib/base/rng.h"
+#include "lib/conf/conf.h"
+
+/* Delay in ms after the `attempts`-th failed attempt (1 is the first): the schedule's
+ * entry, the last one repeated, plus up to a tenth of it so that mail that failed
+ * together does not come back together. */
+int64_t retry_delay_ms(const struct conf_durations *after, uint32_t attempts, struct rng *rng);
+
+#endif
