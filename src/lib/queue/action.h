@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What an administrator may do to queued messages. */
+#ifndef IMS_QUEUE_ACTION_H
+#define IMS_QUEUE_ACTION_H
+
+#include "lib/base/str.h"
+
+enum { QUEUE_REASON_MAX = 200 };
+
+enum queue_action { QUEUE_RETRY, QUEUE_HOLD, QUEUE_RELEASE, QUEUE_DROP, QUEUE_ACTIONS };
+
+bool queue_action_parse(struct str name, enum queue_action *out);
+const char *queue_action_name(enum queue_action action);
+
+#endif

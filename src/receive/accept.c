@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "receive/receive.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "lib/os/socket.h"
+#include "lib/os/stream.h"
+
+enum { ACCEPT_PAUSE_MS = 100 };
+
+static bool accept_is_shunned(struct receive *rx, struct ip client)
+{
+	int64_t now_ms = loop_wall_ms(rx->frame->loop);
+	for (size_t i = 0; i < rx->shunned_count; i++) {
+		if (rx->shunned[i].until_ms <= now_ms) {
+			rx->shunned[i--] = rx->shunned[--rx->shunned_count];
+			continue;
+		}
+		if (ip_eq(rx->shunned[i].client, client)) return true;
+	}
+	return false;
+}
+
+void accept_shun(struct receive *rx, struct ip client, int64_t until_ms)
+{
+	/* When the table is full the oldest entry makes room. */
+	size_t at = rx->shunned_count < RECEIVE_SHUN_MAX ? rx->shunned_count++ : 0;
+	rx->shunned[at].client = client;
+	rx->shunned[at].until_ms = until_ms;
+}
+
+/* A refused connection gets its one line and is closed: no session, no look-up. */
+static void accept_refuse(struct rx_listener *listener, int fd, struct ip client,
+                          const struct verdict *v)
+{
+	char line[512];
+	struct buf out;
+	buf_init_fixed(&out, line, sizeof line);
+	buf_fmt(&out, "%u ", v->code);
+	/* RFC 2034: no enhanced code before EHLO, but a person reads the sentence. */
+	buf_str(&out, listener->rx->smtp.hostname);
+	buf_fmt(&out, " %s ", v->dsn);
+	buf_str(&out, v->text);
+	buf_crlf(&out);
+	stream_send_and_close(fd, buf_view(&out));
+	tell_refused_connection(listener, client, v);
+}
+
+static void accept_one(struct rx_listener *listener, int fd, struct ip client, uint16_t port)
+{
+	struct receive *rx = listener->rx;
+	struct census_counts counts =
+		census_enter(rx->census, rx->frame->index, listener->census_index, client);
+	struct facts facts = {
+		.conf = rx->frame->conf,
+		.listener = listener->conf,
+		.host = conf_host_find(rx->frame->conf, client),
+		.shunned = rx->shunned_count > 0 && accept_is_shunned(rx, client),
+		.sessions_all = counts.all,
+		.sessions_listener = counts.listener,
+		.sessions_client = counts.client,
+	};
+	struct verdict verdict = policy_connect(&facts);
+	struct session *s = NULL;
+	if (verdict.kind == VERDICT_ACCEPT && !rx->draining) {
+		s = session_new(listener, fd, client, port);
+		if (!s)
+			verdict = verdict_builtin(421, "4.3.2",
+				STR("This server is out of memory; try again later"), "memory");
+	} else if (verdict.kind == VERDICT_ACCEPT) {
+		verdict = verdict_builtin(421, "4.3.2",
+			STR("This server is shutting down; try again later"), "shutdown");
+	}
+	if (s) {
+		session_greet(s);
+		return;
+	}
+	census_leave(rx->census, rx->frame->index, listener->census_index, client);
+	accept_refuse(listener, fd, client, &verdict);
+}
+
+void accept_pause_over(void *arg)
+{
+	struct receive *rx = arg;
+	for (size_t i = 0; i < rx->listener_count; i++)
+		if (rx->listeners[i]->io) loop_io_want(rx->listeners[i]->io, LOOP_READ);
+}
+
+static void accept_ready(void *arg, int fd, unsigned ready)
+{
+	struct rx_listener *listener = arg;
+	struct receive *rx = listener->rx;
+	(void)ready;
+	for (int i = 0; i < RECEIVE_ACCEPT_BATCH; i++) {
+		struct ip client;
+		uint16_t port;
+		int conn = socket_accept(fd, &client, &port);
+		if (conn >= 0) {
+			accept_one(listener, conn, client, port);
+			continue;
+		}
+		if (conn == -EAGAIN) return;
+		if (conn == -ECONNABORTED || conn == -EINTR || conn == -EPROTO) continue;
+		/* Out of descriptors or memory: leave them in the backlog for a moment
+		 * instead of turning in a circle. */
+		for (size_t k = 0; k < rx->listener_count; k++)
+			if (rx->listeners[k]->io) loop_io_want(rx->listeners[k]->io, 0);
+		loop_timer_set(rx->accept_pause, ACCEPT_PAUSE_MS);
+		return;
+	}
+}
+
+static const struct conf_listener *accept_conf(const struct receive *rx, struct str name)
+{
+	const struct conf *conf = rx->frame->conf;
+	for (size_t i = 0; i < conf->listener_count; i++)
+		if (str_eq(conf->listeners[i].name, name)) return &conf->listeners[i];
+	return NULL;
+}
+
+void accept_listener(struct receive *rx, struct str name, unsigned address, int fd)
+{
+	const struct conf_listener *conf = accept_conf(rx, name);
+	struct rx_listener *listener = NULL;
+	(void)address;
+	if (conf && rx->listener_count < RECEIVE_LISTENERS_MAX) listener = calloc(1, sizeof *listener);
+	if (!listener) {
+		(void)close(fd);
+		return;
+	}
+	listener->rx = rx;
+	listener->fd = fd;
+	listener->conf = conf;
+	(void)str_to_cstr(name, listener->name, sizeof listener->name);
+	listener->census_index = (unsigned)(conf - rx->frame->conf->listeners);
+	listener->io = loop_io_new(rx->frame->loop, fd, LOOP_READ, accept_ready, listener);
+	rx->listeners[rx->listener_count++] = listener;
+}
+
+static void accept_close(struct rx_listener *listener)
+{
+	loop_io_free(listener->io);
+	listener->io = NULL;
+	if (listener->fd >= 0) (void)close(listener->fd);
+	listener->fd = -1;
+}
+
+void accept_listener_end(struct receive *rx, struct str name)
+{
+	for (size_t i = 0; i < rx->listener_count; i++)
+		if (str_eq(str_of(rx->listeners[i]->name), name)) accept_close(rx->listeners[i]);
+}
+
+void accept_stop(struct receive *rx)
+{
+	for (size_t i = 0; i < rx->listener_count; i++) accept_close(rx->listeners[i]);
+}
+
+void accept_reload(struct receive *rx)
+{
+	for (size_t i = 0; i < rx->listener_count; i++) {
+		struct rx_listener *listener = rx->listeners[i];
+		const struct conf_listener *conf = accept_conf(rx, str_of(listener->name));
+		if (!conf) {
+			/* Its sessions go on under the words that they began with; texts of
+			 * the old generation go away with it. */
+			listener->retired = (struct conf_listener){
+				.name = str_of(listener->name),
+				.role = listener->conf->role,
+				.tls = listener->conf->tls,
+				.auth = listener->conf->auth,
+				.origin = { STR("(removed listener)"), 0 },
+			};
+			conf = &listener->retired;
+		}
+		listener->conf = conf;
+	}
+	for (int class = 0; class < IDLE_CLASSES; class++)
+		LIST_EACH(it, &rx->idle[class]) {
+			struct session *s = CONTAINER(it, struct session, idle);
+			s->host = conf_host_find(rx->frame->conf, s->client);
+		}
+}

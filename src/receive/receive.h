@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The role `receive`: mail arrives. It holds the clients' sockets, drives the pure SMTP
+ * machine, asks policy, and hands each body to spool through its window. It has no files
+ * and nothing that it has promised: a 250 after the data is spool's word. */
+#ifndef IMS_RECEIVE_RECEIVE_H
+#define IMS_RECEIVE_RECEIVE_H
+
+#include "lib/base/list.h"
+#include "lib/base/map.h"
+#include "lib/ipc/census.h"
+#include "lib/mail/envelope.h"
+#include "lib/mail/scan.h"
+#include "lib/os/window.h"
+#include "lib/policy/facts.h"
+#include "lib/smtp/server.h"
+#include "services/frame.h"
+
+enum {
+	RECEIVE_WINDOW = 64 * 1024 * 1024, /* bytes; only what is in use is resident */
+	RECEIVE_READ = 64 * 1024,          /* one read */
+	RECEIVE_INPUT_MAX = 128 * 1024,    /* unread input of one session */
+	RECEIVE_OUTPUT_MAX = 256 * 1024,   /* unsent replies of one session */
+	RECEIVE_BODY_INLINE = 256 * 1024,  /* a longer body streams to a file of its own */
+	RECEIVE_UNTAKEN_MAX = 1024 * 1024, /* bytes of one body on their way to that file */
+	RECEIVE_ACCEPT_BATCH = 16,
+	RECEIVE_LISTENERS_MAX = 256,
+	RECEIVE_SESSIONS_MAX = 200000,
+	RECEIVE_LINGER_MS = 2000,
+	RECEIVE_LOOKUP_MS = 30 * 1000,
+	RECEIVE_SHUN_MAX = 1024,
+};
+
+struct session;
+struct receive;
+
+/* One listening socket. Outlives its block in the configuration for its sessions. */
+struct rx_listener {
+	struct receive *rx;
+	struct loop_io *io;
+	int fd;
+	char name[128];
+	const struct conf_listener *conf; /* of this generation, or &retired */
+	struct conf_listener retired;
+	unsigned census_index;
+};
+
+/* The mail transaction of a session, from MAIL to the last word about it. It outlives
+ * the session while spool still reads its blocks. */
+struct transaction {
+	struct receive *rx;
+	struct session *session; /* NULL: the client has gone */
+	uint64_t handle;         /* also the message's id */
+	uint64_t sid;
+	struct arena arena;
+	struct envelope envelope;
+	size_t rcpt_cap;
+	struct mail_scan scan;
+	/* body */
+	struct window_range *ranges; /* blocks that wait to be sent; one holds WINDOW_BLOCK */
+	size_t range_count;
+	size_t untaken;     /* blocks sent in pieces, not yet taken */
+	struct link sent;   /* struct piece, in order */
+	uint64_t size;      /* octets so far, our Received field included */
+	bool big;           /* pieces have been sent */
+	bool failed;        /* cannot be kept any more: the data are swallowed, then 451 */
+	bool committing;
+	int64_t began_ms;
+};
+
+enum session_state { SESSION_OPEN, SESSION_CLOSING, SESSION_LINGER };
+
+struct session {
+	struct receive *rx;
+	struct rx_listener *listener;
+	const struct conf_host *host;
+	struct loop_io *io;
+	struct link idle;    /* in rx->idle[...], ordered by the last sign of life */
+	struct link stalled; /* in rx->stalled while no block is free */
+	struct transaction *tx;
+	struct smtp_server smtp;
+	struct buf in, out;
+	struct ip client;
+	uint64_t sid, query;
+	int64_t alive_ms, opened_ms, asked_ms;
+	enum answer exists; /* answer to the pending RCPT */
+	int fd;
+	unsigned messages;
+	uint16_t port;
+	uint8_t state, idle_class;
+	bool polite; /* the client said QUIT: nothing more comes */
+	char literal[56]; /* "[192.0.2.1]" */
+	const char *reason; /* of the end, for the log */
+};
+
+enum { IDLE_COMMAND, IDLE_DATA, IDLE_LINGER, IDLE_CLASSES };
+
+struct receive {
+	struct frame *frame;
+	struct window *window;
+	struct channel *spool, *directory;
+	struct census *census;
+	struct smtp_server_settings smtp;
+	struct map transactions; /* handle -> struct transaction */
+	struct map lookups;      /* query -> struct session */
+	struct link idle[IDLE_CLASSES];
+	struct link stalled;
+	struct rx_listener *listeners[RECEIVE_LISTENERS_MAX];
+	size_t listener_count;
+	struct loop_timer *sweep, *accept_pause;
+	struct { struct ip client; int64_t until_ms; } shunned[RECEIVE_SHUN_MAX];
+	size_t shunned_count;
+	uint64_t last_id, next_query;
+	size_t session_count;
+	bool disk_low, draining, resuming;
+	char read_buffer[RECEIVE_READ];
+};
+
+/* accept.c */
+void accept_listener(struct receive *rx, struct str name, unsigned address, int fd);
+void accept_listener_end(struct receive *rx, struct str name);
+void accept_reload(struct receive *rx); /* listeners and host rules of the new generation */
+void accept_stop(struct receive *rx);
+void accept_shun(struct receive *rx, struct ip client, int64_t until_ms);
+void accept_pause_over(void *arg);
+
+/* session.c */
+struct session *session_new(struct rx_listener *listener, int fd, struct ip client,
+                            uint16_t port);
+void session_greet(struct session *s);
+void session_continue(struct session *s); /* the machine may go on after an answer */
+void session_end(struct session *s, const char *reason);
+void session_shutdown_all(struct receive *rx, bool now);
+void session_sweep(void *arg);
+void session_resume_stalled(struct receive *rx);
+
+/* dialog.c: what the machine's events mean */
+enum dialog { DIALOG_GO_ON, DIALOG_WAIT, DIALOG_CLOSE };
+enum dialog dialog_event(struct session *s, const struct smtp_event *event);
+void dialog_found(struct session *s, enum answer exists);
+struct facts dialog_facts(const struct session *s);
+
+/* transaction.c */
+struct transaction *transaction_new(struct session *s);
+/* Lets go of the session's transaction; freed now, or when spool has answered. */
+void transaction_drop(struct session *s);
+bool transaction_add_rcpt(struct transaction *tx, const struct envelope_rcpt *rcpt);
+bool transaction_has_rcpt(const struct transaction *tx, struct str address);
+/* Hands it to spool, which answers; false: it cannot be kept now. */
+bool transaction_commit(struct transaction *tx);
+void transaction_committed(struct receive *rx, const struct msg_committed *m);
+void transaction_refused(struct receive *rx, const struct msg_refused *m);
+void transaction_spool_lost(struct receive *rx);
+uint64_t receive_next_id(struct receive *rx);
+
+/* body.c */
+void body_begin(struct transaction *tx);
+void body_append(struct transaction *tx, struct str bytes);
+/* Whether `len` more bytes may be fed to the machine now; if not, the session stalls. */
+bool body_has_room(struct transaction *tx, size_t len);
+void body_taken(struct transaction *tx, uint32_t pieces);
+void body_release(struct transaction *tx); /* gives all blocks back */
+
+/* tell.c: events */
+void tell_connect(struct session *s);
+void tell_disconnect(struct session *s);
+void tell_refused_connection(struct rx_listener *listener, struct ip client,
+                             const struct verdict *v);
+/* `to` may be empty. */
+void tell_refuse(struct session *s, const char *stage, struct str to, unsigned code,
+                 const char *dsn, struct str text, const struct verdict *v);
+void tell_receive(struct transaction *tx);
+void tell_timeout(struct session *s);
+
+#endif

@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "receive/receive.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+
+#include "lib/ipc/scoreboard.h"
+
+enum { TRANSACTIONS_MAX = 1 << 20, DIRECTORY_YES = 1, DIRECTORY_NO = 0 };
+
+static void role_settings(struct receive *rx)
+{
+	const struct conf *conf = rx->frame->conf;
+	rx->smtp = (struct smtp_server_settings){
+		.hostname = conf->hostname,
+		.banner = STR("IMS"),
+		.size_max = (uint64_t)conf->limit.message_size_b,
+		.recipients_max = (uint32_t)conf->limit.recipients,
+		.messages_max = (uint32_t)conf->limit.messages_per_connection,
+		.errors_max = (uint32_t)conf->limit.errors,
+		.line_max = (size_t)conf->limit.line_b,
+		.vrfy = conf->vrfy == CONF_SWITCH_ON,
+		.fix_newlines = conf->limit.bare_newline == CONF_NEWLINE_FIX,
+	};
+}
+
+static int role_open(struct frame *f)
+{
+	struct receive *rx = calloc(1, sizeof *rx);
+	if (!rx) return EX_OSERR;
+	f->role = rx;
+	rx->frame = f;
+	rx->window = window_new(RECEIVE_WINDOW);
+	rx->census = scoreboard_census();
+	if (!rx->window || !rx->census) return EX_OSERR;
+	uint64_t seed = rx->census->seed;
+	map_init(&rx->transactions, TRANSACTIONS_MAX, seed);
+	map_init(&rx->lookups, RECEIVE_SESSIONS_MAX, seed);
+	for (int class = 0; class < IDLE_CLASSES; class++) list_init(&rx->idle[class]);
+	list_init(&rx->stalled);
+	role_settings(rx);
+	return 0;
+}
+
+static int role_serve(struct frame *f)
+{
+	struct receive *rx = f->role;
+	rx->sweep = loop_timer_new(f->loop, session_sweep, rx);
+	rx->accept_pause = loop_timer_new(f->loop, accept_pause_over, rx);
+	if (!rx->sweep || !rx->accept_pause) return EX_OSERR;
+	loop_timer_set(rx->sweep, 1000);
+	return 0;
+}
+
+static void role_peer_up(struct frame *f, struct channel *ch)
+{
+	struct receive *rx = f->role;
+	if (channel_peer(ch) == ROLE_SPOOL) {
+		rx->spool = ch;
+		channel_send_window_fd(ch, &(struct msg_window){ RECEIVE_WINDOW },
+			window_fd(rx->window));
+	} else if (channel_peer(ch) == ROLE_DIRECTORY) {
+		rx->directory = ch;
+	}
+}
+
+static void role_directory_lost(struct receive *rx)
+{
+	rx->directory = NULL;
+	for (;;) {
+		size_t at = 0;
+		struct session *s = map_next(&rx->lookups, &at, NULL);
+		if (!s) return;
+		dialog_found(s, ANSWER_CANNOT_TELL);
+	}
+}
+
+static void role_peer_down(struct frame *f, struct channel *ch)
+{
+	struct receive *rx = f->role;
+	if (ch == rx->spool) {
+		rx->spool = NULL;
+		transaction_spool_lost(rx);
+	} else if (ch == rx->directory) {
+		role_directory_lost(rx);
+	}
+}
+
+static void role_found(struct receive *rx, const struct msg_found *m)
+{
+	struct session *s = map_get(&rx->lookups, m->query);
+	if (!s) return;
+	dialog_found(s, m->result == DIRECTORY_YES  ? ANSWER_YES
+	                : m->result == DIRECTORY_NO ? ANSWER_NO
+	                                            : ANSWER_CANNOT_TELL);
+}
+
+static void role_shun(struct receive *rx, const struct msg_shun *m)
+{
+	struct ip client;
+	if (m->client.len != sizeof client.octets) return;
+	memcpy(client.octets, m->client.at, sizeof client.octets);
+	accept_shun(rx, client, (int64_t)m->until_ms);
+}
+
+static void role_message(struct frame *f, struct channel *ch, enum msg_type type,
+                         struct str payload, int fd)
+{
+	struct receive *rx = f->role;
+	union {
+		struct msg_committed committed;
+		struct msg_refused refused;
+		struct msg_big_taken taken;
+		struct msg_pressure pressure;
+		struct msg_found found;
+		struct msg_listener listener;
+		struct msg_listener_end listener_end;
+		struct msg_shun shun;
+	} m;
+	(void)ch;
+	if (type == MSG_committed && msg_committed_get(payload, &m.committed)) {
+		transaction_committed(rx, &m.committed);
+	} else if (type == MSG_refused && msg_refused_get(payload, &m.refused)) {
+		transaction_refused(rx, &m.refused);
+	} else if (type == MSG_big_taken && msg_big_taken_get(payload, &m.taken)) {
+		struct transaction *tx = map_get(&rx->transactions, m.taken.handle);
+		if (tx) body_taken(tx, m.taken.count);
+		session_resume_stalled(rx);
+	} else if (type == MSG_pressure && msg_pressure_get(payload, &m.pressure)) {
+		rx->disk_low = m.pressure.disk_low != 0;
+	} else if (type == MSG_found && msg_found_get(payload, &m.found)) {
+		role_found(rx, &m.found);
+	} else if (type == MSG_listener && msg_listener_get(payload, &m.listener)) {
+		accept_listener(rx, m.listener.name, m.listener.address, fd);
+	} else if (type == MSG_listener_end && msg_listener_end_get(payload, &m.listener_end)) {
+		accept_listener_end(rx, m.listener_end.name);
+	} else if (type == MSG_shun && msg_shun_get(payload, &m.shun)) {
+		role_shun(rx, &m.shun);
+	}
+}
+
+static void role_reload(struct frame *f, struct conf *old)
+{
+	struct receive *rx = f->role;
+	(void)old;
+	role_settings(rx);
+	accept_reload(rx);
+}
+
+static void role_drain(struct frame *f, bool now)
+{
+	struct receive *rx = f->role;
+	rx->draining = true;
+	accept_stop(rx);
+	session_shutdown_all(rx, now);
+	if (rx->session_count == 0 || now) frame_leave(f);
+}
+
+const struct role_ops receive_role = {
+	.role = ROLE_RECEIVE,
+	.open = role_open,
+	.serve = role_serve,
+	.peer_up = role_peer_up,
+	.peer_down = role_peer_down,
+	.message = role_message,
+	.reload = role_reload,
+	.drain = role_drain,
+};

@@ -1,0 +1,309 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A session's bytes: in from the socket to the machine, out from the machine to the
+ * socket. An idle one keeps no buffer. */
+#include "receive/receive.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "lib/ipc/scoreboard.h"
+#include "lib/os/stream.h"
+
+static void session_run(struct session *s, struct str fresh);
+
+static void session_touch(struct session *s, int class)
+{
+	s->alive_ms = loop_now_ms(s->rx->frame->loop);
+	s->idle_class = (uint8_t)class;
+	link_remove(&s->idle);
+	list_add_tail(&s->rx->idle[class], &s->idle);
+}
+
+static void session_free(struct session *s)
+{
+	struct receive *rx = s->rx;
+	if (s->query) (void)map_take(&rx->lookups, s->query);
+	transaction_drop(s);
+	smtp_server_free(&s->smtp);
+	link_remove(&s->idle);
+	link_remove(&s->stalled);
+	loop_io_free(s->io);
+	(void)close(s->fd);
+	census_leave(rx->census, rx->frame->index, s->listener->census_index, s->client);
+	buf_free(&s->in);
+	buf_free(&s->out);
+	free(s);
+	rx->session_count--;
+	if (rx->draining && rx->session_count == 0) frame_leave(rx->frame);
+}
+
+void session_end(struct session *s, const char *reason)
+{
+	if (!s->reason) s->reason = reason;
+	tell_disconnect(s);
+	session_free(s);
+}
+
+/* Sends what is in `out`. False if the session is gone. */
+static bool session_flush(struct session *s)
+{
+	while (s->out.len > 0) {
+		ssize_t sent = stream_send(s->fd, buf_view(&s->out));
+		if (sent == -EAGAIN) break;
+		if (sent < 0) {
+			session_end(s, "connection lost");
+			return false;
+		}
+		buf_consume(&s->out, (size_t)sent);
+	}
+	if (s->out.overflowed) {
+		/* The client sends commands and reads no replies. */
+		session_end(s, "replies not read");
+		return false;
+	}
+	if (s->out.len == 0) buf_free(&s->out);
+	return true;
+}
+
+static void session_watch(struct session *s)
+{
+	bool read = !link_is_in(&s->stalled) && s->in.len < RECEIVE_INPUT_MAX / 2;
+	/* While replies wait to be read by the client no more commands are taken. */
+	if (s->out.len > 0) read = false;
+	if (s->state == SESSION_LINGER) read = true;
+	loop_io_want(s->io, (read ? LOOP_READ : 0u) | (s->out.len > 0 ? LOOP_WRITE : 0u));
+}
+
+/* All is said. Where the client may still be sending, its bytes are read for a moment:
+ * closing at once would reset the connection and could eat our last reply. */
+static void session_close(struct session *s)
+{
+	if (s->polite || s->state == SESSION_LINGER) {
+		session_end(s, "closed");
+		return;
+	}
+	s->state = SESSION_LINGER;
+	stream_shutdown_write(s->fd);
+	transaction_drop(s);
+	buf_free(&s->in);
+	session_touch(s, IDLE_LINGER);
+	session_watch(s);
+}
+
+static void session_after(struct session *s)
+{
+	if (!session_flush(s)) return;
+	if (s->state == SESSION_CLOSING && s->out.len == 0) {
+		session_close(s);
+		return;
+	}
+	session_watch(s);
+}
+
+/* How much of `in` may go to the machine now. While data arrive each byte needs a place
+ * in the window. */
+static bool session_may_feed(struct session *s, size_t len)
+{
+	if (!s->tx || !s->tx->ranges || body_has_room(s->tx, len)) return true;
+	if (!link_is_in(&s->stalled)) list_add_tail(&s->rx->stalled, &s->stalled);
+	return false;
+}
+
+/* Lets the machine work on `in`; leaves the rest there. `*full`: it wants its replies
+ * sent first. */
+static enum dialog session_dialog(struct session *s, struct str *in, bool *full)
+{
+	for (;;) {
+		struct str piece = str_sub(*in, 0, RECEIVE_READ);
+		size_t before = piece.len;
+		if (!session_may_feed(s, before)) return DIALOG_WAIT;
+		struct smtp_event event = smtp_server_next(&s->smtp, &piece);
+		size_t used = before - piece.len;
+		*in = str_from(*in, used);
+		*full = event.type == SMTP_EV_FULL;
+		if (event.type == SMTP_EV_NONE && used > 0 && in->len > piece.len) continue;
+		if (event.type == SMTP_EV_NONE) return DIALOG_WAIT;
+		enum dialog next = dialog_event(s, &event);
+		if (next != DIALOG_GO_ON) return next;
+	}
+}
+
+/* `fresh` was just read and is not in s->in (which is empty then), or is empty. */
+static void session_run(struct session *s, struct str fresh)
+{
+	bool full;
+	scoreboard_session(s->sid, s->client);
+	scoreboard_message(s->tx ? s->tx->handle : 0);
+	do {
+		struct str in = fresh.len ? fresh : buf_view(&s->in);
+		size_t before = in.len;
+		if (session_dialog(s, &in, &full) == DIALOG_CLOSE) s->state = SESSION_CLOSING;
+		if (fresh.len) buf_str(&s->in, in);
+		else buf_consume(&s->in, before - in.len);
+		fresh = (struct str){ 0 };
+		if (!session_flush(s)) return;
+	} while (full && s->out.len == 0);
+	if (s->in.len == 0) buf_free(&s->in);
+	session_touch(s, s->tx && s->tx->ranges ? IDLE_DATA : IDLE_COMMAND);
+	session_after(s);
+}
+
+void session_continue(struct session *s)
+{
+	if (s->state == SESSION_OPEN) session_run(s, (struct str){ 0 });
+}
+
+static void session_linger_read(struct session *s)
+{
+	ssize_t got = stream_recv(s->fd, s->rx->read_buffer, RECEIVE_READ);
+	if (got > 0 || got == -EAGAIN) return;
+	session_end(s, "closed");
+}
+
+static void session_read(struct session *s)
+{
+	char *into = s->rx->read_buffer;
+	size_t room = RECEIVE_READ;
+	if (s->in.len > 0) {
+		room = RECEIVE_INPUT_MAX - s->in.len;
+		if (room > RECEIVE_READ) room = RECEIVE_READ;
+		into = buf_room(&s->in, room);
+		if (!into) {
+			session_end(s, "out of memory");
+			return;
+		}
+	}
+	ssize_t got = stream_recv(s->fd, into, room);
+	if (got == -EAGAIN) return;
+	if (got <= 0) {
+		session_end(s, got == 0 ? "closed by client" : "connection lost");
+		return;
+	}
+	if (into != s->rx->read_buffer) {
+		buf_added(&s->in, (size_t)got);
+		session_run(s, (struct str){ 0 });
+	} else {
+		session_run(s, (struct str){ into, (size_t)got });
+	}
+}
+
+static void session_ready(void *arg, int fd, unsigned ready)
+{
+	struct session *s = arg;
+	(void)fd;
+	if (ready & LOOP_WRITE) {
+		if (!session_flush(s)) return;
+		if (s->out.len == 0 && s->state == SESSION_OPEN) {
+			session_run(s, (struct str){ 0 });
+			return;
+		}
+		session_after(s);
+		return;
+	}
+	if (s->state == SESSION_LINGER) session_linger_read(s);
+	else session_read(s);
+}
+
+struct session *session_new(struct rx_listener *listener, int fd, struct ip client,
+                            uint16_t port)
+{
+	struct receive *rx = listener->rx;
+	struct session *s = rx->session_count < RECEIVE_SESSIONS_MAX ? calloc(1, sizeof *s) : NULL;
+	if (!s) return NULL;
+	s->rx = rx;
+	s->listener = listener;
+	s->fd = fd;
+	s->client = client;
+	s->port = port;
+	s->sid = receive_next_id(rx);
+	s->host = conf_host_find(rx->frame->conf, client);
+	s->opened_ms = loop_now_ms(rx->frame->loop);
+	buf_init(&s->in, RECEIVE_INPUT_MAX);
+	buf_init(&s->out, RECEIVE_OUTPUT_MAX);
+	s->io = loop_io_new(rx->frame->loop, fd, LOOP_READ, session_ready, s);
+	if (!s->io) {
+		free(s);
+		return NULL;
+	}
+	struct buf literal;
+	buf_init_fixed(&literal, s->literal, sizeof s->literal);
+	buf_str(&literal, ip_is_v4(client) ? STR("[") : STR("[IPv6:"));
+	ip_write(&literal, client);
+	buf_byte(&literal, ']');
+	smtp_server_init(&s->smtp, &rx->smtp, buf_view(&literal), &s->out);
+	rx->session_count++;
+	session_touch(s, IDLE_COMMAND);
+	return s;
+}
+
+void session_greet(struct session *s)
+{
+	scoreboard_session(s->sid, s->client);
+	tell_connect(s);
+	smtp_server_greet(&s->smtp);
+	session_after(s);
+}
+
+void session_resume_stalled(struct receive *rx)
+{
+	/* A resumed session may free blocks and come here again, or stall again. */
+	if (rx->resuming || list_empty(&rx->stalled)) return;
+	rx->resuming = true;
+	struct link now;
+	list_init(&now);
+	for (struct link *it; (it = list_take(&rx->stalled));) list_add_tail(&now, it);
+	for (struct link *it; (it = list_take(&now));)
+		session_continue(CONTAINER(it, struct session, stalled));
+	rx->resuming = false;
+}
+
+void session_shutdown_all(struct receive *rx, bool now)
+{
+	for (int class = 0; class < IDLE_CLASSES; class++)
+		LIST_EACH(it, &rx->idle[class]) {
+			struct session *s = CONTAINER(it, struct session, idle);
+			if (now || s->state == SESSION_LINGER) {
+				session_end(s, "service stops");
+				continue;
+			}
+			smtp_server_shutdown(&s->smtp);
+			session_continue(s);
+		}
+}
+
+/* Ends what has been silent for too long. Each list is in the order of silence. */
+void session_sweep(void *arg)
+{
+	struct receive *rx = arg;
+	const struct conf_limit *limit = &rx->frame->conf->limit;
+	int64_t now_ms = loop_now_ms(rx->frame->loop);
+	int64_t patience_ms[IDLE_CLASSES] = {
+		[IDLE_COMMAND] = limit->command_timeout_ms,
+		[IDLE_DATA] = limit->data_timeout_ms,
+		[IDLE_LINGER] = RECEIVE_LINGER_MS,
+	};
+	for (int class = 0; class < IDLE_CLASSES; class++)
+		while (!list_empty(&rx->idle[class])) {
+			struct session *s = CONTAINER(rx->idle[class].next, struct session, idle);
+			if (now_ms - s->alive_ms < patience_ms[class]) break;
+			if (class == IDLE_LINGER || s->state != SESSION_OPEN) {
+				session_end(s, "closed");
+			} else if (s->tx && s->tx->committing) {
+				session_touch(s, IDLE_COMMAND); /* we owe the answer, not the client */
+			} else {
+				tell_timeout(s);
+				s->reason = "timeout";
+				smtp_server_timeout(&s->smtp);
+				s->state = SESSION_CLOSING;
+				session_touch(s, IDLE_LINGER);
+				session_after(s);
+			}
+		}
+	size_t at = 0;
+	struct session *late = NULL;
+	for (struct session *s; (s = map_next(&rx->lookups, &at, NULL)) && !late;)
+		if (now_ms - s->asked_ms > RECEIVE_LOOKUP_MS) late = s;
+	if (late) dialog_found(late, ANSWER_CANNOT_TELL);
+	loop_timer_set(rx->sweep, late ? 1 : 1000);
+}

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "receive/receive.h"
+
+static struct event_log *tell_begin(struct session *s, enum event_name name, uint64_t id)
+{
+	struct event_log *log = s->rx->frame->log;
+	event_begin(log, name, s->sid, id);
+	event_ip(log, FIELD_client, s->client);
+	return log;
+}
+
+void tell_connect(struct session *s)
+{
+	struct event_log *log = tell_begin(s, EVENT_connect, 0);
+	event_str(log, FIELD_listener, str_of(s->listener->name));
+	event_end(log);
+}
+
+void tell_disconnect(struct session *s)
+{
+	struct event_log *log = tell_begin(s, EVENT_disconnect, 0);
+	event_i64(log, FIELD_count, s->messages);
+	event_str(log, FIELD_reason, str_of(s->reason));
+	event_i64(log, FIELD_delay, loop_now_ms(s->rx->frame->loop) - s->opened_ms);
+	event_end(log);
+}
+
+static void tell_rule(struct event_log *log, const struct verdict *v)
+{
+	char text[512];
+	struct buf rule;
+	if (!v) return;
+	buf_init_fixed(&rule, text, sizeof text);
+	verdict_rule_write(v, &rule);
+	event_str(log, FIELD_rule, buf_view(&rule));
+}
+
+void tell_refused_connection(struct rx_listener *listener, struct ip client,
+                             const struct verdict *v)
+{
+	struct event_log *log = listener->rx->frame->log;
+	event_begin(log, EVENT_refuse, 0, 0);
+	event_ip(log, FIELD_client, client);
+	event_str(log, FIELD_stage, STR("connect"));
+	event_i64(log, FIELD_code, v->code);
+	event_str(log, FIELD_dsn, str_of(v->dsn));
+	event_str(log, FIELD_reply, v->text);
+	tell_rule(log, v);
+	event_end(log);
+}
+
+void tell_refuse(struct session *s, const char *stage, struct str to, unsigned code,
+                 const char *dsn, struct str text, const struct verdict *v)
+{
+	struct event_log *log = tell_begin(s, EVENT_refuse, s->tx ? s->tx->handle : 0);
+	event_str(log, FIELD_helo, s->smtp.helo);
+	event_str(log, FIELD_user, STR("-"));
+	if (s->tx) event_str(log, FIELD_from, s->tx->envelope.sender);
+	if (to.len) event_str(log, FIELD_to, to);
+	event_str(log, FIELD_stage, str_of(stage));
+	event_i64(log, FIELD_code, code);
+	event_str(log, FIELD_dsn, str_of(dsn));
+	event_str(log, FIELD_reply, text);
+	tell_rule(log, v);
+	event_end(log);
+}
+
+void tell_receive(struct transaction *tx)
+{
+	const struct envelope *e = &tx->envelope;
+	struct event_log *log = tx->rx->frame->log;
+	/* One line a recipient, as trackers want it; past a limit the rest is counted. */
+	enum { RECIPIENTS_TOLD = 50 };
+	for (size_t i = 0; i < e->rcpt_count && i < RECIPIENTS_TOLD; i++) {
+		event_begin(log, EVENT_receive, tx->sid, tx->handle);
+		event_ip(log, FIELD_client, e->client);
+		event_str(log, FIELD_helo, e->helo);
+		event_str(log, FIELD_user, STR("-"));
+		event_str(log, FIELD_from, e->sender);
+		event_str(log, FIELD_to, e->rcpts[i].address);
+		event_i64(log, FIELD_recipients, (int64_t)e->rcpt_count);
+		event_i64(log, FIELD_size, (int64_t)tx->size);
+		event_str(log, FIELD_msgid, mail_scan_message_id(&tx->scan));
+		event_i64(log, FIELD_delay, loop_now_ms(tx->rx->frame->loop) - tx->began_ms);
+		event_end(log);
+	}
+}
+
+void tell_timeout(struct session *s)
+{
+	struct event_log *log = tell_begin(s, EVENT_timeout, s->tx ? s->tx->handle : 0);
+	event_str(log, FIELD_stage, s->idle_class == IDLE_DATA ? STR("data") : STR("command"));
+	if (s->tx) event_str(log, FIELD_from, s->tx->envelope.sender);
+	event_end(log);
+}

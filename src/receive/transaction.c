@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "receive/receive.h"
+
+#include <stdlib.h>
+
+#include "lib/base/units.h"
+#include "lib/ipc/scoreboard.h"
+
+enum {
+	TRANSACTION_ARENA = 64 * 1024 * 1024, /* 100,000 recipients at most */
+	ENVELOPE_MAX = 15 * 1024 * 1024,      /* below CHANNEL_FRAME_MAX */
+	ID_EPOCH_S = 1577836800,              /* 2020-01-01 */
+	ID_WORKER_BITS = 6,
+	ID_COUNT_BITS = 14,
+};
+
+/* Ids are ordered by time, unique over workers and restarts: milliseconds since 2020,
+ * worker, count. They are made here so that the Received field can name them. */
+uint64_t receive_next_id(struct receive *rx)
+{
+	uint64_t ms = (uint64_t)(loop_wall_ms(rx->frame->loop) - (int64_t)ID_EPOCH_S * 1000);
+	uint64_t id = ms << (ID_WORKER_BITS + ID_COUNT_BITS) |
+	              (uint64_t)rx->frame->index << ID_COUNT_BITS;
+	/* The clock stood still or went back: count on from the last one. A full count runs
+	 * over into the worker's bits, so step the milliseconds then. */
+	if (id <= rx->last_id) {
+		id = rx->last_id + 1;
+		if ((id & ((1u << ID_COUNT_BITS) - 1)) == 0)
+			id += (1u << (ID_WORKER_BITS + ID_COUNT_BITS)) - (1u << ID_COUNT_BITS);
+	}
+	rx->last_id = id;
+	return id;
+}
+
+struct transaction *transaction_new(struct session *s)
+{
+	struct receive *rx = s->rx;
+	struct transaction *tx = calloc(1, sizeof *tx);
+	if (!tx) return NULL;
+	tx->rx = rx;
+	tx->session = s;
+	tx->sid = s->sid;
+	tx->handle = receive_next_id(rx);
+	tx->began_ms = loop_now_ms(rx->frame->loop);
+	arena_init(&tx->arena, TRANSACTION_ARENA);
+	if (!map_put(&rx->transactions, tx->handle, tx)) {
+		free(tx);
+		return NULL;
+	}
+	s->tx = tx;
+	scoreboard_message(tx->handle);
+	return tx;
+}
+
+static void transaction_free(struct transaction *tx)
+{
+	body_release(tx);
+	(void)map_take(&tx->rx->transactions, tx->handle);
+	free(tx->envelope.rcpts);
+	arena_free(&tx->arena);
+	struct receive *rx = tx->rx;
+	free(tx);
+	session_resume_stalled(rx);
+}
+
+void transaction_drop(struct session *s)
+{
+	struct transaction *tx = s->tx;
+	if (!tx) return;
+	s->tx = NULL;
+	tx->session = NULL;
+	if (tx->committing) return; /* spool reads its blocks: freed by its answer */
+	if (tx->big && s->rx->spool)
+		channel_send_big_abort(s->rx->spool, &(struct msg_big_abort){ tx->handle });
+	transaction_free(tx);
+}
+
+bool transaction_has_rcpt(const struct transaction *tx, struct str address)
+{
+	for (size_t i = 0; i < tx->envelope.rcpt_count; i++)
+		if (smtp_address_eq(tx->envelope.rcpts[i].address, address)) return true;
+	return false;
+}
+
+bool transaction_add_rcpt(struct transaction *tx, const struct envelope_rcpt *rcpt)
+{
+	struct envelope *e = &tx->envelope;
+	if (e->rcpt_count == tx->rcpt_cap) {
+		size_t cap = tx->rcpt_cap ? tx->rcpt_cap * 2 : 1;
+		void *rcpts = realloc(e->rcpts, cap * sizeof *e->rcpts);
+		if (!rcpts) return false;
+		e->rcpts = rcpts;
+		tx->rcpt_cap = cap;
+	}
+	struct envelope_rcpt copy = *rcpt;
+	copy.address = arena_str(&tx->arena, rcpt->address);
+	copy.orcpt = arena_str(&tx->arena, rcpt->orcpt);
+	copy.route = arena_str(&tx->arena, rcpt->route);
+	if (!copy.address.at || !copy.orcpt.at || !copy.route.at) return false;
+	e->rcpts[e->rcpt_count++] = copy;
+	return true;
+}
+
+bool transaction_commit(struct transaction *tx)
+{
+	struct receive *rx = tx->rx;
+	struct buf record, ranges;
+	if (tx->failed || !rx->spool) return false;
+	tx->envelope.size = tx->size;
+	tx->envelope.arrived_ms = loop_wall_ms(rx->frame->loop);
+	buf_init(&record, ENVELOPE_MAX);
+	buf_init(&ranges, RECEIVE_WINDOW);
+	envelope_encode(&record, &tx->envelope);
+	window_ranges_put(&ranges, tx->ranges, tx->range_count);
+	tx->committing = !record.overflowed && !ranges.overflowed;
+	if (tx->committing)
+		channel_send_commit(rx->spool, &(struct msg_commit){
+			.handle = tx->handle, .id = tx->handle, .envelope = buf_view(&record),
+			.ranges = buf_view(&ranges), .size = tx->size, .big = tx->big });
+	buf_free(&record);
+	buf_free(&ranges);
+	return tx->committing;
+}
+
+/* The transaction is over: answers the client if it is still there. */
+static void transaction_answer(struct transaction *tx, unsigned code, const char *dsn,
+                               struct str text)
+{
+	struct session *s = tx->session;
+	tx->committing = false;
+	if (s) {
+		smtp_server_answer(&s->smtp, code, dsn, text);
+		s->tx = NULL;
+	}
+	transaction_free(tx);
+	if (s) session_continue(s);
+}
+
+void transaction_committed(struct receive *rx, const struct msg_committed *m)
+{
+	struct transaction *tx = map_get(&rx->transactions, m->handle);
+	if (!tx || !tx->committing) return;
+	char line[64];
+	struct buf text;
+	buf_init_fixed(&text, line, sizeof line);
+	buf_str(&text, STR("queued as "));
+	buf_hex64(&text, m->id);
+	tell_receive(tx);
+	if (tx->session) tx->session->messages++;
+	transaction_answer(tx, 250, "2.0.0", buf_view(&text));
+}
+
+void transaction_refused(struct receive *rx, const struct msg_refused *m)
+{
+	struct transaction *tx = map_get(&rx->transactions, m->handle);
+	char dsn[16];
+	if (!tx) return;
+	if (!str_to_cstr(m->dsn, dsn, sizeof dsn)) return;
+	if (tx->session)
+		tell_refuse(tx->session, "data", STR(""), m->code, dsn, m->text,
+			&(struct verdict){ .builtin = "spool" });
+	if (!tx->committing) {
+		/* Refused while its pieces were still coming: swallow the rest. */
+		tx->failed = true;
+		body_release(tx);
+		session_resume_stalled(rx);
+		return;
+	}
+	transaction_answer(tx, m->code, dsn, m->text);
+}
+
+void transaction_spool_lost(struct receive *rx)
+{
+	/* Answering changes the map: collect first. */
+	size_t at = 0, count = 0;
+	struct transaction **lost = calloc(rx->transactions.count + 1, sizeof(struct transaction *));
+	for (struct transaction *tx; lost && (tx = map_next(&rx->transactions, &at, NULL));)
+		if (tx->committing || tx->big) lost[count++] = tx;
+	for (size_t i = 0; i < count; i++) {
+		struct transaction *tx = lost[i];
+		if (tx->committing) {
+			transaction_answer(tx, 451, "4.3.0",
+				STR("The mail store is restarting; try again in a moment"));
+			continue;
+		}
+		tx->failed = true;
+		body_release(tx);
+	}
+	free(lost);
+	session_resume_stalled(rx);
+}

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The role `console`: administrators talk to the running service through it. In this
+ * release it has the control socket, RUNTIME/control.sock; docs/control.md tells the
+ * protocol: one JSON object asks, JSON objects answer, a line each.
+ *
+ * Only root, the user that started the service and the role's own user may ask. */
+#ifndef IMS_SERVICES_CONSOLE_CONSOLE_H
+#define IMS_SERVICES_CONSOLE_CONSOLE_H
+
+#include "lib/base/list.h"
+#include "lib/base/map.h"
+#include "services/frame.h"
+
+enum {
+	CONSOLE_CLIENTS_MAX = 64,
+	CONSOLE_REQUEST_MAX = 64 * 1024,
+	CONSOLE_REPLY_MAX = 1024 * 1024,
+	CONSOLE_PATIENCE_MS = 60 * 1000, /* for a request and its answers */
+	CONSOLE_ROLES_MAX = 256,
+};
+
+struct console_role_row {
+	uint8_t role;
+	uint16_t index;
+	uint32_t pid, restarts;
+	uint64_t generation;
+};
+
+/* One connection: one request, its answers, the end. */
+struct console_client {
+	struct console *console;
+	struct link link;
+	struct loop_io *io;
+	struct buf in, out;
+	int fd;
+	unsigned uid;
+	uint64_t query; /* 0: nothing is asked of other roles */
+	int64_t began_ms;
+	/* parts of a status */
+	struct console_role_row *roles; /* CONSOLE_ROLES_MAX */
+	size_t role_count;
+	bool roles_done, totals_done, has_totals, finished;
+	struct msg_totals totals;
+};
+
+struct console {
+	struct frame *frame;
+	struct channel *spool;
+	int listen_fd;
+	unsigned start_uid;
+	struct loop_io *listen_io;
+	struct loop_timer *sweep;
+	struct link clients;
+	size_t client_count;
+	struct map queries; /* query -> struct console_client */
+	uint64_t next_query;
+};
+
+/* client.c */
+void client_accept(struct console *c, int fd, unsigned uid);
+void client_free(struct console_client *client);
+/* Queues a last line {"done":true,...} and closes when it is sent. */
+void client_finish(struct console_client *client, unsigned status, uint64_t count,
+                   struct str text);
+void client_sweep(void *arg);
+
+/* request.c */
+void request_run(struct console_client *client, struct str line);
+void request_role_row(struct console *c, const struct msg_role_row *m);
+void request_totals(struct console *c, const struct msg_totals *m);
+void request_answer(struct console *c, const struct msg_answer *m);
+void request_spool_lost(struct console *c);
+
+#endif

@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "services/console/console.h"
+
+#include <jansson.h>
+#include <stdlib.h>
+#include <sysexits.h>
+
+#include "lib/base/json.h"
+#include "lib/queue/action.h"
+
+static struct str request_text(const json_t *object, const char *key)
+{
+	const json_t *value = json_object_get(object, key);
+	if (!json_is_string(value)) return STR("");
+	return (struct str){ json_string_value(value), json_string_length(value) };
+}
+
+static bool request_query(struct console_client *client)
+{
+	struct console *c = client->console;
+	client->query = ++c->next_query;
+	return map_put(&c->queries, client->query, client);
+}
+
+static struct console_client *request_client(struct console *c, uint64_t query)
+{
+	return map_get(&c->queries, query);
+}
+
+/* --- status ---------------------------------------------------------------------- */
+
+static void request_status_roles(struct console_client *client, struct json *json)
+{
+	json_key(json, STR("roles"));
+	json_begin_array(json);
+	for (size_t i = 0; i < client->role_count; i++) {
+		const struct console_role_row *row = &client->roles[i];
+		if (row->role >= ROLE_COUNT) continue;
+		json_begin_object(json);
+		json_str_at(json, STR("role"), str_of(role_name((enum role)row->role)));
+		json_i64_at(json, STR("index"), row->index);
+		json_i64_at(json, STR("pid"), row->pid);
+		json_i64_at(json, STR("restarts"), row->restarts);
+		json_end_object(json);
+	}
+	json_end_array(json);
+}
+
+static void request_status_queue(struct console_client *client, struct json *json)
+{
+	const struct msg_totals *t = &client->totals;
+	int64_t now_ms = loop_wall_ms(client->console->frame->loop);
+	json_key(json, STR("queue"));
+	if (!client->has_totals) {
+		json_null(json);
+		return;
+	}
+	json_begin_object(json);
+	json_i64_at(json, STR("messages"), (int64_t)t->messages);
+	json_i64_at(json, STR("recipients"), (int64_t)t->recipients);
+	json_i64_at(json, STR("bytes"), (int64_t)t->bytes);
+	json_i64_at(json, STR("oldest_s"),
+		t->oldest_ms ? (now_ms - (int64_t)t->oldest_ms) / 1000 : 0);
+	json_key(json, STR("states"));
+	json_begin_object(json);
+	json_i64_at(json, STR("active"), (int64_t)t->active);
+	json_i64_at(json, STR("deferred"), (int64_t)t->deferred);
+	json_i64_at(json, STR("held"), (int64_t)t->held);
+	json_i64_at(json, STR("poison"), (int64_t)t->poison);
+	json_end_object(json);
+	json_end_object(json);
+}
+
+static void request_status_done(struct console_client *client)
+{
+	if (!client->roles_done || !client->totals_done) return;
+	struct json json = { .out = &client->out };
+	json_begin_object(&json);
+	request_status_roles(client, &json);
+	request_status_queue(client, &json);
+	json_key(&json, STR("pressure"));
+	json_begin_object(&json);
+	if (client->has_totals) {
+		json_key(&json, STR("disk_low"));
+		json_bool(&json, client->totals.disk_low != 0);
+		json_i64_at(&json, STR("disk_free"), (int64_t)client->totals.free);
+	}
+	json_end_object(&json);
+	json_i64_at(&json, STR("config_generation"),
+		client->role_count ? (int64_t)client->roles[0].generation : 0);
+	json_end_object(&json);
+	buf_byte(&client->out, '\n');
+	client_finish(client, EX_OK, client->role_count, STR(""));
+}
+
+static void request_status(struct console_client *client)
+{
+	struct console *c = client->console;
+	client->roles = calloc(CONSOLE_ROLES_MAX, sizeof *client->roles);
+	if (!client->roles || !request_query(client)) {
+		client_finish(client, EX_TEMPFAIL, 0, STR("out of memory"));
+		return;
+	}
+	channel_send_ask_roles(c->frame->master, &(struct msg_ask_roles){ client->query });
+	if (c->spool) channel_send_ask_totals(c->spool, &(struct msg_ask_totals){ client->query });
+	else client->totals_done = true;
+}
+
+void request_role_row(struct console *c, const struct msg_role_row *m)
+{
+	struct console_client *client = request_client(c, m->query);
+	if (!client || !client->roles || client->role_count == CONSOLE_ROLES_MAX) return;
+	client->roles[client->role_count++] = (struct console_role_row){
+		m->role, m->index, m->pid, m->restarts, m->generation };
+}
+
+void request_totals(struct console *c, const struct msg_totals *m)
+{
+	struct console_client *client = request_client(c, m->query);
+	if (!client) return;
+	client->totals = *m;
+	client->has_totals = client->totals_done = true;
+	request_status_done(client);
+}
+
+/* --- what other roles do --------------------------------------------------------- */
+
+static void request_reload(struct console_client *client)
+{
+	if (!request_query(client)) client_finish(client, EX_TEMPFAIL, 0, STR("out of memory"));
+	else
+		channel_send_ask_reload(client->console->frame->master,
+			&(struct msg_ask_reload){ client->query });
+}
+
+static void request_audit(struct console_client *client, struct str what, uint64_t count)
+{
+	struct event_log *log = client->console->frame->log;
+	char text[16];
+	struct buf user;
+	buf_init_fixed(&user, text, sizeof text);
+	buf_u64(&user, client->uid);
+	event_begin(log, EVENT_admin, 0, 0);
+	event_str(log, FIELD_user, buf_view(&user));
+	event_str(log, FIELD_reason, what);
+	event_i64(log, FIELD_count, (int64_t)count);
+	event_end(log);
+}
+
+static void request_act(struct console_client *client, const json_t *request)
+{
+	struct console *c = client->console;
+	enum queue_action action;
+	if (!queue_action_parse(request_text(request, "action"), &action)) {
+		client_finish(client, EX_USAGE, 0, STR("no such action"));
+		return;
+	}
+	if (!c->spool) {
+		client_finish(client, EX_TEMPFAIL, 0, STR("the mail store is restarting"));
+		return;
+	}
+	if (!request_query(client)) {
+		client_finish(client, EX_TEMPFAIL, 0, STR("out of memory"));
+		return;
+	}
+	bool dry = json_is_true(json_object_get(request, "dry_run"));
+	if (!dry) request_audit(client, request_text(request, "action"), 0);
+	channel_send_act(c->spool, &(struct msg_act){
+		.query = client->query,
+		.action = (uint8_t)action,
+		.selector = request_text(request, "selector"),
+		.reason = str_sub(request_text(request, "reason"), 0, QUEUE_REASON_MAX),
+		.dry = dry,
+	});
+}
+
+void request_answer(struct console *c, const struct msg_answer *m)
+{
+	struct console_client *client = request_client(c, m->query);
+	if (!client) return;
+	if (client->roles) {
+		client->roles_done = true;
+		request_status_done(client);
+		return;
+	}
+	client_finish(client, m->status, m->count, m->text);
+}
+
+void request_spool_lost(struct console *c)
+{
+	LIST_EACH(it, &c->clients) {
+		struct console_client *client = CONTAINER(it, struct console_client, link);
+		if (!client->query || client->finished) continue;
+		if (client->roles) {
+			client->totals_done = true;
+			request_status_done(client);
+		} else {
+			client_finish(client, EX_TEMPFAIL, 0, STR("the mail store is restarting"));
+		}
+	}
+}
+
+void request_run(struct console_client *client, struct str line)
+{
+	json_error_t error;
+	json_t *request = json_loadb(line.at, line.len, JSON_REJECT_DUPLICATES, &error);
+	struct str verb = request ? request_text(request, "verb") : STR("");
+	if (str_eq(verb, STR("status"))) request_status(client);
+	else if (str_eq(verb, STR("reload"))) request_reload(client);
+	else if (str_eq(verb, STR("act"))) request_act(client, request);
+	else if (!request) client_finish(client, EX_DATAERR, 0, STR("a request is one JSON object"));
+	else client_finish(client, EX_USAGE, 0, STR("the verbs are status, reload, act"));
+	json_decref(request);
+}

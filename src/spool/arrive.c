@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Messages come in from the receive workers. */
+#include "spool/spool.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "lib/base/fault.h"
+
+static void arrive_refuse(struct spool *s, unsigned worker, uint64_t handle, int error)
+{
+	struct channel *ch = frame_peer(s->frame, ROLE_RECEIVE, worker);
+	struct msg_refused m = { .handle = handle, .code = 451, .dsn = STR("4.3.0"),
+		.text = STR("The mail store has a fault; try again later") };
+	if (error == -ENOSPC || error == -EDQUOT) {
+		m.code = 452;
+		m.dsn = STR("4.3.1");
+		m.text = STR("The mail store is full; try again later");
+	} else if (error == -EMSGSIZE || error == -EINVAL) {
+		m.code = 452;
+		m.dsn = STR("4.5.3");
+		m.text = STR("The envelope is too large; send to fewer recipients at a time");
+	} else if (error == -EMFILE) {
+		m.text = STR("Too many large messages at once; try again later");
+	}
+	if (ch) channel_send_refused(ch, &m);
+}
+
+static void arrive_window_unref(struct spool_window *w)
+{
+	if (!w || --w->refs > 0) return;
+	window_free(w->window);
+	free(w);
+}
+
+void arrive_worker_up(struct spool *s, unsigned worker, int window_fd)
+{
+	struct spool_window *w = calloc(1, sizeof *w);
+	arrive_worker_down(s, worker);
+	if (w) w->window = window_map(window_fd);
+	if (!w || !w->window) {
+		free(w);
+		return; /* its commits are refused: it has no window */
+	}
+	w->refs = 1;
+	s->workers[worker].window = w;
+	s->workers[worker].life = ++s->lives;
+	if (s->disk_low)
+		channel_send_pressure(frame_peer(s->frame, ROLE_RECEIVE, worker),
+			&(struct msg_pressure){ 1 });
+}
+
+static void stream_end(struct spool *s, struct spool_stream *stream)
+{
+	if (stream->big) store_big_abort(s->store, stream->big);
+	(void)map_take(&s->streams, stream->handle);
+	free(stream);
+}
+
+void arrive_worker_down(struct spool *s, unsigned worker)
+{
+	for (;;) {
+		size_t at = 0;
+		struct spool_stream *stream;
+		do stream = map_next(&s->streams, &at, NULL);
+		while (stream && stream->worker != worker);
+		if (!stream) break;
+		stream_end(s, stream);
+	}
+	arrive_window_unref(s->workers[worker].window);
+	s->workers[worker].window = NULL;
+	s->workers[worker].life = 0;
+}
+
+static struct spool_stream *stream_get(struct spool *s, unsigned worker, uint64_t handle)
+{
+	struct spool_stream *stream = map_get(&s->streams, handle);
+	return stream && stream->worker == worker ? stream : NULL;
+}
+
+static struct spool_stream *stream_new(struct spool *s, unsigned worker, uint64_t handle,
+                                       int *error)
+{
+	struct spool_stream *stream = calloc(1, sizeof *stream);
+	*error = -ENOMEM;
+	if (!stream || map_get(&s->streams, handle) || !map_put(&s->streams, handle, stream)) {
+		free(stream);
+		return NULL;
+	}
+	stream->handle = handle;
+	stream->worker = worker;
+	*error = store_big_begin(s->store, &stream->big);
+	return stream;
+}
+
+/* Turns a message's ranges into views; -1 if they are not inside the window. */
+static int arrive_spans(const struct spool_window *w, struct str field, struct str *spans)
+{
+	struct window_range ranges[SPOOL_RANGES_MAX];
+	int count = w ? window_ranges_get(w->window, field, ranges, SPOOL_RANGES_MAX) : -1;
+	for (int i = 0; i < count; i++)
+		spans[i] = (struct str){ window_at(w->window, ranges[i]), ranges[i].len };
+	return count;
+}
+
+void arrive_piece(struct spool *s, unsigned worker, const struct msg_big_piece *m)
+{
+	struct str spans[SPOOL_RANGES_MAX];
+	int count = arrive_spans(s->workers[worker].window, m->ranges, spans);
+	struct spool_stream *stream = stream_get(s, worker, m->handle);
+	int error = count < 0 || s->lost ? -EIO : 0;
+	if (!stream && !error) stream = stream_new(s, worker, m->handle, &error);
+	if (!error) error = store_big_append(s->store, stream->big, spans, (size_t)count);
+	if (error) {
+		arrive_refuse(s, worker, m->handle, error);
+		if (stream) stream_end(s, stream);
+		return;
+	}
+	struct channel *ch = frame_peer(s->frame, ROLE_RECEIVE, worker);
+	if (ch) channel_send_big_taken(ch, &(struct msg_big_taken){ m->handle, 1 });
+}
+
+void arrive_abort(struct spool *s, unsigned worker, uint64_t handle)
+{
+	struct spool_stream *stream = stream_get(s, worker, handle);
+	if (stream) stream_end(s, stream);
+}
+
+/* Recipients as the store wants them; NULL: no memory. */
+static struct spool_rcpt_new *arrive_rcpts(struct arena *arena, const struct envelope *e)
+{
+	struct spool_rcpt_new *rcpts = arena_alloc(arena, e->rcpt_count * sizeof *rcpts);
+	for (uint32_t i = 0; rcpts && i < e->rcpt_count; i++)
+		rcpts[i] = (struct spool_rcpt_new){ e->rcpts[i].address, e->arrived_ms };
+	return rcpts;
+}
+
+/* The rest of a big body, and the body itself into the operation. */
+static int arrive_big(struct spool *s, unsigned worker, uint64_t handle, struct spool_op *op)
+{
+	struct spool_stream *stream = stream_get(s, worker, handle);
+	if (!stream) return -EIO;
+	int error = store_big_append(s->store, stream->big, op->arrive.spans,
+		op->arrive.spans_count);
+	if (error) return error;
+	op->arrive.big = stream->big;
+	op->arrive.spans_count = 0;
+	stream->big = NULL; /* the operation's now */
+	stream_end(s, stream);
+	return 0;
+}
+
+/* Fills in the operation; 0 or -errno. */
+static int arrive_op(struct spool *s, unsigned worker, const struct msg_commit *m,
+                     struct spool_op *op, struct arena *arena)
+{
+	struct str *spans = arena_alloc(arena, SPOOL_RANGES_MAX * sizeof *spans);
+	struct str record = arena_str(arena, m->envelope);
+	struct envelope e;
+	if (!spans || !record.at) return -ENOMEM;
+	int count = arrive_spans(s->workers[worker].window, m->ranges, spans);
+	struct cur cur = cur_of(record);
+	if (count < 0 || envelope_decode(&cur, arena, &e) != ENVELOPE_OK || m->id == 0) return -EIO;
+	FAULT("spool.commit", e.sender);
+	op->kind = SPOOL_OP_ARRIVE;
+	op->id = m->id;
+	op->arrive = (struct spool_arrive){
+		.arrived_ms = e.arrived_ms,
+		.priority = e.priority,
+		.state = SPOOL_ACTIVE,
+		.envelope = record,
+		.rcpts = arrive_rcpts(arena, &e),
+		.rcpts_count = e.rcpt_count,
+		.spans = spans,
+		.spans_count = (size_t)count,
+	};
+	if (!op->arrive.rcpts) return -ENOMEM;
+	return m->big ? arrive_big(s, worker, m->handle, op) : 0;
+}
+
+void arrive_commit(struct spool *s, unsigned worker, const struct msg_commit *m)
+{
+	struct note *note;
+	struct arena *arena;
+	struct spool_op *op = s->lost ? NULL : commit_op(s, &note, &arena);
+	int error = op ? arrive_op(s, worker, m, op, arena) : -EIO;
+	if (error) {
+		if (op) commit_undo(s);
+		arrive_abort(s, worker, m->handle);
+		arrive_refuse(s, worker, m->handle, error);
+		return;
+	}
+	note->kind = NOTE_ARRIVAL;
+	note->worker = worker;
+	note->worker_life = s->workers[worker].life;
+	note->handle = m->handle;
+	note->window = s->workers[worker].window;
+	note->window->refs++;
+}
+
+void arrive_done(struct spool *s, const struct spool_op *op, const struct note *note)
+{
+	bool there = s->workers[note->worker].life == note->worker_life;
+	struct channel *ch = there ? frame_peer(s->frame, ROLE_RECEIVE, note->worker) : NULL;
+	if (op->arrive.big) store_big_abort(s->store, op->arrive.big);
+	arrive_window_unref(note->window);
+	if (!ch) return;
+	if (op->result == 0)
+		channel_send_committed(ch, &(struct msg_committed){ note->handle, op->id });
+	else
+		arrive_refuse(s, note->worker, note->handle, op->result);
+}

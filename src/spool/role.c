@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "spool/spool.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "lib/os/clock.h"
+#include "lib/os/sandbox.h"
+
+static int role_open(struct frame *f)
+{
+	struct spool *s = calloc(1, sizeof *s);
+	char path[4096];
+	if (!s) return EX_OSERR;
+	f->role = s;
+	s->frame = f;
+	/* From here on relative paths only: the parents need not be open to this user. */
+	if (!str_to_cstr(f->conf->spool.path, path, sizeof path) || chdir(path) != 0) {
+		watch_error(s, -errno, "the spool folder cannot be entered");
+		return EX_CANTCREAT;
+	}
+	if (sandbox_allow_path(".", true) != 0) return EX_OSERR;
+	return 0;
+}
+
+static void role_tables(struct spool *s)
+{
+	map_init(&s->streams, SPOOL_BIGS_MAX, (uint64_t)clock_wall_ms());
+	map_init(&s->jobs, SPOOL_JOBS_MAX + SPOOL_DEATHS_MAX * FRAME_INDEX_MAX, 0);
+	map_init(&s->in_hand, SPOOL_JOBS_MAX + SPOOL_DEATHS_MAX * FRAME_INDEX_MAX,
+		(uint64_t)clock_wall_ms());
+	list_init(&s->acts);
+	s->rng.state = (uint64_t)clock_wall_ms() ^ (uint64_t)getpid() << 32;
+}
+
+static int role_serve(struct frame *f)
+{
+	struct spool *s = f->role;
+	struct store_options options = { 0 };
+	role_tables(s);
+	int error = store_open(&store_lmdb, ".", &options, &s->store);
+	if (error) {
+		watch_error(s, error, "the spool cannot be opened");
+		return error == -EPROTO ? EX_CONFIG : EX_TEMPFAIL;
+	}
+	s->window = window_new(SPOOL_WINDOW);
+	s->due_timer = loop_timer_new(f->loop, jobs_pump_again, s);
+	s->watch_timer = loop_timer_new(f->loop, watch_tick, s);
+	s->act_timer = loop_timer_new(f->loop, act_slice, s);
+	if (!s->window || !s->due_timer || !s->watch_timer || !s->act_timer) return EX_OSERR;
+	error = commit_start(s);
+	if (error) return error;
+	loop_timer_set(s->due_timer, 1);
+	loop_timer_set(s->watch_timer, 1);
+	return 0;
+}
+
+static void role_peer_up(struct frame *f, struct channel *ch)
+{
+	struct spool *s = f->role;
+	if (channel_peer(ch) == ROLE_MAILBOX && s->window) {
+		channel_send_window_fd(ch, &(struct msg_window){ SPOOL_WINDOW }, window_fd(s->window));
+		jobs_pump_again(s);
+	}
+}
+
+static void role_peer_down(struct frame *f, struct channel *ch)
+{
+	struct spool *s = f->role;
+	if (channel_peer(ch) == ROLE_RECEIVE) arrive_worker_down(s, channel_peer_index(ch));
+	else if (channel_peer(ch) == ROLE_MAILBOX) {
+		jobs_lost(s, channel_peer_index(ch));
+		watch_leave_if_idle(s);
+	}
+}
+
+static void role_admin(struct spool *s, enum msg_type type, struct str payload)
+{
+	struct msg_ask_totals ask;
+	struct msg_act act;
+	struct msg_death death;
+	if (type == MSG_ask_totals && msg_ask_totals_get(payload, &ask)) watch_totals(s, ask.query);
+	else if (type == MSG_act && msg_act_get(payload, &act)) act_begin(s, &act);
+	else if (type == MSG_death && msg_death_get(payload, &death) && death.blamed && death.id)
+		outcome_death(s, death.id);
+}
+
+static void role_message(struct frame *f, struct channel *ch, enum msg_type type,
+                         struct str payload, int fd)
+{
+	struct spool *s = f->role;
+	unsigned worker = channel_peer_index(ch);
+	struct msg_commit commit;
+	struct msg_big_piece piece;
+	struct msg_big_abort abort_it;
+	struct msg_done done;
+	if (type == MSG_commit && msg_commit_get(payload, &commit)) arrive_commit(s, worker, &commit);
+	else if (type == MSG_big_piece && msg_big_piece_get(payload, &piece))
+		arrive_piece(s, worker, &piece);
+	else if (type == MSG_big_abort && msg_big_abort_get(payload, &abort_it))
+		arrive_abort(s, worker, abort_it.handle);
+	else if (type == MSG_window) arrive_worker_up(s, worker, fd);
+	else if (type == MSG_done && msg_done_get(payload, &done)) {
+		outcome_done(s, &done);
+		watch_leave_if_idle(s);
+	} else role_admin(s, type, payload);
+}
+
+static void role_reload(struct frame *f, struct conf *old)
+{
+	(void)old;
+	jobs_pump_again(f->role); /* a route or a mode may have changed */
+}
+
+static void role_drain(struct frame *f, bool now)
+{
+	struct spool *s = f->role;
+	s->draining = true;
+	if (now) frame_leave(f);
+	else watch_leave_if_idle(s);
+}
+
+const struct role_ops spool_role = {
+	.role = ROLE_SPOOL,
+	.open = role_open,
+	.serve = role_serve,
+	.peer_up = role_peer_up,
+	.peer_down = role_peer_down,
+	.message = role_message,
+	.reload = role_reload,
+	.drain = role_drain,
+};
