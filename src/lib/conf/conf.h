@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The configuration as every role sees it: one read-only generation.
+ *
+ * The structs below are made from settings.def, where each field has its unit, range,
+ * default and sentence: `conf->limit.message_size_b`, `conf->spool.path`,
+ * `conf->listeners[i].role == CONF_ROLE_MX`, `conf->hosts`, `conf->domains`,
+ * `conf->directories`, `conf->routes`. Beside each field stands `FIELD_from`: where its
+ * value came from (file and line; or "default" or "profile NAME" with line 0); a host
+ * rule has one origin for all.
+ *
+ * conf_parse is pure: the texts come in a bundle that conf_load reads from disk, or that
+ * another process sent (conf_bundle_encode, conf_bundle_decode). */
+#ifndef IMS_CONF_CONF_H
+#define IMS_CONF_CONF_H
+
+#include "lib/base/arena.h"
+#include "lib/base/ip.h"
+
+/* line 0: `file` says what else it came from. An unset origin has an empty file. */
+struct conf_origin {
+	struct str file;
+	unsigned line; /* 1 is the first */
+};
+
+struct conf_address {
+	struct ip ip; /* all zero: [::]; 0.0.0.0 is the mapped form */
+	uint16_t port;
+};
+
+struct conf_addresses {
+	struct conf_address *at;
+	size_t count;
+};
+
+struct conf_durations {
+	int64_t *at; /* milliseconds */
+	size_t count;
+};
+
+/* A next hop: a host name or an address without brackets. */
+struct conf_hop {
+	struct str host;
+	uint16_t port;
+};
+
+struct conf_hops {
+	struct conf_hop *at;
+	size_t count;
+};
+
+struct conf_directory;
+struct conf_route;
+
+struct conf_users {
+	bool any;                               /* every address of the domain is good */
+	const struct conf_directory *directory; /* NULL if any */
+	struct str name;                        /* of the directory */
+};
+
+enum conf_deliver_kind { CONF_DELIVER_MAILDIR, CONF_DELIVER_ROUTE };
+
+struct conf_deliver {
+	enum conf_deliver_kind kind;
+	/* Absolute; after % only d, n, u (made safe as file names by who fills them in)
+	 * and % occur. */
+	struct str maildir;
+	const struct conf_route *route; /* NULL unless CONF_DELIVER_ROUTE */
+	struct str name;                /* of the route */
+};
+
+#define CONF_PROFILE(id, word, addresses, role, sentence) CONF_PROFILE_##id,
+enum conf_profile {
+#include "lib/conf/settings.def"
+	CONF_PROFILE_COUNT
+};
+
+/* enum conf_role { CONF_ROLE_MX, ... } and so on; the first is 0. */
+#define CONF_ENUM_BEGIN(name)         enum conf_##name {
+#define CONF_WORD(id, word, sentence) CONF_##id,
+#define CONF_ENUM_END(name)                                                                \
+	}                                                                                  \
+	;
+#include "lib/conf/settings.def"
+
+struct conf_level {
+	struct str category;
+	enum conf_log_level level;
+};
+
+struct conf_levels {
+	struct conf_level *at;
+	size_t count;
+};
+
+/* C types of the table's TYPEs. */
+#define CONF_TYPE_PATH      struct str /* absolute */
+#define CONF_TYPE_HOSTNAME  struct str /* as written, no final dot */
+#define CONF_TYPE_MAILBOX   struct str /* local@domain, or empty */
+#define CONF_TYPE_SIZE      int64_t    /* bytes */
+#define CONF_TYPE_DURATION  int64_t    /* milliseconds */
+#define CONF_TYPE_NUMBER    int64_t
+#define CONF_TYPE_DURATIONS struct conf_durations
+#define CONF_TYPE_ADDRESSES struct conf_addresses
+#define CONF_TYPE_HOPS      struct conf_hops
+#define CONF_TYPE_LEVELS    struct conf_levels
+#define CONF_TYPE_USERS     struct conf_users
+#define CONF_TYPE_DELIVER   struct conf_deliver
+#define CONF_TYPE_PROFILE   enum conf_profile
+
+/* What a block has besides its settings. */
+#define CONF_KEY_NONE
+#define CONF_KEY_NAME    struct str name;
+#define CONF_KEY_NETWORK struct ip_net net;
+#define CONF_KEY_DOMAINS                                                                   \
+	struct str *names;                                                                 \
+	size_t name_count;
+#define CONF_KEY_FILE                                                                      \
+	uint64_t generation;                                                               \
+	struct conf_index *host_index;   /* conf_host_find   */                            \
+	struct conf_index *domain_index; /* conf_domain_find */                            \
+	struct arena arena;              /* everything that this struct points to */
+
+#define CONF_BLOCK_BEGIN(tag, word, key, sentence)                                         \
+	struct tag {                                                                       \
+		struct conf_origin origin;                                                 \
+		CONF_KEY_##key
+#define CONF_SETTING(tag, field, word, type, text, min, max, sentence)                     \
+	CONF_TYPE_##type field;                                                            \
+	struct conf_origin field##_from;
+#define CONF_CHOICE(tag, field, word, name, text, sentence)                                \
+	enum conf_##name field;                                                            \
+	struct conf_origin field##_from;
+#define CONF_RULE(tag, field, word, name, text, sentence) enum conf_##name field;
+#define CONF_ONE(tag, field, inner) struct inner field;
+#define CONF_MANY(tag, field, inner, max)                                                  \
+	struct inner *CONF_PLURAL_##field;                                                 \
+	size_t field##_count;
+#define CONF_PLURAL_listener  listeners
+#define CONF_PLURAL_host      hosts
+#define CONF_PLURAL_domain    domains
+#define CONF_PLURAL_directory directories
+#define CONF_PLURAL_route     routes
+#define CONF_BLOCK_END(tag)                                                                \
+	}                                                                                  \
+	;
+#include "lib/conf/settings.def"
+
+/* -- The texts ----------------------------------------------------------------------- */
+
+enum {
+	CONF_FILES_MAX = 64,             /* in one bundle */
+	CONF_FILE_MAX = 8 * 1024 * 1024, /* bytes of one file */
+	CONF_BUNDLE_MAX = 32 * 1024 * 1024,
+	CONF_ERRORS_MAX = 20, /* kept of one run; the rest is counted */
+};
+
+enum conf_source_kind { CONF_SOURCE_FILE, CONF_SOURCE_HOSTS };
+
+/* One file: configuration (the main file, what it includes), or the lines of a
+ * `host file PATH`, whose name is that PATH. */
+struct conf_source {
+	enum conf_source_kind kind;
+	struct str name;
+	struct str text;
+};
+
+/* files[0] is the main file. Texts and names belong to the arena once conf_load,
+ * conf_bundle_add or conf_bundle_decode put them there. */
+struct conf_bundle {
+	struct conf_source files[CONF_FILES_MAX];
+	size_t count;
+	uint64_t generation;
+	struct str system_hostname; /* default of `hostname`; may be empty */
+	struct arena arena;
+};
+
+void conf_bundle_init(struct conf_bundle *bundle);
+void conf_bundle_free(struct conf_bundle *bundle);
+/* Copies; false when a limit is reached. */
+bool conf_bundle_add(struct conf_bundle *bundle, enum conf_source_kind kind, struct str name,
+		     struct str text);
+bool conf_bundle_set_hostname(struct conf_bundle *bundle, struct str hostname);
+/* For the master to send to the roles. A record that is damaged or too large: false. */
+void conf_bundle_encode(const struct conf_bundle *bundle, struct buf *out);
+bool conf_bundle_decode(struct str record, struct conf_bundle *bundle);
+
+/* -- Errors --------------------------------------------------------------------------- */
+
+enum conf_severity { CONF_WARNING, CONF_ERROR };
+
+struct conf_error {
+	enum conf_severity severity;
+	struct conf_origin at;
+	unsigned column;     /* in characters, 1 is the first; 0: the whole file */
+	unsigned mark;       /* characters to underline */
+	struct str sentence; /* says what is wrong and what would be right */
+	struct str source;   /* the line, without control characters; may be cut */
+	unsigned source_column; /* where `column` stands in `source` */
+};
+
+struct conf_errors {
+	struct conf_error list[CONF_ERRORS_MAX];
+	size_t count;              /* in list */
+	size_t errors, warnings;   /* found in all */
+	struct arena arena;
+};
+
+void conf_errors_init(struct conf_errors *errors);
+void conf_errors_free(struct conf_errors *errors);
+/* As an administrator reads it, in the order of files and lines:
+ * /etc/ims/ims.conf:7:1: unknown word 'listner'; did you mean 'listener'?
+ *     listner lan {
+ *     ^~~~~~~                                                                            */
+void conf_errors_write(const struct conf_errors *errors, struct buf *out);
+
+/* -- Parse, ask ----------------------------------------------------------------------- */
+
+/* Reads all texts. NULL if there was an error (or no memory, which is one too); warnings
+ * may be there in both cases. The result does not point into the bundle; ends with
+ * conf_free. */
+struct conf *conf_parse(const struct conf_bundle *bundle, struct conf_errors *errors);
+void conf_free(struct conf *conf);
+
+/* The rule with the longest prefix that holds `ip`, or NULL. IPv6 networks hold no IPv4
+ * client. Costs one hash look-up for each prefix length in use. */
+const struct conf_host *conf_host_find(const struct conf *conf, struct ip ip);
+/* The local domain of that name (ASCII case does not matter), or NULL. */
+const struct conf_domain *conf_domain_find(const struct conf *conf, struct str name);
+const struct conf_directory *conf_directory_find(const struct conf *conf, struct str name);
+const struct conf_route *conf_route_find(const struct conf *conf, struct str name);
+
+/* -- Load (the only part that reads files) -------------------------------------------- */
+
+/* Reads `path`, what it includes and its host files into an initialised bundle; sets the
+ * system's host name. Errors (cannot read, too large, too many, included in a circle) go
+ * to `errors`; false if there was one. */
+bool conf_load(const char *path, struct conf_bundle *bundle, struct conf_errors *errors);
+
+/* -- Show ----------------------------------------------------------------------------- */
+
+enum conf_show_mode {
+	CONF_SHOW_CHANGED,   /* what the files set, as configuration text */
+	CONF_SHOW_EFFECTIVE, /* everything, as configuration text with origins */
+	CONF_SHOW_JSON,      /* everything, one object a line */
+};
+
+/* Pure. The text forms parse again to an equal configuration (effective) or to the same
+ * one (changed). */
+void conf_show(const struct conf *conf, enum conf_show_mode mode, struct buf *out);
+
+#endif
