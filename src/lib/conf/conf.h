@@ -85,6 +85,7 @@ enum conf_profile {
 struct conf_level {
 	struct str category;
 	enum conf_log_level level;
+	struct conf_origin from;
 };
 
 struct conf_levels {
@@ -207,7 +208,7 @@ struct conf_errors {
 
 void conf_errors_init(struct conf_errors *errors);
 void conf_errors_free(struct conf_errors *errors);
-/* As an administrator reads it, in the order of files and lines:
+/* As an administrator reads it:
  * /etc/ims/ims.conf:7:1: unknown word 'listner'; did you mean 'listener'?
  *     listner lan {
  *     ^~~~~~~                                                                            */

@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What only the whole configuration can show: names that mean nothing, things said twice,
+ * things not said. A setting that had an error has an origin, so it counts as said. */
+#include "lib/conf/parser.h"
+
+#define AT(p, severity, origin, mark, ...)                                                 \
+	conf_report_at((p)->errors, severity, (p)->bundle, origin, mark, __VA_ARGS__)
+
+static bool is_said(const struct conf_origin *origin)
+{
+	return origin->line > 0;
+}
+
+/* -- Listeners ------------------------------------------------------------------------- */
+
+static bool is_any(struct ip ip)
+{
+	return ip_is_none(ip) || ip_eq(ip, ip_of_v4(0));
+}
+
+/* One place, or one within the other: the system gives it to the first only. */
+static bool do_overlap(const struct conf_address *a, const struct conf_address *b)
+{
+	if (a->port != b->port) return false;
+	if (ip_eq(a->ip, b->ip)) return true;
+	return ip_is_v4(a->ip) == ip_is_v4(b->ip) && (is_any(a->ip) || is_any(b->ip));
+}
+
+static void check_address(struct conf_parser *p, const struct conf_listener *listener,
+			  const struct conf_address *address)
+{
+	for (const struct conf_listener *l = p->conf->listeners; l <= listener; l++) {
+		for (size_t i = 0; i < l->addresses.count; i++) {
+			const struct conf_address *other = &l->addresses.at[i];
+			if (other == address) return;
+			if (!do_overlap(address, other)) continue;
+			struct conf_quote text;
+			struct buf out;
+			buf_init_fixed(&out, text.text, sizeof text.text - 1);
+			conf_value_write_address(address, &out);
+			text.text[out.len] = '\0';
+			AT(p, CONF_ERROR, &listener->addresses_from, buf_view(&out),
+			   "%s is taken already by listener '%.*s' in line %u", text.text,
+			   STR_ARG(l->name), l->addresses_from.line);
+			return;
+		}
+	}
+}
+
+static void check_listeners(struct conf_parser *p)
+{
+	const struct conf *conf = p->conf;
+	for (const struct conf_listener *l = conf->listeners; l < conf->listeners + conf->listener_count;
+	     l++) {
+		for (const struct conf_listener *o = conf->listeners; o < l; o++)
+			if (str_eq(o->name, l->name))
+				AT(p, CONF_ERROR, &l->origin, l->name,
+				   "listener '%.*s' stands already in line %u", STR_ARG(l->name),
+				   o->origin.line);
+		if (!l->addresses_from.line && is_said(&l->origin))
+			AT(p, CONF_ERROR, &l->origin, l->name,
+			   "listener '%.*s' has no address; write address 0.0.0.0:25", STR_ARG(l->name));
+		for (size_t i = 0; i < l->addresses.count; i++) check_address(p, l, &l->addresses.at[i]);
+		if (l->tls == CONF_LISTENER_TLS_OFFER)
+			AT(p, CONF_WARNING, &l->tls_from, STR("tls"),
+			   "STARTTLS is not announced by this release: clients send in the clear");
+		else if (is_said(&l->certificate_from) || is_said(&l->key_from))
+			AT(p, CONF_WARNING,
+			   is_said(&l->certificate_from) ? &l->certificate_from : &l->key_from, STR(""),
+			   "STARTTLS is not announced by this release: certificate and key are not used");
+	}
+}
+
+/* Without AUTH only rules of hosts let anybody send to other domains. */
+static void check_relay(struct conf_parser *p)
+{
+	const struct conf *conf = p->conf;
+	for (size_t i = 0; i < conf->host_count; i++)
+		if (conf->hosts[i].relay == CONF_YES_YES && conf->hosts[i].action == CONF_HOST_ACCEPT) return;
+	for (size_t i = 0; i < conf->listener_count; i++) {
+		const struct conf_listener *l = &conf->listeners[i];
+		if (l->role == CONF_ROLE_MX) continue;
+		bool said = is_said(&l->role_from);
+		AT(p, CONF_WARNING, said ? &l->role_from : &conf->profile_from, STR(""),
+		   "nobody may send through listener '%.*s': AUTH is not served by this release, and no "
+		   "host has 'relay yes'",
+		   STR_ARG(l->name));
+		return;
+	}
+}
+
+/* -- Hosts ----------------------------------------------------------------------------- */
+
+static bool is_same_rule(const struct conf_host *a, const struct conf_host *b)
+{
+	return a->action == b->action && a->auth == b->auth && a->tls == b->tls && a->relay == b->relay;
+}
+
+static bool check_hosts(struct conf_parser *p)
+{
+	struct conf *conf = p->conf;
+	conf->host_index = conf_index_new(&conf->arena, conf->host_count);
+	if (!conf->host_index) return false;
+	for (size_t i = 0; i < conf->host_count; i++) {
+		struct conf_host *host = &conf->hosts[i];
+		ptrdiff_t found = conf_index_host(conf->host_index, conf->hosts, i);
+		if (found < 0) continue;
+		const struct conf_host *first = &conf->hosts[found];
+		bool same = is_same_rule(first, host);
+		struct conf_quote file;
+		AT(p, same ? CONF_WARNING : CONF_ERROR, &host->origin, STR(""),
+		   same ? "the rule of this network stands already in %s, line %u"
+			: "there is another rule of this network in %s, line %u",
+		   conf_quote(&file, first->origin.file), first->origin.line);
+	}
+	return true;
+}
+
+/* -- Domains, directories, routes ------------------------------------------------------- */
+
+static void check_users(struct conf_parser *p, struct conf_domain *d)
+{
+	struct str name = d->names[0];
+	struct conf_quote quote;
+	bool maildir = d->deliver.kind == CONF_DELIVER_MAILDIR;
+	if (is_said(&d->users_from)) {
+		if (d->users.any || !d->users.name.len) return;
+		d->users.directory = conf_directory_find(p->conf, d->users.name);
+		if (!d->users.directory)
+			AT(p, CONF_ERROR, &d->users_from, d->users.name,
+			   "there is no directory '%s'; add directory %s { sqlite PATH }",
+			   conf_quote(&quote, d->users.name), quote.text);
+	} else if (maildir && is_said(&d->deliver_from)) {
+		AT(p, CONF_ERROR, &d->origin, name,
+		   "domain %s does not say who its users are; write users DIRECTORY or users any",
+		   conf_quote(&quote, name));
+	} else {
+		d->users.any = true; /* the next host knows */
+	}
+}
+
+static bool holds(struct str text, struct str part)
+{
+	for (size_t i = 0; i + part.len <= text.len; i++)
+		if (str_eq(str_sub(text, i, part.len), part)) return true;
+	return false;
+}
+
+static void check_deliver(struct conf_parser *p, struct conf_domain *d)
+{
+	struct conf_quote quote;
+	struct conf_deliver *deliver = &d->deliver;
+	if (!is_said(&d->deliver_from)) {
+		AT(p, CONF_ERROR, &d->origin, d->names[0],
+		   "domain %s does not say where its mail goes; write deliver maildir /var/mail/%%d/%%n",
+		   conf_quote(&quote, d->names[0]));
+	} else if (deliver->name.len) {
+		deliver->route = conf_route_find(p->conf, deliver->name);
+		if (!deliver->route)
+			AT(p, CONF_ERROR, &d->deliver_from, deliver->name,
+			   "there is no route '%s'; add route %s { via HOST }",
+			   conf_quote(&quote, deliver->name), quote.text);
+	} else if (deliver->maildir.len && !holds(deliver->maildir, STR("%n")) &&
+		   !holds(deliver->maildir, STR("%u"))) {
+		AT(p, CONF_WARNING, &d->deliver_from, deliver->maildir,
+		   "all users of %s share one mailbox; write %%n or %%u into the template",
+		   conf_quote(&quote, d->names[0]));
+	}
+}
+
+static bool check_domains(struct conf_parser *p)
+{
+	struct conf *conf = p->conf;
+	size_t names = 0;
+	for (size_t i = 0; i < conf->domain_count; i++) names += conf->domains[i].name_count;
+	conf->domain_index = conf_index_new(&conf->arena, names);
+	if (!conf->domain_index) return false;
+	for (size_t i = 0; i < conf->domain_count; i++) {
+		struct conf_domain *d = &conf->domains[i];
+		for (size_t n = 0; n < d->name_count; n++) {
+			struct conf_quote quote;
+			ptrdiff_t found = conf_index_domain(conf->domain_index, conf->domains, i, n);
+			if (found < 0) continue;
+			AT(p, CONF_ERROR, &d->origin, d->names[n],
+			   "domain %s stands already in line %u", conf_quote(&quote, d->names[n]),
+			   conf->domains[found].origin.line);
+		}
+		check_users(p, d);
+		check_deliver(p, d);
+	}
+	return true;
+}
+
+static void check_directories(struct conf_parser *p)
+{
+	const struct conf *conf = p->conf;
+	for (size_t i = 0; i < conf->directory_count; i++) {
+		const struct conf_directory *d = &conf->directories[i];
+		const struct conf_directory *first = conf_directory_find(conf, d->name);
+		if (first != d)
+			AT(p, CONF_ERROR, &d->origin, d->name, "directory '%.*s' stands already in line %u",
+			   STR_ARG(d->name), first->origin.line);
+		if (str_eq(d->name, STR("any")))
+			AT(p, CONF_ERROR, &d->origin, d->name,
+			   "a directory cannot be named 'any', which stands for every address");
+		if (!is_said(&d->sqlite_from))
+			AT(p, CONF_ERROR, &d->origin, d->name,
+			   "directory '%.*s' does not say where it is; write sqlite PATH", STR_ARG(d->name));
+	}
+}
+
+static void check_routes(struct conf_parser *p)
+{
+	const struct conf *conf = p->conf;
+	for (size_t i = 0; i < conf->route_count; i++) {
+		const struct conf_route *r = &conf->routes[i];
+		const struct conf_route *first = conf_route_find(conf, r->name);
+		if (first != r)
+			AT(p, CONF_ERROR, &r->origin, r->name, "route '%.*s' stands already in line %u",
+			   STR_ARG(r->name), first->origin.line);
+		if (!is_said(&r->via_from))
+			AT(p, CONF_ERROR, &r->origin, r->name, "route '%.*s' leads nowhere; write via HOST",
+			   STR_ARG(r->name));
+		if (i == 0)
+			AT(p, CONF_WARNING, &r->origin, r->name,
+			   "mail for other hosts is kept in the queue by this release");
+	}
+}
+
+static void check_postmaster(struct conf_parser *p)
+{
+	const struct conf *conf = p->conf;
+	struct str name = conf->postmaster;
+	ptrdiff_t at = str_rfind(name, '@');
+	if (at >= 0 && !conf_domain_find(conf, str_from(name, (size_t)at + 1)))
+		AT(p, CONF_WARNING, &conf->postmaster_from, name,
+		   "the postmaster's domain is not a local domain: reports to him leave this server");
+}
+
+void conf_check(struct conf_parser *p)
+{
+	if (!check_hosts(p) || !check_domains(p)) {
+		p->no_memory = true;
+		return;
+	}
+	check_listeners(p);
+	check_relay(p);
+	check_directories(p);
+	check_routes(p);
+	check_postmaster(p);
+}

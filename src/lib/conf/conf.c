@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "lib/conf/conf.h"
+
+#include <stdlib.h>
+
+#include "lib/conf/parser.h"
+
+enum { CONF_ARENA_MAX = 256 * 1024 * 1024 };
+
+static void many_init(struct conf_parser *p)
+{
+	size_t count, kinds = 0;
+	const struct conf_row *row = conf_rows(CONF_BLOCK_conf, &count);
+	for (size_t i = 0; i < count; i++)
+		if (row[i].many) p->many[kinds++].row = &row[i];
+}
+
+static void read_all(struct conf_parser *p)
+{
+	const struct conf_bundle *bundle = p->bundle;
+	for (size_t i = 0; i < bundle->count; i++)
+		if (bundle->files[i].kind == CONF_SOURCE_FILE)
+			conf_read_source(p, CONF_SOURCE_FILE, bundle->files[i].name,
+					 bundle->files[i].text, false);
+	for (size_t i = 0; i < bundle->count; i++)
+		if (p->hosts_read[i])
+			conf_read_source(p, CONF_SOURCE_HOSTS, bundle->files[i].name,
+					 bundle->files[i].text, false);
+}
+
+struct conf *conf_parse(const struct conf_bundle *bundle, struct conf_errors *errors)
+{
+	struct conf *conf = calloc(1, sizeof *conf);
+	struct conf_parser *p = calloc(1, sizeof *p);
+	bool good = conf && p;
+	if (good) {
+		arena_init(&conf->arena, CONF_ARENA_MAX);
+		conf->generation = bundle->generation;
+		*p = (struct conf_parser){ .bundle = bundle, .errors = errors, .conf = conf };
+		many_init(p);
+		read_all(p);
+		good = conf_complete(p);
+		if (good) conf_check(p);
+		good = good && !p->no_memory;
+		for (size_t i = 0; i < CONF_MANY_KINDS; i++) free(p->many[i].at);
+	}
+	if (!good) conf_report_file(errors, STR(""), "there is no memory for more configuration");
+	free(p);
+	if (good && !errors->errors) return conf;
+	conf_free(conf);
+	return NULL;
+}
+
+void conf_free(struct conf *conf)
+{
+	if (!conf) return;
+	arena_free(&conf->arena);
+	free(conf);
+}

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "lib/conf/index.h"
+
+#include <string.h>
+
+#include "lib/base/map.h"
+
+/* The names are the administrator's own, so no secret is needed. */
+enum { HASH_SEED = 0x1b5, SLOTS_MIN = 8, V4_PREFIX = 96 };
+
+struct conf_index *conf_index_new(struct arena *arena, size_t items)
+{
+	struct conf_index *index = arena_alloc(arena, sizeof *index);
+	size_t size = SLOTS_MIN;
+	while (size < 2 * items) size *= 2;
+	struct conf_slot *slots = index ? arena_alloc(arena, size * sizeof *slots) : NULL;
+	if (!slots) return NULL;
+	index->slots = slots;
+	index->size = size;
+	return index;
+}
+
+static uint64_t net_hash(const struct ip_net *net)
+{
+	return ip_hash(net->base, HASH_SEED + net->prefix);
+}
+
+static struct conf_slot *host_slot(const struct conf_index *index, const struct conf_host *hosts,
+				   const struct ip_net *net)
+{
+	size_t at = net_hash(net) & (index->size - 1);
+	for (; index->slots[at].item; at = (at + 1) & (index->size - 1)) {
+		const struct ip_net *there = &hosts[index->slots[at].item - 1].net;
+		if (there->prefix == net->prefix && ip_eq(there->base, net->base)) break;
+	}
+	return &index->slots[at];
+}
+
+static void prefix_add(struct conf_index *index, unsigned prefix)
+{
+	size_t at = 0;
+	while (at < index->prefix_count && index->prefixes[at] > prefix) at++;
+	if (at < index->prefix_count && index->prefixes[at] == prefix) return;
+	memmove(index->prefixes + at + 1, index->prefixes + at, index->prefix_count - at);
+	index->prefixes[at] = (unsigned char)prefix;
+	index->prefix_count++;
+}
+
+ptrdiff_t conf_index_host(struct conf_index *index, const struct conf_host *hosts, size_t item)
+{
+	struct conf_slot *slot = host_slot(index, hosts, &hosts[item].net);
+	if (slot->item) return (ptrdiff_t)slot->item - 1;
+	slot->item = (uint32_t)(item + 1);
+	prefix_add(index, hosts[item].net.prefix);
+	return -1;
+}
+
+static struct ip_net net_of(struct ip ip, unsigned prefix)
+{
+	struct ip_net net = { ip, prefix };
+	for (unsigned i = 0; i < sizeof ip.octets; i++) {
+		unsigned bits = prefix > i * 8 ? prefix - i * 8 : 0;
+		if (bits < 8) net.base.octets[i] &= (unsigned char)(0xff00u >> bits);
+	}
+	return net;
+}
+
+const struct conf_host *conf_host_find(const struct conf *conf, struct ip ip)
+{
+	const struct conf_index *index = conf->host_index;
+	for (size_t i = 0; i < index->prefix_count; i++) {
+		if (ip_is_v4(ip) && index->prefixes[i] < V4_PREFIX) break;
+		struct ip_net net = net_of(ip, index->prefixes[i]);
+		const struct conf_slot *slot = host_slot(index, conf->hosts, &net);
+		if (slot->item) return &conf->hosts[slot->item - 1];
+	}
+	return NULL;
+}
+
+static struct conf_slot *domain_slot(const struct conf_index *index,
+				     const struct conf_domain *domains, struct str name)
+{
+	size_t at = hash_str_nocase(name, HASH_SEED) & (index->size - 1);
+	for (; index->slots[at].item; at = (at + 1) & (index->size - 1)) {
+		const struct conf_slot *slot = &index->slots[at];
+		if (str_eq_nocase(domains[slot->item - 1].names[slot->name], name)) break;
+	}
+	return &index->slots[at];
+}
+
+ptrdiff_t conf_index_domain(struct conf_index *index, const struct conf_domain *domains,
+			    size_t item, size_t name)
+{
+	struct conf_slot *slot = domain_slot(index, domains, domains[item].names[name]);
+	if (slot->item) return (ptrdiff_t)slot->item - 1;
+	*slot = (struct conf_slot){ (uint32_t)(item + 1), (uint32_t)name };
+	return -1;
+}
+
+const struct conf_domain *conf_domain_find(const struct conf *conf, struct str name)
+{
+	const struct conf_slot *slot = domain_slot(conf->domain_index, conf->domains, name);
+	return slot->item ? &conf->domains[slot->item - 1] : NULL;
+}
+
+const struct conf_directory *conf_directory_find(const struct conf *conf, struct str name)
+{
+	for (size_t i = 0; i < conf->directory_count; i++)
+		if (str_eq(conf->directories[i].name, name)) return &conf->directories[i];
+	return NULL;
+}
+
+const struct conf_route *conf_route_find(const struct conf *conf, struct str name)
+{
+	for (size_t i = 0; i < conf->route_count; i++)
+		if (str_eq(conf->routes[i].name, name)) return &conf->routes[i];
+	return NULL;
+}

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Inside of conf_parse: statements to structs (parse.c), then defaults (complete.c) and
+ * what only the whole can show (check.c). */
+#ifndef IMS_CONF_PARSER_H
+#define IMS_CONF_PARSER_H
+
+#include "lib/conf/error.h"
+#include "lib/conf/index.h"
+#include "lib/conf/value.h"
+
+enum { CONF_MANY_KINDS = 8 };
+
+/* A growing array of one kind of block, until its size is known. */
+struct conf_many {
+	const struct conf_row *row;
+	char *at;
+	size_t count, room;
+};
+
+struct conf_parser {
+	const struct conf_bundle *bundle;
+	struct conf_errors *errors;
+	struct conf *conf;
+	struct conf_many many[CONF_MANY_KINDS];
+	/* the text that is being read */
+	struct conf_lexer lexer;
+	struct conf_token token; /* next, not yet taken */
+	struct str file;         /* kept in conf->arena */
+	bool built_in;           /* text of our own: origins have no line */
+	/* the statement that is being read */
+	struct conf_token values[CONF_VALUES_MAX];
+	struct str texts[CONF_VALUES_MAX]; /* without escapes */
+	size_t value_count;
+	bool no_memory;
+	bool hosts_read[CONF_FILES_MAX]; /* host files that a rule named */
+};
+
+static inline struct conf_place conf_parser_place(const struct conf_parser *p,
+						  const struct conf_token *token)
+{
+	return (struct conf_place){ p->file, p->lexer.text, *token };
+}
+
+#define CONF_REPORT(p, token, ...)                                                         \
+	do {                                                                               \
+		struct conf_place place_ = conf_parser_place(p, token);                    \
+		conf_report((p)->errors, CONF_ERROR, &place_, __VA_ARGS__);                \
+	} while (0)
+
+/* Copy in the arena of conf; sets p->no_memory if there is none. */
+struct str conf_keep(struct conf_parser *p, struct str s);
+/* Reads the key of a block from the statement's values into its struct: `used` of them.
+ * False if it is wrong (reported). */
+bool conf_read_key(struct conf_parser *p, enum conf_block_id id, void *at,
+		   const struct conf_token *word, size_t *used);
+/* Reads statements of the configuration, or lines of host rules. */
+void conf_read_source(struct conf_parser *p, enum conf_source_kind kind, struct str name,
+		      struct str text, bool built_in);
+struct conf_many *conf_many_of(struct conf_parser *p, enum conf_block_id block);
+/* The words of `text` as values of `row`; for defaults of the table. */
+bool conf_read_text(const struct conf_row *row, struct str text, struct arena *arena, void *field);
+
+/* Fills in what no file set; moves the arrays into conf. False without memory. */
+bool conf_complete(struct conf_parser *p);
+void conf_check(struct conf_parser *p);
+
+#endif

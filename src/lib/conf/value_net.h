@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Values that name places in the network; as conf_value_read. */
+#ifndef IMS_CONF_VALUE_NET_H
+#define IMS_CONF_VALUE_NET_H
+
+#include "lib/conf/value.h"
+
+/* ADDRESS:PORT, [ADDRESS]:PORT, *:PORT (which is two addresses). */
+bool conf_read_addresses(const struct str *values, size_t count, struct arena *arena,
+			 struct conf_addresses *out, struct conf_problem *problem);
+/* HOST, HOST:PORT, [ADDRESS], [ADDRESS]:PORT. */
+bool conf_read_hops(const struct str *values, size_t count, struct arena *arena,
+		    struct conf_hops *out, struct conf_problem *problem);
+/* NETWORK or ADDRESS; `host_bits` says that the text had bits behind its prefix. */
+bool conf_read_network(struct str value, struct ip_net *out, bool *host_bits);
+
+#endif

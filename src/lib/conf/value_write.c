@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "lib/conf/value.h"
+
+void conf_value_write_text(struct str text, struct buf *out)
+{
+	static const struct str special = STR_INIT(" \t{};#\"");
+	bool plain = text.len > 0;
+	for (size_t i = 0; i < text.len; i++) plain &= str_find(special, text.at[i]) < 0;
+	if (plain) {
+		buf_str(out, text);
+		return;
+	}
+	buf_byte(out, '"');
+	for (size_t i = 0; i < text.len; i++) {
+		if (text.at[i] == '"' || text.at[i] == '\\') buf_byte(out, '\\');
+		buf_byte(out, text.at[i]);
+	}
+	buf_byte(out, '"');
+}
+
+void conf_value_write_address(const struct conf_address *address, struct buf *out)
+{
+	bool v4 = ip_is_v4(address->ip);
+	if (!v4) buf_byte(out, '[');
+	ip_write(out, address->ip);
+	if (!v4) buf_byte(out, ']');
+	buf_byte(out, ':');
+	buf_u64(out, address->port);
+}
+
+void conf_value_write_hop(const struct conf_hop *hop, struct buf *out)
+{
+	bool v6 = str_find(hop->host, ':') >= 0;
+	if (v6) buf_byte(out, '[');
+	buf_str(out, hop->host);
+	if (v6) buf_byte(out, ']');
+	buf_byte(out, ':');
+	buf_u64(out, hop->port);
+}
+
+static void write_users(const struct conf_users *users, struct buf *out)
+{
+	if (users->any) buf_str(out, STR("any"));
+	else if (users->name.len) conf_value_write_text(users->name, out);
+}
+
+static void write_deliver(const struct conf_deliver *deliver, struct buf *out)
+{
+	bool maildir = deliver->kind == CONF_DELIVER_MAILDIR;
+	struct str value = maildir ? deliver->maildir : deliver->name;
+	if (!value.len) return;
+	buf_str(out, maildir ? STR("maildir ") : STR("route "));
+	conf_value_write_text(value, out);
+}
+
+/* 0.0.0.0 and [::] side by side are what * became. */
+static bool is_both(const struct conf_addresses *list, size_t i)
+{
+	return i + 1 < list->count && list->at[i].port == list->at[i + 1].port &&
+	       ip_eq(list->at[i].ip, ip_of_v4(0)) && ip_is_none(list->at[i + 1].ip);
+}
+
+static void write_addresses(const struct conf_addresses *list, struct buf *out)
+{
+	for (size_t i = 0; i < list->count; i++) {
+		if (i) buf_byte(out, ' ');
+		if (is_both(list, i)) {
+			buf_str(out, STR("*:"));
+			buf_u64(out, list->at[i++].port);
+		} else {
+			conf_value_write_address(&list->at[i], out);
+		}
+	}
+}
+
+static void write_list(const struct conf_row *row, const void *field, struct buf *out)
+{
+	const struct conf_durations *durations = field;
+	const struct conf_hops *hops = field;
+	size_t count = row->type == CONF_IS_DURATIONS ? durations->count : hops->count;
+	for (size_t i = 0; i < count; i++) {
+		if (i) buf_byte(out, ' ');
+		if (row->type == CONF_IS_DURATIONS)
+			conf_value_write_duration(durations->at[i], out);
+		else conf_value_write_hop(&hops->at[i], out);
+	}
+}
+
+void conf_value_write(const struct conf_row *row, const void *field, struct buf *out)
+{
+	switch (row->type) {
+	case CONF_IS_CHOICE:
+	case CONF_IS_PROFILE: buf_str(out, row->words->at[*(const unsigned *)field].word); break;
+	case CONF_IS_PATH:
+	case CONF_IS_HOSTNAME:
+	case CONF_IS_MAILBOX: {
+		const struct str *text = field;
+		if (text->len) conf_value_write_text(*text, out);
+		break;
+	}
+	case CONF_IS_SIZE: conf_value_write_size(*(const int64_t *)field, out); break;
+	case CONF_IS_DURATION: conf_value_write_duration(*(const int64_t *)field, out); break;
+	case CONF_IS_NUMBER: buf_i64(out, *(const int64_t *)field); break;
+	case CONF_IS_ADDRESSES: write_addresses(field, out); break;
+	case CONF_IS_DURATIONS:
+	case CONF_IS_HOPS: write_list(row, field, out); break;
+	case CONF_IS_USERS: write_users(field, out); break;
+	case CONF_IS_DELIVER: write_deliver(field, out); break;
+	case CONF_IS_LEVELS:
+	case CONF_IS_BLOCK: break;
+	}
+}
