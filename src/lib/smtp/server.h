@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The receiving side of one SMTP connection (RFC 5321) as a machine without I/O:
+ * bytes go in, replies come out in a buffer, and what has to be decided elsewhere
+ * comes as an event that the caller answers.
+ *
+ *	smtp_server_init(&s, &settings, STR("[192.0.2.1]"), &out);
+ *	smtp_server_greet(&s);
+ *	for (;;) {
+ *		ev = smtp_server_next(&s, &in);     in: what was received, not yet consumed
+ *		NONE    read more bytes behind what is left of `in`; at most line_max are left
+ *		FULL    send what is in `out`, then call again
+ *		WAIT    an answer is owed: smtp_server_answer, then call again
+ *		...
+ *	}
+ *
+ * Pure; the same bytes give the same replies and events however they were cut into
+ * segments (only the cuts of SMTP_EV_BODY follow the segments). Nothing that a client
+ * said is repeated in a reply. */
+#ifndef IMS_SMTP_SERVER_H
+#define IMS_SMTP_SERVER_H
+
+#include "lib/base/arena.h"
+#include "lib/base/buf.h"
+#include "lib/smtp/address.h"
+#include "lib/smtp/command.h"
+#include "lib/smtp/dot.h"
+
+enum {
+	SMTP_LINE_MAX = 2048,    /* default of line_max; RFC 5321 4.5.3.1.4 wants 512 */
+	SMTP_ERRORS_MAX = 20,    /* default of errors_max */
+	SMTP_HELO_MAX = 255,
+	SMTP_REPLY_ROOM = 4096,  /* `out` must have at least that as its max */
+};
+
+/* Shared by all sessions of a listener; stays valid and unchanged while they live. */
+struct smtp_server_settings {
+	struct str hostname;     /* our name in greeting and EHLO */
+	struct str banner;       /* said behind "220 HOSTNAME ESMTP "; may be empty */
+	struct str version;      /* said behind the banner; empty: not said */
+	uint64_t size_max;       /* octets of a message; 0: no limit */
+	uint32_t recipients_max; /* of one message (> 0); more get 452 4.5.3 */
+	uint32_t messages_max;   /* of one connection, then 421; 0: no limit */
+	uint32_t errors_max;     /* consecutive bad commands, then 421 4.7.0 */
+	size_t line_max;         /* octets of a command line with its CRLF */
+	bool vrfy;               /* VRFY is asked as an event; false: 252 */
+	bool fix_newlines;       /* bare CR and LF are taken for CRLF; false: refused */
+};
+
+enum smtp_event_type {
+	SMTP_EV_NONE,  /* needs more input */
+	SMTP_EV_FULL,  /* `out` has to be sent first */
+	SMTP_EV_WAIT,  /* an answer is owed; nothing is consumed before */
+	SMTP_EV_HELLO, /* s->helo, s->esmtp; needs no answer */
+	SMTP_EV_MAIL,  /* answer: s->mail */
+	SMTP_EV_RCPT,  /* answer: s->rcpt */
+	SMTP_EV_VRFY,  /* answer: s->vrfy */
+	SMTP_EV_DATA,  /* answer: may the message come? (354, or silence for BDAT) */
+	SMTP_EV_BODY,  /* ev.bytes: next piece of the message, valid until the next call */
+	SMTP_EV_END,   /* answer: the message is whole, commit it */
+	SMTP_EV_ABORT, /* the transaction is gone; ev.code: reply that says so. s->mail
+			* can be read until the next call. */
+	SMTP_EV_CLOSE, /* send what is in `out`, then close; no event follows */
+};
+
+struct smtp_event {
+	enum smtp_event_type type;
+	unsigned code;
+	struct str bytes;
+};
+
+struct smtp_server_mail {
+	struct smtp_path path;
+	struct smtp_mail_params params;
+};
+
+struct smtp_server_rcpt {
+	struct smtp_path path;
+	struct smtp_rcpt_params params;
+};
+
+struct smtp_server {
+	/* To be read by the caller. A transaction begins when MAIL is answered with
+	 * success and ends with the answer to END or with ABORT; until then the strings
+	 * of s->mail and of each accepted s->rcpt stay where they are. */
+	struct str helo; /* printable ASCII, at most SMTP_HELO_MAX, otherwise unchecked */
+	struct str vrfy; /* argument as sent; until it is answered */
+	struct smtp_server_mail mail;
+	struct smtp_server_rcpt rcpt; /* the current one */
+	uint64_t body_size;           /* octets of the message so far */
+	uint32_t rcpt_accepted, rcpt_refused; /* of this transaction */
+	uint32_t messages; /* transactions begun on this connection */
+	uint32_t errors;   /* consecutive bad commands */
+	bool esmtp;        /* EHLO, not HELO */
+	bool in_transaction;
+	/* The client sent on behind a command that it had to wait for (RFC 2920 3.1).
+	 * Depends on the segments; a fact for policy, the replies do not depend on it. */
+	bool unsynchronised;
+
+	/* The machine's own. */
+	const struct smtp_server_settings *cfg;
+	struct buf *out;
+	struct str client;
+	struct arena session; /* helo */
+	struct arena arena;   /* the transaction */
+	struct smtp_dot dot;
+	char *slot; /* memory of the current recipient, used again if it is refused */
+	size_t slot_size;
+	uint64_t chunk_left;
+	struct str held_enhanced, held_text; /* reply due when the text is drained */
+	uint16_t held_code;                  /* 0: none */
+	uint16_t abort_code;
+	uint8_t state, chunk_state, owed, due;
+	bool chunk_last, skipping, skipped_cr, stopping;
+};
+
+/* `client_literal`, as in "[192.0.2.1]", stays valid; so does `out`, which belongs to
+ * the caller and only grows here. Takes no memory before the first command. */
+void smtp_server_init(struct smtp_server *s, const struct smtp_server_settings *cfg,
+		      struct str client_literal, struct buf *out);
+void smtp_server_free(struct smtp_server *s);
+
+/* One of the two comes first: 220, or `code` (421 or 554) and close. */
+void smtp_server_greet(struct smtp_server *s);
+void smtp_server_refuse(struct smtp_server *s, unsigned code, const char *enhanced,
+			struct str text);
+
+/* Consumes from `*in` and appends replies to `out`. */
+struct smtp_event smtp_server_next(struct smtp_server *s, struct str *in);
+
+/* Answers MAIL, RCPT, VRFY, DATA or END. Codes under 400 are success; 0 is the usual
+ * one, and `text` may then be empty for the usual text; 421 also closes. A refused DATA
+ * leaves the transaction open, a refused BDAT ends it (ABORT follows the chunk). `enhanced` ("5.1.1") may be NULL. Text is cut to
+ * 1600 octets, wrapped into reply lines and stripped of all but printable ASCII.
+ * After smtp_server_timeout an answer is ignored, because it may have been on its way. */
+void smtp_server_answer(struct smtp_server *s, unsigned code, const char *enhanced,
+			struct str text);
+
+/* 421 4.4.2 and close; the next event is ABORT or CLOSE. */
+void smtp_server_timeout(struct smtp_server *s);
+/* 421 4.3.2 and close as soon as no transaction is open, which may be now. */
+void smtp_server_shutdown(struct smtp_server *s);
+
+/* RFC 5321 4.5.3.2.7: at least five minutes. */
+struct smtp_server_timeouts {
+	int64_t command_s; /* for the next command line */
+	int64_t data_s;    /* for the next piece of a message */
+};
+/* Seconds that the client has for its next bytes; 0 while it is the caller's turn. */
+int64_t smtp_server_timeout_s(const struct smtp_server *s,
+			      const struct smtp_server_timeouts *limits);
+
+#endif

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "lib/smtp/server_verbs.h"
+
+void smtp_verb_noop(struct smtp_server *s, struct str arg, struct smtp_event *ev)
+{
+	(void)arg, (void)ev; /* RFC 5321 4.1.1.9: its text is ignored */
+	smtp_reply(s, 250, "2.0.0", STR("OK"));
+}
+
+void smtp_verb_rset(struct smtp_server *s, struct str arg, struct smtp_event *ev)
+{
+	(void)ev;
+	if (arg.len) {
+		smtp_bad(s, 501, "5.5.4", "RSET has no argument");
+		return;
+	}
+	smtp_transaction_abort(s, 250);
+	smtp_reply(s, 250, "2.0.0", STR("OK"));
+}
+
+void smtp_verb_vrfy(struct smtp_server *s, struct str arg, struct smtp_event *ev)
+{
+	if (arg.len == 0) {
+		smtp_bad(s, 501, "5.5.4", "VRFY wants a user or an address");
+		return;
+	}
+	char *to = s->cfg->vrfy ? smtp_slot(s, arg.len) : NULL;
+	if (!to) {
+		smtp_reply(s, 252, "2.0.0", STR("Not verified; try RCPT and see"));
+		return;
+	}
+	s->vrfy = smtp_copy(&to, arg);
+	s->owed = SMTP_OWED_VRFY;
+	ev->type = SMTP_EV_VRFY;
+}
+
+void smtp_verb_help(struct smtp_server *s, struct str arg, struct smtp_event *ev)
+{
+	(void)arg, (void)ev;
+	smtp_reply(s, 214, "2.0.0", STR("Commands: EHLO HELO MAIL RCPT DATA BDAT RSET NOOP "
+					"VRFY HELP QUIT; see RFC 5321"));
+}
+
+void smtp_verb_quit(struct smtp_server *s, struct str arg, struct smtp_event *ev)
+{
+	(void)arg, (void)ev;
+	smtp_reply(s, 221, "2.0.0", STR("Goodbye"));
+	smtp_close(s, 221);
+}
+
+void smtp_verb_refused(struct smtp_server *s, struct str arg, struct smtp_event *ev)
+{
+	(void)arg, (void)ev;
+	smtp_bad(s, 502, "5.5.1", "This command is not offered here");
+}
+
+/* RFC 4954 has no code for AUTH where EHLO did not announce it; to the client it is a
+ * command out of place, and 503 is what the field says. */
+void smtp_verb_auth(struct smtp_server *s, struct str arg, struct smtp_event *ev)
+{
+	(void)arg, (void)ev;
+	smtp_bad(s, 503, "5.5.1", "Authentication is not offered here");
+}
+
+/* A browser that was talked into posting a form to us would go on with lines that its
+ * page chose: close before one of them is taken for a command. */
+void smtp_verb_http(struct smtp_server *s, struct str arg, struct smtp_event *ev)
+{
+	(void)arg, (void)ev;
+	smtp_reply(s, 554, "5.5.1", STR("This is a mail service, not a web server"));
+	smtp_close(s, 554);
+}

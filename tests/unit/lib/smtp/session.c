@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "session.h"
+
+enum { TEXT_MAX = 4 * 1024 * 1024 };
+
+void session_init(struct session *s, const struct smtp_server_settings *cfg)
+{
+	*s = (struct session){ .cfg = *cfg };
+	buf_init(&s->in, TEXT_MAX);
+	buf_init(&s->out, TEXT_MAX);
+	buf_init(&s->body, TEXT_MAX);
+	buf_init(&s->accepted, TEXT_MAX);
+	smtp_server_init(&s->server, &s->cfg, STR("[192.0.2.1]"), &s->out);
+	smtp_server_greet(&s->server);
+}
+
+void session_free(struct session *s)
+{
+	smtp_server_free(&s->server);
+	buf_free(&s->in);
+	buf_free(&s->out);
+	buf_free(&s->body);
+	buf_free(&s->accepted);
+}
+
+static void answer(struct session *s, unsigned code, const char *enhanced, const char *text)
+{
+	smtp_server_answer(&s->server, code, enhanced, str_of(text));
+}
+
+static void answer_mail(struct session *s)
+{
+	if (s->open) s->broken = "MAIL inside of a transaction";
+	if (str_eq_nocase(s->server.mail.path.domain, STR("refused.example"))) {
+		answer(s, 550, "5.7.1", "Sender refused");
+		return;
+	}
+	s->open = true;
+	answer(s, 0, NULL, NULL);
+}
+
+static void answer_rcpt(struct session *s)
+{
+	const struct smtp_path *path = &s->server.rcpt.path;
+	if (!s->open) s->broken = "RCPT outside of a transaction";
+	if (str_starts_nocase(path->local, STR("unknown")))
+		answer(s, 550, "5.1.1", "No such user");
+	else if (str_starts_nocase(path->local, STR("later")))
+		answer(s, 451, "4.3.0", "Try again later");
+	else if (str_starts_nocase(path->local, STR("shutdown")))
+		answer(s, 421, "4.3.2", "Closing");
+	else if (str_eq_nocase(path->domain, STR("foreign.example")))
+		answer(s, 550, "5.7.1", "Relaying denied");
+	else
+		answer(s, 0, NULL, NULL);
+}
+
+static void answer_vrfy(struct session *s)
+{
+	if (str_starts_nocase(s->server.vrfy, STR("unknown")))
+		answer(s, 550, "5.1.1", "No such user");
+	else
+		answer(s, 0, NULL, NULL);
+}
+
+static void answer_data(struct session *s)
+{
+	buf_reset(&s->body);
+	if (str_starts_nocase(s->server.mail.path.local, STR("nodata")))
+		answer(s, 451, "4.3.0", "The spool is full");
+	else
+		answer(s, 0, NULL, NULL);
+}
+
+static void answer_end(struct session *s)
+{
+	s->open = false;
+	if (s->server.body_size != s->body.len) s->broken = "body_size is not what came";
+	if (s->server.rcpt_accepted == 0) s->broken = "END without recipients";
+	if (str_starts_nocase(s->server.mail.path.local, STR("noend"))) {
+		answer(s, 550, "5.7.0", "Content refused");
+		return;
+	}
+	s->messages++;
+	buf_reset(&s->accepted);
+	buf_str(&s->accepted, buf_view(&s->body));
+	answer(s, 250, "2.0.0", "queued");
+}
+
+static void handle(struct session *s, struct smtp_event ev)
+{
+	if (s->closed) s->broken = "event after CLOSE";
+	switch (ev.type) {
+	case SMTP_EV_NONE: case SMTP_EV_FULL: case SMTP_EV_HELLO: break;
+	case SMTP_EV_WAIT: s->broken = "WAIT without a question"; break;
+	case SMTP_EV_MAIL: answer_mail(s); break;
+	case SMTP_EV_RCPT: answer_rcpt(s); break;
+	case SMTP_EV_VRFY: answer_vrfy(s); break;
+	case SMTP_EV_DATA: answer_data(s); break;
+	case SMTP_EV_BODY: buf_str(&s->body, ev.bytes); break;
+	case SMTP_EV_END: answer_end(s); break;
+	case SMTP_EV_ABORT:
+		if (!s->open) s->broken = "ABORT without a transaction";
+		s->open = false;
+		break;
+	case SMTP_EV_CLOSE:
+		if (s->open) s->broken = "CLOSE before ABORT";
+		s->closed = true;
+		break;
+	}
+}
+
+void session_feed(struct session *s, struct str bytes)
+{
+	buf_str(&s->in, bytes);
+	struct str in = buf_view(&s->in);
+	for (;;) {
+		struct smtp_event ev = smtp_server_next(&s->server, &in);
+		if (ev.type == SMTP_EV_NONE) break;
+		handle(s, ev);
+		if (ev.type == SMTP_EV_FULL || s->broken) break;
+	}
+	buf_consume(&s->in, s->in.len - in.len);
+	if (s->in.len >= s->cfg.line_max) s->broken = "more than line_max is left";
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One session of the SMTP machine with the canned policy of tests/dialog/README.md,
+ * for the dialog scripts. */
+#ifndef IMS_TEST_SMTP_SESSION_H
+#define IMS_TEST_SMTP_SESSION_H
+
+#include "lib/smtp/server.h"
+
+struct session {
+	struct smtp_server_settings cfg;
+	struct smtp_server server;
+	struct buf in, out;
+	struct buf body;     /* of the message that is coming */
+	struct buf accepted; /* of the last message that got its 250 */
+	unsigned messages;   /* accepted */
+	bool open;           /* between a successful MAIL and END or ABORT */
+	bool closed;
+	const char *broken;  /* what the machine did against its contract; NULL: nothing */
+};
+
+void session_init(struct session *s, const struct smtp_server_settings *cfg);
+void session_free(struct session *s);
+/* Gives the machine some bytes and answers what it asks. */
+void session_feed(struct session *s, struct str bytes);
+
+#endif
