@@ -326,7 +326,10 @@ void smtp_server_answer(struct smtp_server *s, unsigned code, const char *enhanc
 		if (text.len == 0) text = str_of(usual[owed].text);
 	}
 	bool success = code < 400;
-	if (owed == SMTP_OWED_DATA && success) code = 354;
+	if (owed == SMTP_OWED_DATA && success) {
+		code = 354;
+		enhanced = NULL; /* RFC 2034 3: there is none for 3xx */
+	}
 	/* Reply before anything is given back: the text may stand in the transaction. */
 	if (owed != SMTP_OWED_BDAT) smtp_reply(s, code, enhanced, text);
 	switch (owed) {
