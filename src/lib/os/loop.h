@@ -31,7 +31,8 @@ struct loop_io *loop_io_new(struct loop *l, int fd, unsigned want, loop_io_fn *f
 void loop_io_want(struct loop_io *io, unsigned want); /* 0 pauses; no system call if unchanged */
 void loop_io_free(struct loop_io *io); /* before the descriptor is closed; NULL is fine */
 
-/* One-shot timer. Setting it again moves it. */
+/* One-shot timer. Setting it again moves it; setting, moving and cancelling cost no
+ * system call and cannot fail. A delay under 1 ms is 1 ms. */
 struct loop_timer *loop_timer_new(struct loop *l, loop_fn *fn, void *arg);
 void loop_timer_set(struct loop_timer *t, int64_t delay_ms);
 void loop_timer_cancel(struct loop_timer *t);
@@ -42,7 +43,7 @@ void loop_timer_free(struct loop_timer *t); /* NULL is fine */
 struct loop_turn {
 	loop_fn *fn;
 	void *arg;
-	struct loop_turn *next;
+	struct loop_turn *next, *prev;
 	bool queued;
 };
 void loop_at_turn_end(struct loop *l, struct loop_turn *node);
