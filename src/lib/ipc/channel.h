@@ -10,12 +10,14 @@
 enum {
 	CHANNEL_FRAME_MAX = 16 * 1024 * 1024, /* one message: an envelope of 100,000 recipients */
 	CHANNEL_BACKLOG_MAX = 64 * 1024 * 1024, /* unsent bytes; past it the channel is dead */
+	CHANNEL_FDS_MAX = 64, /* descriptors that wait on one channel, each way */
 };
 
 struct channel;
 
 struct channel_handler {
-	/* A message that its sender may send to us. `fd` is -1 or is now the receiver's. */
+	/* A message that its sender may send to us and that can be decoded. `fd` is -1 or is
+	 * now the receiver's. The channel may be freed here; `payload` lives until return. */
 	void (*message)(void *arg, struct channel *ch, enum msg_type type, struct str payload,
 	                int fd);
 	/* The peer closed, sent what it may not send, or could not be written to. Called
@@ -37,7 +39,8 @@ unsigned channel_peer_index(const struct channel *ch);
 	void channel_send_##name(struct channel *ch, const struct msg_##name *m);
 #include "lib/ipc/messages.def"
 #undef MESSAGE
-/* The same with a descriptor (duplicated by the kernel; stays the caller's). Sent at once. */
+/* The same with a descriptor, which stays the caller's: sent at once, or duplicated if
+ * the kernel takes no more for now. */
 #define MESSAGE(name, from, to, fields, text) \
 	void channel_send_##name##_fd(struct channel *ch, const struct msg_##name *m, int fd);
 #include "lib/ipc/messages.def"
@@ -46,5 +49,10 @@ unsigned channel_peer_index(const struct channel *ch);
 size_t channel_backlog(const struct channel *ch);
 /* Writes what is queued now, as far as the kernel takes it. */
 void channel_flush(struct channel *ch);
+/* Takes in what the peer has sent so far, outside of the loop's turn: for the last words
+ * of a peer that is known to be gone. May end in closed(). */
+void channel_pump(struct channel *ch);
+/* Why it was closed, for the log: "" if the peer just closed it. */
+const char *channel_fault(const struct channel *ch);
 
 #endif

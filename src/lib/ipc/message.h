@@ -41,7 +41,12 @@ enum msg_type {
 
 const char *msg_name(enum msg_type type);
 const char *msg_sentence(enum msg_type type);
-bool msg_may(enum msg_type type, enum role from, enum role to);
-bool msg_has_fd(enum msg_type type);
+bool msg_may(enum msg_type type, enum role from, enum role to); /* any number is a type */
+bool msg_has_fd(enum msg_type type);   /* may carry a descriptor */
+bool msg_needs_fd(enum msg_type type); /* must carry one */
+/* True if the payload is exactly one message of that type: then msg_NAME_get succeeds. */
+bool msg_is_valid(enum msg_type type, struct str payload);
+/* True if two roles have anything to say to each other, and so need a channel. */
+bool msg_pair(enum role a, enum role b);
 
 #endif

@@ -10,7 +10,8 @@
 enum { SCOREBOARD_SLOTS = 256 };
 
 struct scoreboard_slot {
-	uint64_t sid; /* session in hand, 0: none so far */
+	/* A cache line each: slots are written by different processors all the time. */
+	_Alignas(64) uint64_t sid; /* session in hand, 0: none so far */
 	uint64_t id;  /* message in hand, 0: none */
 	struct ip client;
 	/* Filled in by the signal handler. */
