@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "mailbox/job.h"
+
+void job_recipient_put(struct buf *b, const struct job_recipient *r)
+{
+	buf_put_u32(b, r->index);
+	buf_put_str(b, r->address);
+	buf_put_str(b, r->mailbox);
+	buf_put_str(b, r->domain);
+}
+
+bool job_recipient_next(struct cur *c, struct job_recipient *r)
+{
+	if (c->bad || c->left == 0) return false;
+	r->index = cur_u32(c);
+	r->address = cur_str(c);
+	r->mailbox = cur_str(c);
+	r->domain = cur_str(c);
+	return !c->bad;
+}
+
+void job_result_put(struct buf *b, const struct job_result *r)
+{
+	buf_put_u32(b, r->index);
+	buf_put_u8(b, (uint8_t)r->outcome);
+	buf_put_str(b, r->dsn);
+	buf_put_str(b, str_sub(r->text, 0, JOB_TEXT_MAX));
+	buf_put_str(b, r->host);
+}
+
+bool job_result_next(struct cur *c, struct job_result *r)
+{
+	if (c->bad || c->left == 0) return false;
+	r->index = cur_u32(c);
+	uint8_t outcome = cur_u8(c);
+	if (outcome >= JOB_OUTCOME_COUNT) c->bad = true;
+	r->outcome = (enum job_outcome)outcome;
+	r->dsn = cur_str(c);
+	r->text = cur_str(c);
+	r->host = cur_str(c);
+	return !c->bad;
+}
+
+static int counted(const struct cur *c, int count)
+{
+	return cur_done(c) && count <= JOB_RECIPIENTS_MAX ? count : -1;
+}
+
+int job_recipients_count(struct str record)
+{
+	struct cur c = cur_of(record);
+	struct job_recipient r;
+	int count = 0;
+	while (count <= JOB_RECIPIENTS_MAX && job_recipient_next(&c, &r)) count++;
+	return counted(&c, count);
+}
+
+int job_results_count(struct str record)
+{
+	struct cur c = cur_of(record);
+	struct job_result r;
+	int count = 0;
+	while (count <= JOB_RECIPIENTS_MAX && job_result_next(&c, &r)) count++;
+	return counted(&c, count);
+}

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "mailbox/job.h"
+
+static const struct job_recipient recipients[] = {
+	{ 0, STR_INIT("Joe@a.example"), STR_INIT("joe@a.example"), STR_INIT("a.example") },
+	{ 7, STR_INIT(""), STR_INIT(""), STR_INIT("") },
+	{ UINT32_MAX, STR_INIT("a\0b"), STR_INIT("x@y"), STR_INIT("y") },
+};
+
+static const struct job_result results[] = {
+	{ 0, JOB_DELIVERED, STR_INIT("2.0.0"), STR_INIT("delivered"), STR_INIT("/m/joe") },
+	{ 9, JOB_DEFERRED, STR_INIT("4.2.2"), STR_INIT("full"), STR_INIT("") },
+};
+
+static void keeps_recipients(void **state)
+{
+	(void)state;
+	struct buf b;
+	buf_init(&b, 4096);
+	for (size_t i = 0; i < 3; i++) job_recipient_put(&b, &recipients[i]);
+	assert_int_equal(job_recipients_count(buf_view(&b)), 3);
+	struct cur c = cur_of(buf_view(&b));
+	struct job_recipient r;
+	for (size_t i = 0; i < 3; i++) {
+		assert_true(job_recipient_next(&c, &r));
+		assert_int_equal(r.index, recipients[i].index);
+		assert_true(str_eq(r.address, recipients[i].address));
+		assert_true(str_eq(r.mailbox, recipients[i].mailbox));
+		assert_true(str_eq(r.domain, recipients[i].domain));
+	}
+	assert_false(job_recipient_next(&c, &r));
+	assert_true(cur_done(&c));
+	buf_free(&b);
+}
+
+static void keeps_results(void **state)
+{
+	(void)state;
+	struct buf b;
+	buf_init(&b, 4096);
+	for (size_t i = 0; i < 2; i++) job_result_put(&b, &results[i]);
+	assert_int_equal(job_results_count(buf_view(&b)), 2);
+	struct cur c = cur_of(buf_view(&b));
+	struct job_result r;
+	for (size_t i = 0; i < 2; i++) {
+		assert_true(job_result_next(&c, &r));
+		assert_int_equal(r.index, results[i].index);
+		assert_int_equal(r.outcome, results[i].outcome);
+		assert_true(str_eq(r.dsn, results[i].dsn));
+		assert_true(str_eq(r.text, results[i].text));
+		assert_true(str_eq(r.host, results[i].host));
+	}
+	assert_false(job_result_next(&c, &r));
+	assert_true(cur_done(&c));
+	buf_free(&b);
+}
+
+static void cuts_long_text(void **state)
+{
+	(void)state;
+	char text[JOB_TEXT_MAX + 100];
+	memset(text, 'x', sizeof text);
+	struct buf b;
+	buf_init(&b, 4096);
+	job_result_put(&b, &(struct job_result){ .text = { text, sizeof text } });
+	struct cur c = cur_of(buf_view(&b));
+	struct job_result r;
+	assert_true(job_result_next(&c, &r));
+	assert_int_equal(r.text.len, JOB_TEXT_MAX);
+	buf_free(&b);
+}
+
+/* Every beginning of a record but the whole entries, and a wrong outcome, is refused. */
+static void refuses_damage(void **state)
+{
+	(void)state;
+	struct buf b;
+	buf_init(&b, 4096);
+	job_recipient_put(&b, &recipients[0]);
+	for (size_t len = 1; len < b.len; len++)
+		assert_int_equal(job_recipients_count(str_sub(buf_view(&b), 0, len)), -1);
+	assert_int_equal(job_recipients_count(STR("")), 0);
+	buf_reset(&b);
+	job_result_put(&b, &results[0]);
+	for (size_t len = 1; len < b.len; len++)
+		assert_int_equal(job_results_count(str_sub(buf_view(&b), 0, len)), -1);
+	b.at[4] = JOB_OUTCOME_COUNT;
+	assert_int_equal(job_results_count(buf_view(&b)), -1);
+	buf_free(&b);
+}
+
+static void bounds_recipients(void **state)
+{
+	(void)state;
+	struct buf b;
+	buf_init(&b, 1 << 20);
+	for (size_t i = 0; i < JOB_RECIPIENTS_MAX; i++) job_recipient_put(&b, &recipients[1]);
+	assert_int_equal(job_recipients_count(buf_view(&b)), JOB_RECIPIENTS_MAX);
+	job_recipient_put(&b, &recipients[1]);
+	assert_int_equal(job_recipients_count(buf_view(&b)), -1);
+	buf_free(&b);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(keeps_recipients),  cmocka_unit_test(keeps_results),
+		cmocka_unit_test(cuts_long_text),    cmocka_unit_test(refuses_damage),
+		cmocka_unit_test(bounds_recipients),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
