@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Fixtures: `service` is a running one with default settings; `serve(**options)` makes and
+starts as many as a test needs. Each is stopped, checked and removed afterwards."""
+import pytest
+
+from service import Service
+
+
+@pytest.fixture
+def serve(request):
+    made = []
+
+    def start(**options):
+        service = Service(**options)
+        made.append(service)
+        return service.start()
+
+    start.stopped = lambda **options: made.append(Service(**options)) or made[-1]
+    yield start
+    problems = []
+    for service in made:
+        try:
+            if service.process and service.process.poll() is None:
+                service.stop()
+            service.check()
+        except AssertionError as problem:
+            problems.append(problem)
+        finally:
+            service.kill_all()
+    for service in made:
+        if problems or getattr(request.node, "failed", False):
+            print(f"left behind: {service.folder}")
+        else:
+            service.remove()
+    if problems:
+        raise problems[0]
+
+
+@pytest.fixture
+def service(serve):
+    return serve()
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    outcome = yield
+    if call.when == "call" and outcome.get_result().failed:
+        item.failed = True
