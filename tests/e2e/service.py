@@ -244,9 +244,10 @@ domain any.example {{ users any; deliver maildir {here}/mail/%d/%n }}
         return [path.read_bytes() for path in sorted(new.iterdir())]
 
     def wait_mail(self, user, count=1, domain=DOMAIN, seconds=30):
-        return wait_until(
-            lambda: (m := self.mailbox(user, domain)) if len(self.mailbox(user, domain)) >= count
-            else None, seconds, f"{count} messages for {user}@{domain}")
+        def enough():
+            found = self.mailbox(user, domain)
+            return found if len(found) >= count else None
+        return wait_until(enough, seconds, f"{count} messages for {user}@{domain}")
 
     def wait_empty(self, seconds=60):
         wait_until(lambda: self.status()["queue"]["messages"] == 0, seconds, "an empty queue")
