@@ -86,7 +86,7 @@ void json_bool(struct json *j, bool value)
 	buf_str(j->out, value ? STR("true") : STR("false"));
 }
 
-void json_null(struct json *j)
+void json_nothing(struct json *j)
 {
 	json_comma(j);
 	buf_str(j->out, STR("null"));

@@ -19,7 +19,7 @@ void json_key(struct json *j, struct str key);
 void json_str(struct json *j, struct str value);
 void json_i64(struct json *j, int64_t value);
 void json_bool(struct json *j, bool value);
-void json_null(struct json *j);
+void json_nothing(struct json *j);
 /* key and value at once */
 void json_str_at(struct json *j, struct str key, struct str value);
 void json_i64_at(struct json *j, struct str key, int64_t value);

@@ -6,12 +6,14 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <ucontext.h>
 #include <unistd.h>
 
 enum {
-	SCOREBOARD_SIZE = SCOREBOARD_SLOTS * sizeof(struct scoreboard_slot),
+	SLOTS_SIZE = SCOREBOARD_SLOTS * sizeof(struct scoreboard_slot),
+	SCOREBOARD_SIZE = SLOTS_SIZE + sizeof(struct census),
 	STACK_SIZE = 64 * 1024,
 };
 
@@ -19,13 +21,21 @@ static const int fatal_signals[] = { SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, S
 enum { FATAL_COUNT = sizeof fatal_signals / sizeof *fatal_signals };
 
 static struct scoreboard_slot *own;
+static struct census *census;
 static struct sigaction before[FATAL_COUNT];
 static _Alignas(16) char stack[STACK_SIZE];
 
 static struct scoreboard_slot *map(int fd)
 {
 	void *at = mmap(NULL, SCOREBOARD_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	return at == MAP_FAILED ? NULL : at;
+	if (at == MAP_FAILED) return NULL;
+	census = (struct census *)(void *)((char *)at + SLOTS_SIZE);
+	return at;
+}
+
+struct census *scoreboard_census(void)
+{
+	return census;
 }
 
 struct scoreboard_slot *scoreboard_new(int *fd)
@@ -37,7 +47,7 @@ struct scoreboard_slot *scoreboard_new(int *fd)
 	if (ftruncate(*fd, SCOREBOARD_SIZE) == 0 &&
 	    fcntl(*fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) == 0)
 		slots = map(*fd);
-	if (slots) return slots;
+	if (slots && getrandom(&census->seed, sizeof census->seed, GRND_NONBLOCK) > 0) return slots;
 	int error = errno;
 	(void)close(*fd);
 	*fd = -1;

@@ -6,6 +6,7 @@
 #define IMS_IPC_SCOREBOARD_H
 
 #include "lib/base/ip.h"
+#include "lib/ipc/census.h"
 
 enum { SCOREBOARD_SLOTS = 256 };
 
@@ -24,6 +25,8 @@ struct scoreboard_slot {
 struct scoreboard_slot *scoreboard_new(int *fd);
 /* Child: maps the memfd and makes slot `index` its own. NULL: see errno. */
 struct scoreboard_slot *scoreboard_map(int fd, unsigned index);
+/* The census of sessions, which lies behind the slots; NULL before one of the two. */
+struct census *scoreboard_census(void);
 /* Notes what is in hand on the process's own slot; no-ops before scoreboard_map. */
 void scoreboard_session(uint64_t sid, struct ip client);
 void scoreboard_message(uint64_t id);

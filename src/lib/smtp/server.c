@@ -109,6 +109,7 @@ void smtp_transaction_abort(struct smtp_server *s, unsigned code)
 void smtp_close(struct smtp_server *s, unsigned code)
 {
 	smtp_transaction_abort(s, code);
+	s->abort_code = (uint16_t)code;
 	s->owed = SMTP_OWED_NONE;
 	s->state = SMTP_CLOSED;
 	s->due |= SMTP_DUE_CLOSE;
@@ -232,7 +233,7 @@ static struct smtp_event take_due(struct smtp_server *s)
 		return (struct smtp_event){ .type = SMTP_EV_HELLO };
 	}
 	s->due = (uint8_t)(s->due & ~SMTP_DUE_CLOSE);
-	return (struct smtp_event){ .type = SMTP_EV_CLOSE };
+	return (struct smtp_event){ .type = SMTP_EV_CLOSE, .code = s->abort_code };
 }
 
 static bool is_idle(const struct smtp_server *s)

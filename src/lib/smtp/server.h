@@ -59,7 +59,8 @@ enum smtp_event_type {
 	SMTP_EV_END,   /* answer: the message is whole, commit it */
 	SMTP_EV_ABORT, /* the transaction is gone; ev.code: reply that says so. s->mail
 			* can be read until the next call. */
-	SMTP_EV_CLOSE, /* send what is in `out`, then close; no event follows */
+	SMTP_EV_CLOSE, /* send what is in `out`, then close; no event follows. ev.code: the
+			* reply that says so, 221 after QUIT. */
 };
 
 struct smtp_event {

@@ -52,7 +52,7 @@ static void request_status_queue(struct console_client *client, struct json *jso
 	int64_t now_ms = loop_wall_ms(client->console->frame->loop);
 	json_key(json, STR("queue"));
 	if (!client->has_totals) {
-		json_null(json);
+		json_nothing(json);
 		return;
 	}
 	json_begin_object(json);

@@ -16,7 +16,7 @@ static void commas_are_put_in(void **state)
 	json_begin_array(&j);
 	json_bool(&j, true);
 	json_bool(&j, false);
-	json_null(&j);
+	json_nothing(&j);
 	json_begin_object(&j);
 	json_end_object(&j);
 	json_begin_array(&j);
