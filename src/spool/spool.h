@@ -111,7 +111,7 @@ struct spool {
 	} workers[FRAME_INDEX_MAX];
 	uint64_t lives;
 	struct map streams; /* handle -> struct spool_stream */
-	/* commit.c */
+	/* batch.c */
 	struct committer *committer;
 	struct batch *filling, *spare;
 	struct link ready; /* full batches that wait */
@@ -130,7 +130,7 @@ struct spool {
 	bool disk_low, draining, trim, lost;
 };
 
-/* commit.c */
+/* batch.c */
 int commit_start(struct spool *s);
 /* A free operation with its note in the batch that fills, zeroed; NULL: no memory. The
  * operation's strings come from *arena. */
