@@ -26,6 +26,28 @@ static bool do_overlap(const struct conf_address *a, const struct conf_address *
 	return ip_is_v4(a->ip) == ip_is_v4(b->ip) && (is_any(a->ip) || is_any(b->ip));
 }
 
+static void report_overlap(struct conf_parser *p, const struct conf_listener *listener,
+			   const struct conf_address *address, const struct conf_listener *first)
+{
+	struct conf_quote text, where;
+	struct buf out;
+	buf_init_fixed(&out, text.text, sizeof text.text - 1);
+	conf_value_write_address(address, &out);
+	text.text[out.len] = '\0';
+	AT(p, CONF_ERROR, &listener->addresses_from, buf_view(&out),
+	   "%s is taken already by listener '%.*s' at %s", text.text, STR_ARG(first->name),
+	   conf_where(&where, &first->addresses_from));
+}
+
+/* "listener 'a' stands already at FILE:LINE" */
+static void report_twice(struct conf_parser *p, enum conf_block_id block, struct str name,
+			 const struct conf_origin *origin, const struct conf_origin *first)
+{
+	struct conf_quote quote, where;
+	AT(p, CONF_ERROR, origin, name, "%.*s '%s' stands already at %s",
+	   STR_ARG(conf_blocks[block].word), conf_quote(&quote, name), conf_where(&where, first));
+}
+
 static void check_address(struct conf_parser *p, const struct conf_listener *listener,
 			  const struct conf_address *address)
 {
@@ -34,14 +56,7 @@ static void check_address(struct conf_parser *p, const struct conf_listener *lis
 			const struct conf_address *other = &l->addresses.at[i];
 			if (other == address) return;
 			if (!do_overlap(address, other)) continue;
-			struct conf_quote text;
-			struct buf out;
-			buf_init_fixed(&out, text.text, sizeof text.text - 1);
-			conf_value_write_address(address, &out);
-			text.text[out.len] = '\0';
-			AT(p, CONF_ERROR, &listener->addresses_from, buf_view(&out),
-			   "%s is taken already by listener '%.*s' in line %u", text.text,
-			   STR_ARG(l->name), l->addresses_from.line);
+			report_overlap(p, listener, address, l);
 			return;
 		}
 	}
@@ -54,9 +69,7 @@ static void check_listeners(struct conf_parser *p)
 	     l++) {
 		for (const struct conf_listener *o = conf->listeners; o < l; o++)
 			if (str_eq(o->name, l->name))
-				AT(p, CONF_ERROR, &l->origin, l->name,
-				   "listener '%.*s' stands already in line %u", STR_ARG(l->name),
-				   o->origin.line);
+				report_twice(p, CONF_BLOCK_conf_listener, l->name, &l->origin, &o->origin);
 		if (!l->addresses_from.line && is_said(&l->origin))
 			AT(p, CONF_ERROR, &l->origin, l->name,
 			   "listener '%.*s' has no address; write address 0.0.0.0:25", STR_ARG(l->name));
@@ -66,7 +79,8 @@ static void check_listeners(struct conf_parser *p)
 			   "STARTTLS is not announced by this release: clients send in the clear");
 		else if (is_said(&l->certificate_from) || is_said(&l->key_from))
 			AT(p, CONF_WARNING,
-			   is_said(&l->certificate_from) ? &l->certificate_from : &l->key_from, STR(""),
+			   is_said(&l->certificate_from) ? &l->certificate_from : &l->key_from,
+			   is_said(&l->certificate_from) ? STR("certificate") : STR("key"),
 			   "STARTTLS is not announced by this release: certificate and key are not used");
 	}
 }
@@ -81,7 +95,7 @@ static void check_relay(struct conf_parser *p)
 		const struct conf_listener *l = &conf->listeners[i];
 		if (l->role == CONF_ROLE_MX) continue;
 		bool said = is_said(&l->role_from);
-		AT(p, CONF_WARNING, said ? &l->role_from : &conf->profile_from, STR(""),
+		AT(p, CONF_WARNING, said ? &l->role_from : &conf->profile_from, said ? STR("role") : STR(""),
 		   "nobody may send through listener '%.*s': AUTH is not served by this release, and no "
 		   "host has 'relay yes'",
 		   STR_ARG(l->name));
@@ -107,11 +121,10 @@ static bool check_hosts(struct conf_parser *p)
 		if (found < 0) continue;
 		const struct conf_host *first = &conf->hosts[found];
 		bool same = is_same_rule(first, host);
-		struct conf_quote file;
+		struct conf_quote where;
 		AT(p, same ? CONF_WARNING : CONF_ERROR, &host->origin, STR(""),
-		   same ? "the rule of this network stands already in %s, line %u"
-			: "there is another rule of this network in %s, line %u",
-		   conf_quote(&file, first->origin.file), first->origin.line);
+		   same ? "this rule stands already at %s" : "there is another rule of this network at %s",
+		   conf_where(&where, &first->origin));
 	}
 	return true;
 }
@@ -178,12 +191,10 @@ static bool check_domains(struct conf_parser *p)
 	for (size_t i = 0; i < conf->domain_count; i++) {
 		struct conf_domain *d = &conf->domains[i];
 		for (size_t n = 0; n < d->name_count; n++) {
-			struct conf_quote quote;
 			ptrdiff_t found = conf_index_domain(conf->domain_index, conf->domains, i, n);
 			if (found < 0) continue;
-			AT(p, CONF_ERROR, &d->origin, d->names[n],
-			   "domain %s stands already in line %u", conf_quote(&quote, d->names[n]),
-			   conf->domains[found].origin.line);
+			report_twice(p, CONF_BLOCK_conf_domain, d->names[n], &d->origin,
+				     &conf->domains[found].origin);
 		}
 		check_users(p, d);
 		check_deliver(p, d);
@@ -198,8 +209,7 @@ static void check_directories(struct conf_parser *p)
 		const struct conf_directory *d = &conf->directories[i];
 		const struct conf_directory *first = conf_directory_find(conf, d->name);
 		if (first != d)
-			AT(p, CONF_ERROR, &d->origin, d->name, "directory '%.*s' stands already in line %u",
-			   STR_ARG(d->name), first->origin.line);
+			report_twice(p, CONF_BLOCK_conf_directory, d->name, &d->origin, &first->origin);
 		if (str_eq(d->name, STR("any")))
 			AT(p, CONF_ERROR, &d->origin, d->name,
 			   "a directory cannot be named 'any', which stands for every address");
@@ -216,8 +226,7 @@ static void check_routes(struct conf_parser *p)
 		const struct conf_route *r = &conf->routes[i];
 		const struct conf_route *first = conf_route_find(conf, r->name);
 		if (first != r)
-			AT(p, CONF_ERROR, &r->origin, r->name, "route '%.*s' stands already in line %u",
-			   STR_ARG(r->name), first->origin.line);
+			report_twice(p, CONF_BLOCK_conf_route, r->name, &r->origin, &first->origin);
 		if (!is_said(&r->via_from))
 			AT(p, CONF_ERROR, &r->origin, r->name, "route '%.*s' leads nowhere; write via HOST",
 			   STR_ARG(r->name));
@@ -234,7 +243,7 @@ static void check_postmaster(struct conf_parser *p)
 	ptrdiff_t at = str_rfind(name, '@');
 	if (at >= 0 && !conf_domain_find(conf, str_from(name, (size_t)at + 1)))
 		AT(p, CONF_WARNING, &conf->postmaster_from, name,
-		   "the postmaster's domain is not a local domain: reports to him leave this server");
+		   "the postmaster's domain is not a local domain: reports to that address leave this server");
 }
 
 void conf_check(struct conf_parser *p)

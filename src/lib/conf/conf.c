@@ -28,6 +28,33 @@ static void read_all(struct conf_parser *p)
 					 bundle->files[i].text, false);
 }
 
+static size_t file_rank(const struct conf_bundle *bundle, struct str name)
+{
+	size_t i = 0;
+	while (i < bundle->count && !str_eq(bundle->files[i].name, name)) i++;
+	return i;
+}
+
+static bool is_before(const struct conf_bundle *bundle, const struct conf_error *a,
+		      const struct conf_error *b)
+{
+	size_t x = file_rank(bundle, a->at.file), y = file_rank(bundle, b->at.file);
+	if (x != y) return x < y;
+	return a->at.line != b->at.line ? a->at.line < b->at.line : a->column < b->column;
+}
+
+/* In the order of the files and their lines; at most CONF_ERRORS_MAX, so simply. */
+static void sort_errors(const struct conf_bundle *bundle, struct conf_errors *errors)
+{
+	for (size_t i = 1; i < errors->count; i++) {
+		struct conf_error error = errors->list[i];
+		size_t at = i;
+		for (; at > 0 && is_before(bundle, &error, &errors->list[at - 1]); at--)
+			errors->list[at] = errors->list[at - 1];
+		errors->list[at] = error;
+	}
+}
+
 struct conf *conf_parse(const struct conf_bundle *bundle, struct conf_errors *errors)
 {
 	struct conf *conf = calloc(1, sizeof *conf);
@@ -46,6 +73,7 @@ struct conf *conf_parse(const struct conf_bundle *bundle, struct conf_errors *er
 	}
 	if (!good) conf_report_file(errors, STR(""), "there is no memory for more configuration");
 	free(p);
+	sort_errors(bundle, errors);
 	if (good && !errors->errors) return conf;
 	conf_free(conf);
 	return NULL;

@@ -208,7 +208,7 @@ struct conf_errors {
 
 void conf_errors_init(struct conf_errors *errors);
 void conf_errors_free(struct conf_errors *errors);
-/* As an administrator reads it:
+/* As an administrator reads it, in the order of the files and their lines:
  * /etc/ims/ims.conf:7:1: unknown word 'listner'; did you mean 'listener'?
  *     listner lan {
  *     ^~~~~~~                                                                            */

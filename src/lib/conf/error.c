@@ -43,6 +43,22 @@ const char *conf_quote(struct conf_quote *quote, struct str s)
 	return quote->text;
 }
 
+const char *conf_where(struct conf_quote *quote, const struct conf_origin *origin)
+{
+	struct buf out;
+	buf_init_fixed(&out, quote->text, sizeof quote->text - 1);
+	/* Of a long path the end says more. */
+	bool cut = origin->file.len > QUOTED_MAX;
+	if (cut) buf_str(&out, STR("..."));
+	buf_escaped(&out, str_from(origin->file, cut ? origin->file.len - QUOTED_MAX + 10 : 0));
+	if (origin->line) {
+		buf_byte(&out, ':');
+		buf_u64(&out, origin->line);
+	}
+	quote->text[out.len] = '\0';
+	return quote->text;
+}
+
 /* The slot of a new finding, or NULL. A warning gives way to an error. */
 static struct conf_error *slot(struct conf_errors *errors, enum conf_severity severity)
 {

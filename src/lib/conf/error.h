@@ -13,6 +13,9 @@ struct conf_quote {
 
 const char *conf_quote(struct conf_quote *quote, struct str s);
 
+/* "FILE:LINE", or "default" and the like. */
+const char *conf_where(struct conf_quote *quote, const struct conf_origin *origin);
+
 /* Where: a token of `text`, which is the text of `file`. */
 struct conf_place {
 	struct str file, text;

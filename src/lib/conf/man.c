@@ -215,13 +215,14 @@ static void blocks(struct buf *out, enum conf_block_id outer, struct str path)
 		const struct conf_block *block = &conf_blocks[row[i].inner];
 		buf_str(out, STR(".SS \""));
 		text(out, path);
+		if (path.len) buf_byte(out, ' ');
 		text(out, block->word);
 		text(out, key_name(block->key));
 		buf_str(out, STR(" { }\"\n"));
 		text(out, block->sentence);
 		buf_byte(out, '\n');
 		settings(out, row[i].inner);
-		blocks(out, row[i].inner, outer == CONF_BLOCK_conf && block->word.len ? STR("limit { ") : path);
+		blocks(out, row[i].inner, block->word);
 	}
 }
 

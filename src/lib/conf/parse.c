@@ -101,9 +101,9 @@ static bool claim(struct conf_parser *p, struct block *block, const struct conf_
 	block->seen |= bit;
 	if (taken && row->type == CONF_IS_LEVELS) return true;
 	if (taken && from) {
-		struct conf_quote name, file;
-		CONF_REPORT(p, word, "'%s' is set a second time; first in %s, line %u",
-		       conf_quote(&name, word->text), conf_quote(&file, from->file), from->line);
+		struct conf_quote name, where;
+		CONF_REPORT(p, word, "'%s' is set a second time; first at %s",
+			    conf_quote(&name, word->text), conf_where(&where, from));
 	} else if (taken) {
 		struct conf_quote name;
 		CONF_REPORT(p, word, "'%s' says a second time what this block has said",
@@ -142,26 +142,25 @@ static bool set_bare(struct conf_parser *p, struct block *block, const struct co
 	return true;
 }
 
+/* A word that is known elsewhere is more likely misplaced than misspelt. */
 static void report_unknown(struct conf_parser *p, enum conf_block_id block,
 			   const struct conf_token *word)
 {
 	struct conf_quote quote;
 	const char *text = conf_quote(&quote, word->text);
-	struct str near = conf_row_suggest(block, word->text);
-	if (near.len) {
-		CONF_REPORT(p, word, "unknown word '%s'; did you mean '%.*s'?", text, STR_ARG(near));
-		return;
-	}
 	for (enum conf_block_id other = 0; other < CONF_BLOCK_COUNT; other++) {
 		struct str home = conf_blocks[other].word;
 		if (other == block || !conf_row_find(other, word->text)) continue;
 		if (home.len)
 			CONF_REPORT(p, word, "unknown word '%s'; it belongs inside '%.*s { }'", text,
-			       STR_ARG(home));
+				    STR_ARG(home));
 		else CONF_REPORT(p, word, "unknown word '%s'; it belongs outside of blocks", text);
 		return;
 	}
-	CONF_REPORT(p, word, "unknown word '%s'", text);
+	struct str near = conf_row_suggest(block, word->text);
+	if (near.len)
+		CONF_REPORT(p, word, "unknown word '%s'; did you mean '%.*s'?", text, STR_ARG(near));
+	else CONF_REPORT(p, word, "unknown word '%s'", text);
 }
 
 /* -- Blocks ---------------------------------------------------------------------------- */
@@ -206,7 +205,10 @@ static bool read_inline(struct conf_parser *p, struct block *block, size_t first
 	for (size_t i = first; i < p->value_count && good; i++) {
 		const struct conf_token *word = &p->values[i];
 		const struct conf_row *row = conf_row_find(block->id, p->texts[i]);
-		if (!row || row->type == CONF_IS_BLOCK || word->kind == CONF_TOKEN_STRING) {
+		if (word->kind == CONF_TOKEN_STRING) {
+			CONF_REPORT(p, word, "here stands a word, not a string");
+			good = false;
+		} else if (!row || row->type == CONF_IS_BLOCK) {
 			report_unknown(p, block->id, word);
 			good = false;
 		} else if (!row->word.len) {

@@ -12,6 +12,7 @@ struct show {
 	struct buf *out;
 	enum conf_show_mode mode;
 	struct buf value; /* of the row at hand */
+	struct str outer; /* JSON: the block round the block at hand */
 };
 
 static bool is_from_file(const struct conf_origin *from)
@@ -210,15 +211,19 @@ static void json_value(struct show *s, struct json *j, const struct conf_row *ro
 	json_end_array(j);
 }
 
-/* {"block":"limit connections","name":"","setting":"in","value":1000,"origin":"default"} */
-static void json_begin(struct json *j, enum conf_block_id id, const char *at,
+/* {"block":"limit connections","setting":"in","value":1000,"origin":"default"} */
+static void json_begin(const struct show *s, struct json *j, enum conf_block_id id, const char *at,
 		       struct str setting)
 {
 	char key[VALUE_TEXT_MAX];
 	struct buf name;
 	json_begin_object(j);
-	json_str_at(j, STR("block"), conf_blocks[id].word);
 	buf_init_fixed(&name, key, sizeof key);
+	buf_str(&name, s->outer);
+	if (s->outer.len) buf_byte(&name, ' ');
+	buf_str(&name, conf_blocks[id].word);
+	json_str_at(j, STR("block"), buf_view(&name));
+	buf_reset(&name);
 	show_key(id, at, &name);
 	if (name.len) json_str_at(j, STR("name"), buf_view(&name));
 	json_str_at(j, STR("setting"), setting);
@@ -236,7 +241,7 @@ static void json_levels(struct show *s, enum conf_block_id id, const char *at,
 {
 	for (size_t i = 0; i < levels->count; i++) {
 		struct json j = { .out = s->out };
-		json_begin(&j, id, at, STR("level"));
+		json_begin(s, &j, id, at, STR("level"));
 		json_str_at(&j, STR("category"), levels->at[i].category);
 		json_str_at(&j, STR("value"), conf_words_log_level.at[levels->at[i].level].word);
 		json_end(s, &j, &levels->at[i].from);
@@ -249,7 +254,9 @@ static void json_block(struct show *s, enum conf_block_id id, const char *at, un
 	const struct conf_row *row = conf_rows(id, &count);
 	for (const struct conf_row *end = row + count; row < end; row++) {
 		if (row->type == CONF_IS_BLOCK) {
+			s->outer = conf_blocks[id].word;
 			each_block(s, row, at, depth + 1, json_block);
+			s->outer = STR("");
 			continue;
 		}
 		if (row->type == CONF_IS_LEVELS) {
@@ -260,7 +267,7 @@ static void json_block(struct show *s, enum conf_block_id id, const char *at, un
 		conf_value_write(row, at + row->offset, &s->value);
 		if (!s->value.len) continue;
 		struct json j = { .out = s->out };
-		json_begin(&j, id, at, row->word.len ? row->word : row->field);
+		json_begin(s, &j, id, at, row->word.len ? row->word : row->field);
 		json_value(s, &j, row, at);
 		json_end(s, &j, origin_of(row, at));
 	}

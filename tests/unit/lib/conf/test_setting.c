@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Every setting of the table: good values, and what each kind of wrong one is told. */
+#include "help.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/conf/table.h"
+
+/* A statement in its block, and the first error it gives; "" where there is none. */
+static const struct {
+	const char *block, *statement, *want;
+} cases[] = {
+	/* outside of blocks */
+	{ "", "profile mx", "" },
+	{ "", "profile mxx", "'mxx' is not one of none, satellite, office, mx, submission or outbound; did you mean 'mx'?" },
+	{ "", "profile mx office", "'profile' takes one value" },
+	{ "", "hostname a.example", "" },
+	{ "", "hostname a..example", "'a..example' is not a host name" },
+	{ "", "hostname -a.example", "'-a.example' is not a host name" },
+	{ "", "hostname \"\"", "'' is not a host name" },
+	{ "", "hostname", "'hostname' needs a value" },
+	{ "", "hostname a b", "'hostname' takes one value" },
+	{ "", "hostnme a", "unknown word 'hostnme'; did you mean 'hostname'?" },
+	{ "", "postmaster nobody", "'nobody' is not an address; write name@example.com" },
+	{ "", "postmaster a@b@c", "'a@b@c' is not an address; write name@example.com" },
+	{ "", "postmaster a..b@c", "'a..b@c' is not an address; write name@example.com" },
+	{ "", "postmaster a.@c", "'a.@c' is not an address; write name@example.com" },
+	{ "", "postmaster @c", "'@c' is not an address; write name@example.com" },
+	{ "", "state /a", "" },
+	{ "", "state a", "'a' is a relative path; paths begin with /" },
+	{ "", "state { }", "'state' needs a value" },
+	{ "", "state /a { b }", "this '{' follows nothing that takes a block" },
+	{ "", "runtime /run", "" },
+	{ "", "runtime /0123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890",
+	  "the path is longer than 80 bytes" },
+	{ "", "transfer drain", "" },
+	{ "", "transfer maybe", "'maybe' is not one of both, in, out or drain" },
+	{ "", "vrfy on", "" },
+	{ "", "vrfy yes", "'yes' is not one of off or on" },
+	{ "", "include \"\"", "'include' takes one file name or pattern" },
+	{ "", "include a b", "'include' takes one file name or pattern" },
+	{ "", "inclde a", "unknown word 'inclde'; did you mean 'include'?" },
+	{ "", "hops 5", "unknown word 'hops'; it belongs inside 'limit { }'" },
+	{ "", "zzzzzzzz", "unknown word 'zzzzzzzz'" },
+	{ "", "\"hostname\" a", "a statement begins with a word, not with a string" },
+	{ "", "{ a }", "a block needs a word in front of its '{'" },
+	{ "", "}", "this '}' closes nothing" },
+	{ "", "state \"/a", "a string has no closing quote in its line" },
+	{ "", "spool", "'spool' needs a block, and its '{' in this line" },
+	{ "", "spool a { }", "'spool' takes a block and no value: spool { }" },
+	{ "", "spool {", "this '{' has no '}'" },
+	{ "", "zzz {", "unknown word 'zzz'" },
+	/* spool */
+	{ "spool", "path /a", "" },
+	{ "spool", "path a", "'a' is a relative path; paths begin with /" },
+	{ "spool", "min-free 1G", "" },
+	{ "spool", "min-free 1", "'1' is out of range: min-free is 1M to 1048576G" },
+	{ "spool", "min-free 1X", "'1X' is not a size; sizes are written 4096 64K 50M 2G" },
+	{ "spool", "min-free M", "'M' is not a size; sizes are written 4096 64K 50M 2G" },
+	{ "spool", "min-free -1", "'-1' is not a size; sizes are written 4096 64K 50M 2G" },
+	{ "spool", "min-free 99999999999999999999G", "'99999999999999999999G' is out of range: min-free is 1M to 1048576G" },
+	{ "spool", "minfree 1G", "unknown word 'minfree'; did you mean 'min-free'?" },
+	{ "spool", "hostname a", "unknown word 'hostname'; it belongs outside of blocks" },
+	{ "spool", "include x", "'include' belongs outside of blocks" },
+	{ "spool", "path /a; path /b", "'path' is set a second time; first at t.conf:1" },
+	{ "spool", "path /a }\nspool { path /a", "'path' is set a second time; first at t.conf:1" },
+	/* log */
+	{ "log", "file /a", "" },
+	{ "log", "file \"a b\"", "'a b' is a relative path; paths begin with /" },
+	{ "log", "format json", "" },
+	{ "log", "format xml", "'xml' is not one of text, json or postfix" },
+	{ "log", "level smtp medium; level spool none", "" },
+	{ "log", "level smtp medium; level smtp none", "the level of 'smtp' is set twice" },
+	{ "log", "level smpt medium", "unknown category 'smpt'; did you mean 'smtp'?" },
+	{ "log", "level qqqqqqq medium", "unknown category 'qqqqqqq'" },
+	{ "log", "level smtp", "'level' takes a category and a level" },
+	{ "log", "level", "'level' needs a value" },
+	{ "log", "level smtp medium maximum", "'level' takes a category and a level" },
+	{ "log", "level smtp loud", "'loud' is not one of none, minimum, medium or maximum" },
+	/* track */
+	{ "track", "on", "" },
+	{ "track", "off; keep 2w", "" },
+	{ "track", "on; off", "'off' is set a second time; first at t.conf:1" },
+	{ "track", "on 5", "'on' takes no value" },
+	{ "track", "keep 1m", "'1m' is out of range: keep is 1h to 3660d" },
+	{ "track", "keep 90", "'90' is not a duration; durations are written 90s 15m 4h 2d 1w" },
+	{ "track", "keep 1h30m", "'1h30m' is not a duration; durations are written 90s 15m 4h 2d 1w" },
+	{ "", "track off keep 3d", "" },
+	{ "", "track off on", "'on' is set a second time; first at t.conf:1" },
+	{ "", "track of", "unknown word 'of'" },
+	{ "", "track off keep", "'keep' needs a value" },
+	{ "", "track", "'track' needs a block, and its '{' in this line" },
+	/* limit */
+	{ "limit", "message-size 64K", "" },
+	{ "limit", "message-size 63K", "'63K' is out of range: message-size is 64K to 2G" },
+	{ "limit", "message-size big", "'big' is not a size; sizes are written 4096 64K 50M 2G" },
+	{ "limit", "recipients 100", "" },
+	{ "limit", "recipients 99", "'99' is out of range: recipients is 100 to 100000" },
+	{ "limit", "recipients 1K", "'1K' is not a number" },
+	{ "limit", "connections { in 1; per-host 1 }", "" },
+	{ "limit", "connections { in 0 }", "'0' is out of range: in is 1 to 1000000" },
+	{ "limit", "connections { per-host x }", "'x' is not a number" },
+	{ "limit", "connections { out 1 }", "unknown word 'out'" },
+	{ "limit", "connections 5", "'connections' takes a block and no value: connections { }" },
+	{ "limit", "messages-per-connection 0", "" },
+	{ "limit", "messages-per-connection 1000001", "'1000001' is out of range: messages-per-connection is 0 to 1000000" },
+	{ "limit", "hops 10", "" },
+	{ "limit", "hops 9", "'9' is out of range: hops is 10 to 1000" },
+	{ "limit", "command-timeout 1s", "" },
+	{ "limit", "command-timeout 25h", "'25h' is out of range: command-timeout is 1s to 1d" },
+	{ "limit", "data-timeout 1d", "" },
+	{ "limit", "data-timeout 0s", "'0s' is out of range: data-timeout is 1s to 1d" },
+	{ "limit", "line 512", "" },
+	{ "limit", "line 511", "'511' is out of range: line is 512 to 64K" },
+	{ "limit", "errors 1", "" },
+	{ "limit", "errors 0", "'0' is out of range: errors is 1 to 10000" },
+	{ "limit", "bare-newline fix", "" },
+	{ "limit", "bare-newline keep", "'keep' is not one of refuse or fix" },
+	/* retry */
+	{ "retry", "after 1s 366d", "" },
+	{ "retry", "after 15m 0s", "'0s' is out of range: after is 1s to 366d" },
+	{ "retry", "after 15m x", "'x' is not a duration; durations are written 90s 15m 4h 2d 1w" },
+	{ "retry", "after", "'after' needs a value" },
+	{ "retry", "after 1s 1s 1s 1s 1s 1s 1s 1s 1s 1s 1s 1s 1s 1s 1s 1s 1s", "'after' takes at most 16 values" },
+	/* listener */
+	{ "listener a", "address 0.0.0.0:25 [::]:25", "" },
+	{ "listener a", "address *:25", "" },
+	{ "listener a", "address 127.0.0.1", "'127.0.0.1' has no port; write 127.0.0.1:25" },
+	{ "listener a", "address ::1", "'::1' has no port; write [::1]:25" },
+	{ "listener a", "address 127.0.0.1:0", "'127.0.0.1:0' is not ADDRESS:PORT; write 192.0.2.1:25, [2001:db8::1]:25 or *:25" },
+	{ "listener a", "address a.example:25", "'a.example:25' is not ADDRESS:PORT; write 192.0.2.1:25, [2001:db8::1]:25 or *:25" },
+	{ "listener a", "address [::1:25", "'[::1:25' is not ADDRESS:PORT; write 192.0.2.1:25, [2001:db8::1]:25 or *:25" },
+	{ "listener a", "address [127.0.0.1]:25", "'[127.0.0.1]:25' is not ADDRESS:PORT; write 192.0.2.1:25, [2001:db8::1]:25 or *:25" },
+	{ "listener a", "role mx", "listener 'a' has no address; write address 0.0.0.0:25" },
+	{ "listener a", "address *:1; role mix", "'mix' is not one of mx, submission or relay; did you mean 'mx'?" },
+	{ "listener a", "address *:1; tls off", "" },
+	{ "listener a", "address *:1; tls on", "'on' is not one of off, offer, require or implicit" },
+	{ "listener a", "address *:1; tls require", "'tls require': TLS is not served by this release: no client could send" },
+	{ "listener a", "address *:1; tls implicit", "'tls implicit': TLS is not served by this release: no client could send" },
+	{ "listener a", "address *:1; auth off", "" },
+	{ "listener a", "address *:1; auth offer", "'auth offer': AUTH is not served by this release" },
+	{ "listener a", "address *:1; auth require", "'auth require': AUTH is not served by this release: no client could send" },
+	{ "listener a", "address *:1; certificate /c; certificate /d", "'certificate' is set a second time; first at t.conf:1" },
+	{ "listener a", "address *:1; certificate c", "'c' is a relative path; paths begin with /" },
+	{ "listener a", "address *:1; key k", "'k' is a relative path; paths begin with /" },
+	{ "listener a", "address *:1; connections 5", "" },
+	{ "listener a", "address *:1; connections -5", "'-5' is not a number" },
+	{ "listener a", "address *:1; adress *:2", "unknown word 'adress'; did you mean 'address'?" },
+	{ "listener", "address *:1", "'listener' needs a name: listener NAME { }" },
+	{ "listener a b", "address *:1", "'listener' takes one name" },
+	{ "listener a/b", "address *:1", "'a/b' is not a name; names have letters, digits, dots, - and _, at most 64" },
+	/* host */
+	{ "host 10.0.0.0/8", "accept; auth exempt; relay yes", "" },
+	{ "host 10.0.0.0/8", "reject", "" },
+	{ "host 2001:db8::/32", "auth as-listener; tls as-listener; relay no", "" },
+	{ "host 10.0.0.0/8", "", "" },
+	{ "host 10.0.0.0/8", "accept; reject", "'reject' says a second time what this block has said" },
+	{ "host 10.0.0.0/8", "acept", "unknown word 'acept'; did you mean 'accept'?" },
+	{ "host 10.0.0.0/8", "auth maybe", "'maybe' is not one of as-listener, require or exempt" },
+	{ "host 10.0.0.0/8", "auth require", "'auth require': AUTH is not served by this release: no client could send" },
+	{ "host 10.0.0.0/8", "tls require", "'tls require': TLS is not served by this release: no client could send" },
+	{ "host 10.0.0.0/8", "relay on", "'on' is not one of no or yes" },
+	{ "host 10.0.0.0/33", "accept", "'10.0.0.0/33' is not a network; write 192.0.2.0/24, 192.0.2.1 or 2001:db8::/32" },
+	{ "host example.com", "accept", "'example.com' is not a network; write 192.0.2.0/24, 192.0.2.1 or 2001:db8::/32" },
+	{ "host", "accept", "'host' needs a network: host 192.0.2.0/24 accept" },
+	{ "", "host 10.0.0.0/8 accept auth exempt relay yes", "" },
+	{ "", "host 10.0.0.0/8", "say what the rule does: accept or reject" },
+	{ "", "host 10.0.0.0/8 accept \"relay\" yes", "here stands a word, not a string" },
+	{ "", "host 10.0.0.0/8 accept relay", "'relay' needs a value" },
+	{ "", "host file hosts", "'hosts' is a relative path; paths begin with /" },
+	{ "", "host file", "'host file' takes one path" },
+	{ "", "host file /a", "'/a' was not read with the configuration" },
+	/* domain */
+	{ "domain a.example B.example", "users any; deliver maildir /m/%d/%n", "" },
+	{ "domain a.example", "users any; deliver maildir \"/m %%/%u\"", "" },
+	{ "domain a.example", "users staff; deliver maildir /m/%n", "there is no directory 'staff'; add directory staff { sqlite PATH }" },
+	{ "domain a.example", "users a/b; deliver maildir /m/%n", "'a/b' is not the name of a directory" },
+	{ "domain a.example", "deliver maildir /m/%n", "domain a.example does not say who its users are; write users DIRECTORY or users any" },
+	{ "domain a.example", "users any", "domain a.example does not say where its mail goes; write deliver maildir /var/mail/%d/%n" },
+	{ "domain a.example", "users any; deliver maildir m/%n", "'m/%n' is a relative path; a maildir template begins with /" },
+	{ "domain a.example", "users any; deliver maildir /m/%q", "after % in a maildir template stands d (domain), n (local part), u (address) or %" },
+	{ "domain a.example", "users any; deliver maildir /m/%", "after % in a maildir template stands d (domain), n (local part), u (address) or %" },
+	{ "domain a.example", "users any; deliver maildir", "'deliver maildir' takes one template" },
+	{ "domain a.example", "users any; deliver route", "'deliver route' takes the name of one route" },
+	{ "domain a.example", "users any; deliver route a/b", "'a/b' is not the name of a route" },
+	{ "domain a.example", "users any; deliver route x", "there is no route 'x'; add route x { via HOST }" },
+	{ "domain a.example", "users any; deliver lmtp /run/x", "'lmtp' is no way to deliver; write maildir TEMPLATE or route NAME" },
+	{ "domain a..example", "users any; deliver maildir /m/%n", "'a..example' is not a domain name" },
+	{ "domain \xc3\xa4.example", "users any; deliver maildir /m/%n", "'\xc3\xa4.example' is not a domain name; write its ASCII form, which begins with xn--" },
+	{ "domain", "users any", "'domain' needs a name: domain example.com { }" },
+	/* directory */
+	{ "directory a", "sqlite /d", "" },
+	{ "directory a", "sqlite d", "'d' is a relative path; paths begin with /" },
+	{ "directory a", "", "directory 'a' does not say where it is; write sqlite PATH" },
+	{ "directory a", "sqlite /d; ldap x", "unknown word 'ldap'" },
+	{ "directory any", "sqlite /d", "a directory cannot be named 'any', which stands for every address" },
+	/* route */
+	{ "route a", "via a.example:x", "'a.example:x' is not HOST or HOST:PORT" },
+	{ "route a", "via a.example 2001:db8::1", "'2001:db8::1' is an IPv6 address; write it in brackets: [2001:db8::1]:25" },
+	{ "route a", "via [x]:25", "'[x]:25' is not HOST or HOST:PORT" },
+	{ "route a", "tls verify", "route 'a' leads nowhere; write via HOST" },
+	{ "route a", "via a.example; tls maybe", "'maybe' is not one of off, may, require, verify or dane; did you mean 'may'?" },
+};
+
+static void case_text(size_t i, char *text, size_t size)
+{
+	if (!cases[i].block[0]) (void)snprintf(text, size, "%s\n", cases[i].statement);
+	else (void)snprintf(text, size, "%s { %s }\n", cases[i].block, cases[i].statement);
+}
+
+static void test_cases(void **state)
+{
+	(void)state;
+	int failed = 0;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct conf_errors errors;
+		char text[1024], got[1024] = "";
+		case_text(i, text, sizeof text);
+		struct conf *conf = help_parse(text, &errors);
+		for (size_t n = errors.count; n > 0; n--)
+			if (errors.list[n - 1].severity == CONF_ERROR)
+				(void)str_to_cstr(errors.list[n - 1].sentence, got, sizeof got);
+		if (strcmp(got, cases[i].want)) print_error("row %zu: %sgot: %s\n", i, text, got);
+		failed += strcmp(got, cases[i].want) != 0;
+		failed += (conf == NULL) != (cases[i].want[0] != 0);
+		conf_errors_free(&errors);
+		conf_free(conf);
+	}
+	assert_int_equal(failed, 0);
+}
+
+static bool is_tried(enum conf_block_id block, struct str word)
+{
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct str of = str_of(cases[i].block), statement = str_of(cases[i].statement);
+		struct str name = conf_blocks[block].word;
+		bool nested = block == CONF_BLOCK_conf_limit_connections;
+		if (!str_eq(str_word(&of), nested ? STR("limit") : name)) continue;
+		for (size_t at = 0; at + word.len <= statement.len; at++)
+			if (str_eq(str_sub(statement, at, word.len), word)) return true;
+	}
+	return false;
+}
+
+/* A new setting without a row here fails. */
+static void test_every_setting_has_a_row(void **state)
+{
+	(void)state;
+	for (enum conf_block_id block = 0; block < CONF_BLOCK_COUNT; block++) {
+		size_t count;
+		const struct conf_row *row = conf_rows(block, &count);
+		assert_true(count > 0);
+		for (size_t i = 0; i < count; i++) {
+			struct str word = row[i].word.len ? row[i].word
+					  : row[i].words  ? row[i].words->at[0].word
+							  : conf_blocks[row[i].inner].word;
+			if (row[i].many || row[i].type == CONF_IS_BLOCK) continue;
+			if (!is_tried(block, word)) print_error("no row tries %.*s\n", STR_ARG(word));
+			assert_true(is_tried(block, word));
+			/* complete.c relies on it */
+			if (row[i].from == CONF_NO_ORIGIN)
+				assert_true(str_eq(row[i].text, row[i].words->at[0].word) ||
+					    row[i].words->count == 0);
+		}
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_cases),
+		cmocka_unit_test(test_every_setting_has_a_row),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
