@@ -9,7 +9,8 @@ enum { TEXT_MAX = 256 * 1024 * 1024, ERRORS_TEXT_MAX = 64 * 1024 };
 
 static bool print(FILE *file, struct buf *text)
 {
-	bool good = !text->overflowed && fwrite(text->at, 1, text->len, file) == text->len;
+	bool good =
+		!text->overflowed && fwrite(text->at, 1, text->len, file) == text->len;
 	buf_free(text);
 	return fflush(file) == 0 && good;
 }
@@ -44,7 +45,8 @@ int ctl_check(const char *path)
 	struct conf *conf = ctl_conf_read(path);
 	if (!conf) return EX_CONFIG;
 	conf_free(conf);
-	return printf("%s: no errors\n", path) < 0 || fflush(stdout) ? EX_SOFTWARE : EX_OK;
+	return printf("%s: no errors\n", path) < 0 || fflush(stdout) ? EX_SOFTWARE
+								     : EX_OK;
 }
 
 int ctl_config(const char *path, enum conf_show_mode mode)

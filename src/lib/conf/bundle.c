@@ -30,10 +30,11 @@ static size_t bundle_size(const struct conf_bundle *bundle)
 	return size;
 }
 
-bool conf_bundle_add(struct conf_bundle *bundle, enum conf_source_kind kind, struct str name,
-		     struct str text)
+bool conf_bundle_add(struct conf_bundle *bundle, enum conf_source_kind kind,
+		     struct str name, struct str text)
 {
-	if (bundle->count == CONF_FILES_MAX || text.len > CONF_FILE_MAX || name.len > NAME_LEN_MAX)
+	if (bundle->count == CONF_FILES_MAX || text.len > CONF_FILE_MAX ||
+	    name.len > NAME_LEN_MAX)
 		return false;
 	if (text.len > CONF_BUNDLE_MAX - bundle_size(bundle)) return false;
 	struct conf_source source = { kind, arena_str(&bundle->arena, name),

@@ -3,20 +3,15 @@
  * things not said. A setting that had an error has an origin, so it counts as said. */
 #include "lib/conf/parser.h"
 
-#define AT(p, severity, origin, mark, ...)                                                 \
+#define AT(p, severity, origin, mark, ...) \
 	conf_report_at((p)->errors, severity, (p)->bundle, origin, mark, __VA_ARGS__)
 
-static bool is_said(const struct conf_origin *origin)
-{
-	return origin->line > 0;
-}
+static bool is_said(const struct conf_origin *origin) { return origin->line > 0; }
 
-/* -- Listeners ------------------------------------------------------------------------- */
+/* -- Listeners -------------------------------------------------------------------------
+ */
 
-static bool is_any(struct ip ip)
-{
-	return ip_is_none(ip) || ip_eq(ip, ip_of_v4(0));
-}
+static bool is_any(struct ip ip) { return ip_is_none(ip) || ip_eq(ip, ip_of_v4(0)); }
 
 /* One place, or one within the other: the system gives it to the first only. */
 static bool do_overlap(const struct conf_address *a, const struct conf_address *b)
@@ -27,7 +22,8 @@ static bool do_overlap(const struct conf_address *a, const struct conf_address *
 }
 
 static void report_overlap(struct conf_parser *p, const struct conf_listener *listener,
-			   const struct conf_address *address, const struct conf_listener *first)
+			   const struct conf_address *address,
+			   const struct conf_listener *first)
 {
 	struct conf_quote text, where;
 	struct buf out;
@@ -35,17 +31,19 @@ static void report_overlap(struct conf_parser *p, const struct conf_listener *li
 	conf_value_write_address(address, &out);
 	text.text[out.len] = '\0';
 	AT(p, CONF_ERROR, &listener->addresses_from, buf_view(&out),
-	   "%s is taken already by listener '%.*s' at %s", text.text, STR_ARG(first->name),
-	   conf_where(&where, &first->addresses_from));
+	   "%s is taken already by listener '%.*s' at %s", text.text,
+	   STR_ARG(first->name), conf_where(&where, &first->addresses_from));
 }
 
 /* "listener 'a' stands already at FILE:LINE" */
 static void report_twice(struct conf_parser *p, enum conf_block_id block, struct str name,
-			 const struct conf_origin *origin, const struct conf_origin *first)
+			 const struct conf_origin *origin,
+			 const struct conf_origin *first)
 {
 	struct conf_quote quote, where;
 	AT(p, CONF_ERROR, origin, name, "%.*s '%s' stands already at %s",
-	   STR_ARG(conf_blocks[block].word), conf_quote(&quote, name), conf_where(&where, first));
+	   STR_ARG(conf_blocks[block].word), conf_quote(&quote, name),
+	   conf_where(&where, first));
 }
 
 static void check_address(struct conf_parser *p, const struct conf_listener *listener,
@@ -65,23 +63,30 @@ static void check_address(struct conf_parser *p, const struct conf_listener *lis
 static void check_listeners(struct conf_parser *p)
 {
 	const struct conf *conf = p->conf;
-	for (const struct conf_listener *l = conf->listeners; l < conf->listeners + conf->listener_count;
-	     l++) {
+	for (const struct conf_listener *l = conf->listeners;
+	     l < conf->listeners + conf->listener_count; l++) {
 		for (const struct conf_listener *o = conf->listeners; o < l; o++)
 			if (str_eq(o->name, l->name))
-				report_twice(p, CONF_BLOCK_conf_listener, l->name, &l->origin, &o->origin);
+				report_twice(p, CONF_BLOCK_conf_listener, l->name,
+					     &l->origin, &o->origin);
 		if (!l->addresses_from.line && is_said(&l->origin))
 			AT(p, CONF_ERROR, &l->origin, l->name,
-			   "listener '%.*s' has no address; write address 0.0.0.0:25", STR_ARG(l->name));
-		for (size_t i = 0; i < l->addresses.count; i++) check_address(p, l, &l->addresses.at[i]);
+			   "listener '%.*s' has no address; write address 0.0.0.0:25",
+			   STR_ARG(l->name));
+		for (size_t i = 0; i < l->addresses.count; i++)
+			check_address(p, l, &l->addresses.at[i]);
 		if (l->tls == CONF_LISTENER_TLS_OFFER)
 			AT(p, CONF_WARNING, &l->tls_from, STR("tls"),
-			   "STARTTLS is not announced by this release: clients send in the clear");
+			   "STARTTLS is not announced by this release: clients send in "
+			   "the clear");
 		else if (is_said(&l->certificate_from) || is_said(&l->key_from))
 			AT(p, CONF_WARNING,
-			   is_said(&l->certificate_from) ? &l->certificate_from : &l->key_from,
-			   is_said(&l->certificate_from) ? STR("certificate") : STR("key"),
-			   "STARTTLS is not announced by this release: certificate and key are not used");
+			   is_said(&l->certificate_from) ? &l->certificate_from
+							 : &l->key_from,
+			   is_said(&l->certificate_from) ? STR("certificate")
+							 : STR("key"),
+			   "STARTTLS is not announced by this release: certificate and "
+			   "key are not used");
 	}
 }
 
@@ -90,24 +95,30 @@ static void check_relay(struct conf_parser *p)
 {
 	const struct conf *conf = p->conf;
 	for (size_t i = 0; i < conf->host_count; i++)
-		if (conf->hosts[i].relay == CONF_YES_YES && conf->hosts[i].action == CONF_HOST_ACCEPT) return;
+		if (conf->hosts[i].relay == CONF_YES_YES &&
+		    conf->hosts[i].action == CONF_HOST_ACCEPT)
+			return;
 	for (size_t i = 0; i < conf->listener_count; i++) {
 		const struct conf_listener *l = &conf->listeners[i];
 		if (l->role == CONF_ROLE_MX) continue;
 		bool said = is_said(&l->role_from);
-		AT(p, CONF_WARNING, said ? &l->role_from : &conf->profile_from, said ? STR("role") : STR(""),
-		   "nobody may send through listener '%.*s': AUTH is not served by this release, and no "
+		AT(p, CONF_WARNING, said ? &l->role_from : &conf->profile_from,
+		   said ? STR("role") : STR(""),
+		   "nobody may send through listener '%.*s': AUTH is not served by this "
+		   "release, and no "
 		   "host has 'relay yes'",
 		   STR_ARG(l->name));
 		return;
 	}
 }
 
-/* -- Hosts ----------------------------------------------------------------------------- */
+/* -- Hosts -----------------------------------------------------------------------------
+ */
 
 static bool is_same_rule(const struct conf_host *a, const struct conf_host *b)
 {
-	return a->action == b->action && a->auth == b->auth && a->tls == b->tls && a->relay == b->relay;
+	return a->action == b->action && a->auth == b->auth && a->tls == b->tls &&
+	       a->relay == b->relay;
 }
 
 static bool check_hosts(struct conf_parser *p)
@@ -123,13 +134,15 @@ static bool check_hosts(struct conf_parser *p)
 		bool same = is_same_rule(first, host);
 		struct conf_quote where;
 		AT(p, same ? CONF_WARNING : CONF_ERROR, &host->origin, STR(""),
-		   same ? "this rule stands already at %s" : "there is another rule of this network at %s",
+		   same ? "this rule stands already at %s"
+			: "there is another rule of this network at %s",
 		   conf_where(&where, &first->origin));
 	}
 	return true;
 }
 
-/* -- Domains, directories, routes ------------------------------------------------------- */
+/* -- Domains, directories, routes -------------------------------------------------------
+ */
 
 static void check_users(struct conf_parser *p, struct conf_domain *d)
 {
@@ -145,7 +158,8 @@ static void check_users(struct conf_parser *p, struct conf_domain *d)
 			   conf_quote(&quote, d->users.name), quote.text);
 	} else if (maildir && is_said(&d->deliver_from)) {
 		AT(p, CONF_ERROR, &d->origin, name,
-		   "domain %s does not say who its users are; write users DIRECTORY or users any",
+		   "domain %s does not say who its users are; write users DIRECTORY or "
+		   "users any",
 		   conf_quote(&quote, name));
 	} else {
 		d->users.any = true; /* the next host knows */
@@ -165,7 +179,8 @@ static void check_deliver(struct conf_parser *p, struct conf_domain *d)
 	struct conf_deliver *deliver = &d->deliver;
 	if (!is_said(&d->deliver_from)) {
 		AT(p, CONF_ERROR, &d->origin, d->names[0],
-		   "domain %s does not say where its mail goes; write deliver maildir /var/mail/%%d/%%n",
+		   "domain %s does not say where its mail goes; write deliver maildir "
+		   "/var/mail/%%d/%%n",
 		   conf_quote(&quote, d->names[0]));
 	} else if (deliver->name.len) {
 		deliver->route = conf_route_find(p->conf, deliver->name);
@@ -176,7 +191,8 @@ static void check_deliver(struct conf_parser *p, struct conf_domain *d)
 	} else if (deliver->maildir.len && !holds(deliver->maildir, STR("%n")) &&
 		   !holds(deliver->maildir, STR("%u"))) {
 		AT(p, CONF_WARNING, &d->deliver_from, deliver->maildir,
-		   "all users of %s share one mailbox; write %%n or %%u into the template",
+		   "all users of %s share one mailbox; write %%n or %%u into the "
+		   "template",
 		   conf_quote(&quote, d->names[0]));
 	}
 }
@@ -185,13 +201,15 @@ static bool check_domains(struct conf_parser *p)
 {
 	struct conf *conf = p->conf;
 	size_t names = 0;
-	for (size_t i = 0; i < conf->domain_count; i++) names += conf->domains[i].name_count;
+	for (size_t i = 0; i < conf->domain_count; i++)
+		names += conf->domains[i].name_count;
 	conf->domain_index = conf_index_new(&conf->arena, names);
 	if (!conf->domain_index) return false;
 	for (size_t i = 0; i < conf->domain_count; i++) {
 		struct conf_domain *d = &conf->domains[i];
 		for (size_t n = 0; n < d->name_count; n++) {
-			ptrdiff_t found = conf_index_domain(conf->domain_index, conf->domains, i, n);
+			ptrdiff_t found = conf_index_domain(conf->domain_index,
+							    conf->domains, i, n);
 			if (found < 0) continue;
 			report_twice(p, CONF_BLOCK_conf_domain, d->names[n], &d->origin,
 				     &conf->domains[found].origin);
@@ -209,13 +227,16 @@ static void check_directories(struct conf_parser *p)
 		const struct conf_directory *d = &conf->directories[i];
 		const struct conf_directory *first = conf_directory_find(conf, d->name);
 		if (first != d)
-			report_twice(p, CONF_BLOCK_conf_directory, d->name, &d->origin, &first->origin);
+			report_twice(p, CONF_BLOCK_conf_directory, d->name, &d->origin,
+				     &first->origin);
 		if (str_eq(d->name, STR("any")))
 			AT(p, CONF_ERROR, &d->origin, d->name,
-			   "a directory cannot be named 'any', which stands for every address");
+			   "a directory cannot be named 'any', which stands for every "
+			   "address");
 		if (!is_said(&d->sqlite_from))
 			AT(p, CONF_ERROR, &d->origin, d->name,
-			   "directory '%.*s' does not say where it is; write sqlite PATH", STR_ARG(d->name));
+			   "directory '%.*s' does not say where it is; write sqlite PATH",
+			   STR_ARG(d->name));
 	}
 }
 
@@ -226,9 +247,11 @@ static void check_routes(struct conf_parser *p)
 		const struct conf_route *r = &conf->routes[i];
 		const struct conf_route *first = conf_route_find(conf, r->name);
 		if (first != r)
-			report_twice(p, CONF_BLOCK_conf_route, r->name, &r->origin, &first->origin);
+			report_twice(p, CONF_BLOCK_conf_route, r->name, &r->origin,
+				     &first->origin);
 		if (!is_said(&r->via_from))
-			AT(p, CONF_ERROR, &r->origin, r->name, "route '%.*s' leads nowhere; write via HOST",
+			AT(p, CONF_ERROR, &r->origin, r->name,
+			   "route '%.*s' leads nowhere; write via HOST",
 			   STR_ARG(r->name));
 		if (i == 0)
 			AT(p, CONF_WARNING, &r->origin, r->name,
@@ -243,7 +266,8 @@ static void check_postmaster(struct conf_parser *p)
 	ptrdiff_t at = str_rfind(name, '@');
 	if (at >= 0 && !conf_domain_find(conf, str_from(name, (size_t)at + 1)))
 		AT(p, CONF_WARNING, &conf->postmaster_from, name,
-		   "the postmaster's domain is not a local domain: reports to that address leave this server");
+		   "the postmaster's domain is not a local domain: reports to that "
+		   "address leave this server");
 }
 
 void conf_check(struct conf_parser *p)

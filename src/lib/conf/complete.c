@@ -21,8 +21,9 @@ static bool fill_block(struct conf_parser *p, enum conf_block_id id, char *at)
 	const struct conf_row *row = conf_rows(id, &count);
 	for (const struct conf_row *end = row + count; row < end; row++) {
 		if (row->many) continue;
-		bool good = row->type == CONF_IS_BLOCK ? fill_block(p, row->inner, at + row->offset)
-						       : fill_row(p, row, at);
+		bool good = row->type == CONF_IS_BLOCK
+				    ? fill_block(p, row->inner, at + row->offset)
+				    : fill_row(p, row, at);
 		if (!good) return false;
 	}
 	struct conf_origin *origin = (void *)at;
@@ -69,7 +70,9 @@ static bool has_network(struct conf_parser *p, size_t own, struct str network)
 	struct ip_net net;
 	if (!ip_net_parse(network, &net)) return true;
 	for (size_t i = 0; i < own; i++)
-		if (hosts[i].net.prefix == net.prefix && ip_eq(hosts[i].net.base, net.base)) return true;
+		if (hosts[i].net.prefix == net.prefix &&
+		    ip_eq(hosts[i].net.base, net.base))
+			return true;
 	return false;
 }
 
@@ -81,7 +84,9 @@ static void add_hosts(struct conf_parser *p, struct str name)
 		const struct conf_profile_host *rule = &conf_profile_hosts[i];
 		char text[256];
 		struct buf out;
-		if (rule->profile != p->conf->profile || has_network(p, own, rule->network)) continue;
+		if (rule->profile != p->conf->profile ||
+		    has_network(p, own, rule->network))
+			continue;
 		buf_init_fixed(&out, text, sizeof text);
 		buf_str(&out, rule->network);
 		buf_byte(&out, ' ');

@@ -63,7 +63,9 @@ struct conf *conf_parse(const struct conf_bundle *bundle, struct conf_errors *er
 	if (good) {
 		arena_init(&conf->arena, CONF_ARENA_MAX);
 		conf->generation = bundle->generation;
-		*p = (struct conf_parser){ .bundle = bundle, .errors = errors, .conf = conf };
+		*p = (struct conf_parser){ .bundle = bundle,
+					   .errors = errors,
+					   .conf = conf };
 		many_init(p);
 		read_all(p);
 		good = conf_complete(p);
@@ -71,7 +73,9 @@ struct conf *conf_parse(const struct conf_bundle *bundle, struct conf_errors *er
 		good = good && !p->no_memory;
 		for (size_t i = 0; i < CONF_MANY_KINDS; i++) free(p->many[i].at);
 	}
-	if (!good) conf_report_file(errors, STR(""), "there is no memory for more configuration");
+	if (!good)
+		conf_report_file(errors, STR(""),
+				 "there is no memory for more configuration");
 	free(p);
 	sort_errors(bundle, errors);
 	if (good && !errors->errors) return conf;

@@ -77,8 +77,8 @@ enum conf_profile {
 /* enum conf_role { CONF_ROLE_MX, ... } and so on; the first is 0. */
 #define CONF_ENUM_BEGIN(name)         enum conf_##name {
 #define CONF_WORD(id, word, sentence) CONF_##id,
-#define CONF_ENUM_END(name)                                                                \
-	}                                                                                  \
+#define CONF_ENUM_END(name) \
+	} \
 	;
 #include "lib/conf/settings.def"
 
@@ -112,37 +112,37 @@ struct conf_levels {
 #define CONF_KEY_NONE
 #define CONF_KEY_NAME    struct str name;
 #define CONF_KEY_NETWORK struct ip_net net;
-#define CONF_KEY_DOMAINS                                                                   \
-	struct str *names;                                                                 \
+#define CONF_KEY_DOMAINS \
+	struct str *names; \
 	size_t name_count;
-#define CONF_KEY_FILE                                                                      \
-	uint64_t generation;                                                               \
-	struct conf_index *host_index;   /* conf_host_find   */                            \
-	struct conf_index *domain_index; /* conf_domain_find */                            \
+#define CONF_KEY_FILE \
+	uint64_t generation; \
+	struct conf_index *host_index;   /* conf_host_find   */ \
+	struct conf_index *domain_index; /* conf_domain_find */ \
 	struct arena arena;              /* everything that this struct points to */
 
-#define CONF_BLOCK_BEGIN(tag, word, key, sentence)                                         \
-	struct tag {                                                                       \
-		struct conf_origin origin;                                                 \
+#define CONF_BLOCK_BEGIN(tag, word, key, sentence) \
+	struct tag { \
+		struct conf_origin origin; \
 		CONF_KEY_##key
-#define CONF_SETTING(tag, field, word, type, text, min, max, sentence)                     \
-	CONF_TYPE_##type field;                                                            \
+#define CONF_SETTING(tag, field, word, type, text, min, max, sentence) \
+	CONF_TYPE_##type field; \
 	struct conf_origin field##_from;
-#define CONF_CHOICE(tag, field, word, name, text, sentence)                                \
-	enum conf_##name field;                                                            \
+#define CONF_CHOICE(tag, field, word, name, text, sentence) \
+	enum conf_##name field; \
 	struct conf_origin field##_from;
 #define CONF_RULE(tag, field, word, name, text, sentence) enum conf_##name field;
 #define CONF_ONE(tag, field, inner) struct inner field;
-#define CONF_MANY(tag, field, inner, max)                                                  \
-	struct inner *CONF_PLURAL_##field;                                                 \
+#define CONF_MANY(tag, field, inner, max) \
+	struct inner *CONF_PLURAL_##field; \
 	size_t field##_count;
 #define CONF_PLURAL_listener  listeners
 #define CONF_PLURAL_host      hosts
 #define CONF_PLURAL_domain    domains
 #define CONF_PLURAL_directory directories
 #define CONF_PLURAL_route     routes
-#define CONF_BLOCK_END(tag)                                                                \
-	}                                                                                  \
+#define CONF_BLOCK_END(tag) \
+	} \
 	;
 #include "lib/conf/settings.def"
 

@@ -26,16 +26,14 @@ void conf_errors_free(struct conf_errors *errors)
 	conf_errors_init(errors);
 }
 
-static bool is_utf8_tail(char c)
-{
-	return ((unsigned char)c & 0xc0) == 0x80;
-}
+static bool is_utf8_tail(char c) { return ((unsigned char)c & 0xc0) == 0x80; }
 
 const char *conf_quote(struct conf_quote *quote, struct str s)
 {
 	struct buf out;
 	struct str shown = str_sub(s, 0, QUOTED_MAX);
-	while (shown.len && shown.len < s.len && is_utf8_tail(s.at[shown.len])) shown.len--;
+	while (shown.len && shown.len < s.len && is_utf8_tail(s.at[shown.len]))
+		shown.len--;
 	buf_init_fixed(&out, quote->text, sizeof quote->text - 1);
 	buf_escaped(&out, shown);
 	if (shown.len < s.len) buf_str(&out, STR("..."));
@@ -50,7 +48,8 @@ const char *conf_where(struct conf_quote *quote, const struct conf_origin *origi
 	/* Of a long path the end says more. */
 	bool cut = origin->file.len > QUOTED_MAX;
 	if (cut) buf_str(&out, STR("..."));
-	buf_escaped(&out, str_from(origin->file, cut ? origin->file.len - QUOTED_MAX + 10 : 0));
+	buf_escaped(&out,
+		    str_from(origin->file, cut ? origin->file.len - QUOTED_MAX + 10 : 0));
 	if (origin->line) {
 		buf_byte(&out, ':');
 		buf_u64(&out, origin->line);
@@ -78,7 +77,9 @@ static struct str sentence(struct conf_errors *errors, const char *format, va_li
 {
 	char text[SENTENCE_MAX];
 	int len = vsnprintf(text, sizeof text, format, args);
-	size_t kept = len < 0 ? 0 : (size_t)len < sizeof text ? (size_t)len : sizeof text - 1;
+	size_t kept = len < 0                     ? 0
+		      : (size_t)len < sizeof text ? (size_t)len
+						  : sizeof text - 1;
 	return arena_str(&errors->arena, (struct str){ text, kept });
 }
 
@@ -95,7 +96,8 @@ static char shown_byte(struct str line, size_t i, bool valid)
 }
 
 /* A window of the line round the mark. */
-static void show_line(struct conf_errors *errors, struct conf_error *error, struct str line)
+static void show_line(struct conf_errors *errors, struct conf_error *error,
+		      struct str line)
 {
 	unsigned first = error->column > SHOWN_BEFORE ? error->column - SHOWN_BEFORE : 1;
 	unsigned last = error->column + SHOWN_AFTER;
@@ -121,7 +123,8 @@ static struct str line_at(struct str text, size_t at)
 {
 	struct str rest = str_from(text, at);
 	struct str line = str_cut(&rest, '\n');
-	return line.len && line.at[line.len - 1] == '\r' ? str_sub(line, 0, line.len - 1) : line;
+	return line.len && line.at[line.len - 1] == '\r' ? str_sub(line, 0, line.len - 1)
+							 : line;
 }
 
 static void place_error(struct conf_errors *errors, struct conf_error *error,
@@ -191,7 +194,8 @@ void conf_report_at(struct conf_errors *errors, enum conf_severity severity,
 	}
 }
 
-void conf_report_file(struct conf_errors *errors, struct str file, const char *format, ...)
+void conf_report_file(struct conf_errors *errors, struct str file, const char *format,
+		      ...)
 {
 	struct conf_error *error = slot(errors, CONF_ERROR);
 	if (!error) return;
@@ -206,8 +210,10 @@ void conf_report_file(struct conf_errors *errors, struct str file, const char *f
 static void write_underline(const struct conf_error *error, struct buf *out)
 {
 	unsigned room = 0, mark = error->mark;
-	for (size_t i = 0; i < error->source.len; i++) room += !is_utf8_tail(error->source.at[i]);
-	unsigned left = room + 1 > error->source_column ? room + 1 - error->source_column : 1;
+	for (size_t i = 0; i < error->source.len; i++)
+		room += !is_utf8_tail(error->source.at[i]);
+	unsigned left =
+		room + 1 > error->source_column ? room + 1 - error->source_column : 1;
 	if (mark > left) mark = left;
 	buf_str(out, STR("    "));
 	for (unsigned i = 1; i < error->source_column; i++) buf_byte(out, ' ');

@@ -32,7 +32,7 @@ void conf_report_at(struct conf_errors *errors, enum conf_severity severity,
 		    struct str mark, const char *format, ...)
 	__attribute__((format(printf, 6, 7)));
 /* Where: a whole file, or nowhere in particular. */
-void conf_report_file(struct conf_errors *errors, struct str file, const char *format, ...)
-	__attribute__((format(printf, 3, 4)));
+void conf_report_file(struct conf_errors *errors, struct str file, const char *format,
+		      ...) __attribute__((format(printf, 3, 4)));
 
 #endif

@@ -25,7 +25,8 @@ static uint64_t net_hash(const struct ip_net *net)
 	return ip_hash(net->base, HASH_SEED + net->prefix);
 }
 
-static struct conf_slot *host_slot(const struct conf_index *index, const struct conf_host *hosts,
+static struct conf_slot *host_slot(const struct conf_index *index,
+				   const struct conf_host *hosts,
 				   const struct ip_net *net)
 {
 	size_t at = net_hash(net) & (index->size - 1);
@@ -46,7 +47,8 @@ static void prefix_add(struct conf_index *index, unsigned prefix)
 	index->prefix_count++;
 }
 
-ptrdiff_t conf_index_host(struct conf_index *index, const struct conf_host *hosts, size_t item)
+ptrdiff_t conf_index_host(struct conf_index *index, const struct conf_host *hosts,
+			  size_t item)
 {
 	struct conf_slot *slot = host_slot(index, hosts, &hosts[item].net);
 	if (slot->item) return (ptrdiff_t)slot->item - 1;
@@ -99,7 +101,8 @@ ptrdiff_t conf_index_domain(struct conf_index *index, const struct conf_domain *
 
 const struct conf_domain *conf_domain_find(const struct conf *conf, struct str name)
 {
-	const struct conf_slot *slot = domain_slot(conf->domain_index, conf->domains, name);
+	const struct conf_slot *slot =
+		domain_slot(conf->domain_index, conf->domains, name);
 	return slot->item ? &conf->domains[slot->item - 1] : NULL;
 }
 

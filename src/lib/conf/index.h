@@ -21,7 +21,8 @@ struct conf_index {
 struct conf_index *conf_index_new(struct arena *arena, size_t items);
 /* Puts in item number `item`, or returns the one that is there already with the same
  * network (domain name); -1 if it was put in. */
-ptrdiff_t conf_index_host(struct conf_index *index, const struct conf_host *hosts, size_t item);
+ptrdiff_t conf_index_host(struct conf_index *index, const struct conf_host *hosts,
+			  size_t item);
 ptrdiff_t conf_index_domain(struct conf_index *index, const struct conf_domain *domains,
 			    size_t item, size_t name);
 

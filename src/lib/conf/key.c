@@ -22,11 +22,13 @@ static bool key_name(struct conf_parser *p, struct named *named, enum conf_block
 	struct conf_quote quote;
 	struct str block = conf_blocks[id].word;
 	if (!p->value_count) {
-		CONF_REPORT(p, word, "'%.*s' needs a name: %.*s NAME { }", STR_ARG(block), STR_ARG(block));
+		CONF_REPORT(p, word, "'%.*s' needs a name: %.*s NAME { }", STR_ARG(block),
+			    STR_ARG(block));
 	} else if (!conf_is_name(p->texts[0])) {
 		CONF_REPORT(p, &p->values[0],
-		       "'%s' is not a name; names have letters, digits, dots, - and _, at most 64",
-		       conf_quote(&quote, p->texts[0]));
+			    "'%s' is not a name; names have letters, digits, dots, - and "
+			    "_, at most 64",
+			    conf_quote(&quote, p->texts[0]));
 	} else if (p->value_count > 1) {
 		CONF_REPORT(p, &p->values[1], "'%.*s' takes one name", STR_ARG(block));
 	} else {
@@ -36,21 +38,26 @@ static bool key_name(struct conf_parser *p, struct named *named, enum conf_block
 	return false;
 }
 
-static bool key_domains(struct conf_parser *p, struct conf_domain *domain, const struct conf_token *word)
+static bool key_domains(struct conf_parser *p, struct conf_domain *domain,
+			const struct conf_token *word)
 {
 	struct conf_quote quote;
 	if (!p->value_count) {
 		CONF_REPORT(p, word, "'domain' needs a name: domain example.com { }");
 		return false;
 	}
-	domain->names = arena_alloc(&p->conf->arena, p->value_count * sizeof *domain->names);
+	domain->names =
+		arena_alloc(&p->conf->arena, p->value_count * sizeof *domain->names);
 	p->no_memory |= !domain->names;
 	if (!domain->names) return false;
 	for (size_t i = 0; i < p->value_count; i++) {
 		if (!conf_is_domain(p->texts[i])) {
 			CONF_REPORT(p, &p->values[i], "'%s' is not a domain name%s",
-			       conf_quote(&quote, p->texts[i]),
-			       utf8_is_ascii(p->texts[i]) ? "" : "; write its ASCII form, which begins with xn--");
+				    conf_quote(&quote, p->texts[i]),
+				    utf8_is_ascii(p->texts[i])
+					    ? ""
+					    : "; write its ASCII form, which begins with "
+					      "xn--");
 			return false;
 		}
 		domain->names[domain->name_count++] = conf_keep(p, p->texts[i]);
@@ -58,14 +65,16 @@ static bool key_domains(struct conf_parser *p, struct conf_domain *domain, const
 	return true;
 }
 
-static bool key_network(struct conf_parser *p, struct conf_host *host, const struct conf_token *word,
-			struct str text)
+static bool key_network(struct conf_parser *p, struct conf_host *host,
+			const struct conf_token *word, struct str text)
 {
 	struct conf_quote quote, read;
 	bool host_bits;
 	if (!conf_read_network(text, &host->net, &host_bits)) {
-		CONF_REPORT(p, word, "'%s' is not a network; write 192.0.2.0/24, 192.0.2.1 or 2001:db8::/32",
-		       conf_quote(&quote, text));
+		CONF_REPORT(p, word,
+			    "'%s' is not a network; write 192.0.2.0/24, 192.0.2.1 or "
+			    "2001:db8::/32",
+			    conf_quote(&quote, text));
 		return false;
 	}
 	if (!host_bits) return true;
@@ -75,7 +84,8 @@ static bool key_network(struct conf_parser *p, struct conf_host *host, const str
 	ip_net_write(&out, &host->net);
 	read.text[out.len] = '\0';
 	struct conf_place place = conf_parser_place(p, word);
-	conf_report(p->errors, CONF_WARNING, &place, "'%s' has bits behind its prefix; it is read as %s",
+	conf_report(p->errors, CONF_WARNING, &place,
+		    "'%s' has bits behind its prefix; it is read as %s",
 		    conf_quote(&quote, text), read.text);
 	return true;
 }
@@ -97,4 +107,3 @@ bool conf_read_key(struct conf_parser *p, enum conf_block_id id, void *at,
 	}
 	return true;
 }
-

@@ -8,10 +8,7 @@ void conf_lexer_init(struct conf_lexer *lexer, struct str text)
 	if (str_starts(text, STR("\xef\xbb\xbf"))) lexer->at = lexer->line_at = 3;
 }
 
-static char peek(const struct conf_lexer *lexer)
-{
-	return lexer->text.at[lexer->at];
-}
+static char peek(const struct conf_lexer *lexer) { return lexer->text.at[lexer->at]; }
 
 static bool at_end(const struct conf_lexer *lexer)
 {
@@ -38,7 +35,8 @@ static bool at_control(const struct conf_lexer *lexer)
 	if (c == '\t') return false;
 	if (ascii_is_ctl(c)) return true;
 	struct str rest = str_from(lexer->text, lexer->at);
-	return rest.len > 1 && (unsigned char)c == 0xc2 && (unsigned char)rest.at[1] < 0xa0;
+	return rest.len > 1 && (unsigned char)c == 0xc2 &&
+	       (unsigned char)rest.at[1] < 0xa0;
 }
 
 static bool at_carriage_return(const struct conf_lexer *lexer)
@@ -48,7 +46,8 @@ static bool at_carriage_return(const struct conf_lexer *lexer)
 
 static void skip_blanks(struct conf_lexer *lexer)
 {
-	while (!at_end(lexer) && (ascii_is_blank(peek(lexer)) || at_carriage_return(lexer)))
+	while (!at_end(lexer) &&
+	       (ascii_is_blank(peek(lexer)) || at_carriage_return(lexer)))
 		step(lexer);
 	if (at_end(lexer) || peek(lexer) != '#') return;
 	while (!at_end(lexer) && peek(lexer) != '\n') step(lexer);
@@ -66,7 +65,8 @@ static void bad(struct conf_lexer *lexer, struct conf_token *token, const char *
 	lexer->problem = problem;
 }
 
-static void token_text(const struct conf_lexer *lexer, struct conf_token *token, size_t begin)
+static void token_text(const struct conf_lexer *lexer, struct conf_token *token,
+		       size_t begin)
 {
 	token->text = str_sub(lexer->text, begin, lexer->at - begin);
 	token->mark = lexer->column - token->column;
@@ -76,11 +76,13 @@ static void lex_word(struct conf_lexer *lexer, struct conf_token *token)
 {
 	size_t begin = lexer->at;
 	token->kind = CONF_TOKEN_WORD;
-	while (!at_end(lexer) && !is_word_end(peek(lexer)) && !at_control(lexer)) step(lexer);
+	while (!at_end(lexer) && !is_word_end(peek(lexer)) && !at_control(lexer))
+		step(lexer);
 	token_text(lexer, token, begin);
 	if (token->text.len > CONF_WORD_MAX)
 		bad(lexer, token, "a word is longer than 1024 bytes");
-	if (at_end(lexer) || !at_control(lexer) || peek(lexer) == '\n' || at_carriage_return(lexer))
+	if (at_end(lexer) || !at_control(lexer) || peek(lexer) == '\n' ||
+	    at_carriage_return(lexer))
 		return;
 	token->column = lexer->column;
 	token->mark = 1;
@@ -102,13 +104,16 @@ static void lex_string(struct conf_lexer *lexer, struct conf_token *token)
 			step(lexer);
 			if (at_end(lexer) || peek(lexer) == '\n') break;
 			if (peek(lexer) != '"' && peek(lexer) != '\\')
-				problem = "in a string a backslash stands before \" or \\ only";
+				problem = "in a string a backslash stands before \" or "
+					  "\\ only";
 		}
 		step(lexer);
 	}
 	token_text(lexer, token, begin);
-	if (token->text.len > CONF_WORD_MAX) problem = "a string is longer than 1024 bytes";
-	if (at_end(lexer) || peek(lexer) == '\n') problem = "a string has no closing quote in its line";
+	if (token->text.len > CONF_WORD_MAX)
+		problem = "a string is longer than 1024 bytes";
+	if (at_end(lexer) || peek(lexer) == '\n')
+		problem = "a string has no closing quote in its line";
 	else step(lexer);
 	token->mark = lexer->column - token->column;
 	if (problem) bad(lexer, token, problem);

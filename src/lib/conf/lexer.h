@@ -16,15 +16,16 @@ enum conf_token_kind {
 	CONF_TOKEN_SEMICOLON,
 	CONF_TOKEN_NEWLINE,
 	CONF_TOKEN_END,
-	CONF_TOKEN_BAD, /* lexer->problem says why; what follows is the rest of the text */
+	CONF_TOKEN_BAD, /* lexer->problem says why; what follows is the rest of the text
+			 */
 };
 
 struct conf_token {
 	enum conf_token_kind kind;
-	struct str text;  /* of a string: between the quotes, escapes as written */
-	bool escaped;     /* the string has a backslash */
+	struct str text; /* of a string: between the quotes, escapes as written */
+	bool escaped;    /* the string has a backslash */
 	unsigned line, column, mark; /* 1 is the first; characters, not bytes */
-	size_t line_at;   /* where its line begins in the text */
+	size_t line_at;              /* where its line begins in the text */
 };
 
 struct conf_lexer {

@@ -24,21 +24,22 @@ struct loader {
 	struct conf_token token;
 };
 
-#define REPORT(l, ...)                                                                     \
-	do {                                                                               \
-		if ((l)->bundle->count == 0) {                                             \
-			conf_report_file((l)->errors, STR(""), __VA_ARGS__);               \
-			break;                                                             \
-		}                                                                          \
-		const struct conf_source *source_ = &(l)->bundle->files[(l)->at];          \
-		struct conf_place place_ = { source_->name, source_->text, (l)->token };   \
-		conf_report((l)->errors, CONF_ERROR, &place_, __VA_ARGS__);                \
+#define REPORT(l, ...) \
+	do { \
+		if ((l)->bundle->count == 0) { \
+			conf_report_file((l)->errors, STR(""), __VA_ARGS__); \
+			break; \
+		} \
+		const struct conf_source *source_ = &(l)->bundle->files[(l)->at]; \
+		struct conf_place place_ = { source_->name, source_->text, (l)->token }; \
+		conf_report((l)->errors, CONF_ERROR, &place_, __VA_ARGS__); \
 	} while (0)
 
 static void report_unread(struct loader *l, const char *path, int error)
 {
 	struct conf_quote quote;
-	REPORT(l, "cannot read '%s': %s", conf_quote(&quote, str_of(path)), strerror(error));
+	REPORT(l, "cannot read '%s': %s", conf_quote(&quote, str_of(path)),
+	       strerror(error));
 }
 
 /* 0, or an errno; EFBIG if it is longer than a file may be. */
@@ -60,7 +61,10 @@ static int open_file(const char *path, struct stat *st)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	if (fd < 0) return -errno;
-	int error = fstat(fd, st) ? errno : S_ISDIR(st->st_mode) ? EISDIR : S_ISREG(st->st_mode) ? 0 : EINVAL;
+	int error = fstat(fd, st)          ? errno
+		    : S_ISDIR(st->st_mode) ? EISDIR
+		    : S_ISREG(st->st_mode) ? 0
+					   : EINVAL;
 	if (!error) return fd;
 	(void)close(fd);
 	return -error;
@@ -103,7 +107,8 @@ static void add_file(struct loader *l, enum conf_source_kind kind, const char *p
 	int error = is_known(l, path, &st) ? -1 : read_text(fd, &text);
 	(void)close(fd);
 	if (error == EFBIG) {
-		REPORT(l, "'%s' is longer than %d bytes", conf_quote(&quote, str_of(path)), CONF_FILE_MAX);
+		REPORT(l, "'%s' is longer than %d bytes",
+		       conf_quote(&quote, str_of(path)), CONF_FILE_MAX);
 	} else if (error > 0) {
 		report_unread(l, path, error);
 	} else if (error == 0) {
@@ -111,7 +116,8 @@ static void add_file(struct loader *l, enum conf_source_kind kind, const char *p
 		l->inodes[index] = st.st_ino;
 		l->parents[index] = l->at;
 		if (!conf_bundle_add(l->bundle, kind, str_of(path), buf_view(&text)))
-			REPORT(l, "the files of the configuration have more than %d bytes",
+			REPORT(l,
+			       "the files of the configuration have more than %d bytes",
 			       CONF_BUNDLE_MAX);
 	}
 	buf_free(&text);
@@ -119,7 +125,8 @@ static void add_file(struct loader *l, enum conf_source_kind kind, const char *p
 
 /* Pattern relative to the folder of the file that has it; the folder's own name is no
  * pattern. */
-static bool make_pattern(const struct loader *l, struct str pattern, char *out, size_t size)
+static bool make_pattern(const struct loader *l, struct str pattern, char *out,
+			 size_t size)
 {
 	struct buf path;
 	struct str name = l->bundle->files[l->at].name;
@@ -144,7 +151,8 @@ static int search_failed(const char *path, int error)
 
 static bool has_wildcard(struct str pattern)
 {
-	return str_find(pattern, '*') >= 0 || str_find(pattern, '?') >= 0 || str_find(pattern, '[') >= 0;
+	return str_find(pattern, '*') >= 0 || str_find(pattern, '?') >= 0 ||
+	       str_find(pattern, '[') >= 0;
 }
 
 static void include(struct loader *l, struct str pattern)
@@ -180,7 +188,8 @@ static void follow(struct loader *l, const struct conf_token *words, size_t coun
 	if (count < 2) return;
 	bool is_include = str_eq(words[0].text, STR("include")) && count == 2;
 	bool is_hosts = count == 3 && str_eq(words[0].text, STR("host")) &&
-			words[1].kind == CONF_TOKEN_WORD && str_eq(words[1].text, STR("file"));
+			words[1].kind == CONF_TOKEN_WORD &&
+			str_eq(words[1].text, STR("file"));
 	if ((!is_include && !is_hosts) || !words[count - 1].text.len) return;
 	l->token = words[count - 1];
 	struct str value = { text, conf_string_unescape(l->token.text, text) };

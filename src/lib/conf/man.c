@@ -29,7 +29,8 @@ static const struct str head = STR_INIT(
 	"a setting stands once.\n"
 	".PP\n"
 	"An empty file is a good one: see the defaults.\n"
-	"A file with an error is not used, and a running service keeps the configuration that it has.\n"
+	"A file with an error is not used, and a running service keeps the configuration "
+	"that it has.\n"
 	".B imsctl check\n"
 	"shows the errors of a file with their lines,\n"
 	".B imsctl config --effective\n"
@@ -50,11 +51,13 @@ static const struct str head = STR_INIT(
 	"A number with its unit s, m, h, d or w: 90s 15m 4h 2d 1w.\n"
 	".TP\n"
 	".I NETWORK\n"
-	"192.0.2.0/24, 192.0.2.1, 2001:db8::/32. Bits behind the prefix are ignored, with a warning.\n"
+	"192.0.2.0/24, 192.0.2.1, 2001:db8::/32. Bits behind the prefix are ignored, "
+	"with a warning.\n"
 	".SS Other files\n"
 	".TP\n"
 	".BI include \" PATTERN\"\n"
-	"Reads the files that match, as if they stood here; relative to the folder of this file,\n"
+	"Reads the files that match, as if they stood here; relative to the folder of "
+	"this file,\n"
 	"in the order of their names. At most 64 files of 8 MiB.\n"
 	".TP\n"
 	".BI \"host file\" \" PATH\"\n"
@@ -62,27 +65,28 @@ static const struct str head = STR_INIT(
 	".BR host :\n"
 	"192.0.2.0/24 reject.\n");
 
-static const struct str tail = STR_INIT(
-	".SH EXAMPLES\n"
-	"A server for one domain and the local network:\n"
-	".PP\n"
-	".nf\n"
-	"profile office\n"
-	"hostname mail.example.com\n"
-	"postmaster postmaster@example.com\n"
-	"domain example.com { users staff; deliver maildir /var/mail/%d/%n }\n"
-	"directory staff { sqlite /var/lib/ims/directory.db }\n"
-	"host 192.168.10.0/24 accept relay yes\n"
-	".fi\n"
-	".SH FILES\n"
-	".TP\n"
-	".I /etc/ims/ims.conf\n"
-	"The file that the service reads if no other is named.\n"
-	".SH SEE ALSO\n"
-	".BR imsd (8),\n"
-	".BR imsctl (8)\n");
+static const struct str tail =
+	STR_INIT(".SH EXAMPLES\n"
+		 "A server for one domain and the local network:\n"
+		 ".PP\n"
+		 ".nf\n"
+		 "profile office\n"
+		 "hostname mail.example.com\n"
+		 "postmaster postmaster@example.com\n"
+		 "domain example.com { users staff; deliver maildir /var/mail/%d/%n }\n"
+		 "directory staff { sqlite /var/lib/ims/directory.db }\n"
+		 "host 192.168.10.0/24 accept relay yes\n"
+		 ".fi\n"
+		 ".SH FILES\n"
+		 ".TP\n"
+		 ".I /etc/ims/ims.conf\n"
+		 "The file that the service reads if no other is named.\n"
+		 ".SH SEE ALSO\n"
+		 ".BR imsd (8),\n"
+		 ".BR imsctl (8)\n");
 
-/* Text of a page: no request at the line's begin, no escape, hyphens that can be copied. */
+/* Text of a page: no request at the line's begin, no escape, hyphens that can be copied.
+ */
 static void text(struct buf *out, struct str s)
 {
 	for (size_t i = 0; i < s.len; i++) {
@@ -147,7 +151,8 @@ static void number(struct buf *out, enum conf_type type, int64_t value)
 
 static void default_and_range(struct buf *out, const struct conf_row *row)
 {
-	bool range = row->type == CONF_IS_SIZE || row->type == CONF_IS_DURATION || row->type == CONF_IS_NUMBER;
+	bool range = row->type == CONF_IS_SIZE || row->type == CONF_IS_DURATION ||
+		     row->type == CONF_IS_NUMBER;
 	if (row->text.len) {
 		buf_str(out, STR("Default \\fB"));
 		text(out, row->text);
@@ -228,8 +233,10 @@ static void blocks(struct buf *out, enum conf_block_id outer, struct str path)
 
 static void profiles(struct buf *out)
 {
-	buf_str(out, STR(".SH PROFILES\nA profile chooses the listener that there is if no file names "
-			 "one, and rules about hosts.\nA rule of a file for the same network stands "
+	buf_str(out, STR(".SH PROFILES\nA profile chooses the listener that there is if "
+			 "no file names "
+			 "one, and rules about hosts.\nA rule of a file for the same "
+			 "network stands "
 			 "instead of the profile's.\n"));
 	for (size_t i = 0; i < CONF_PROFILE_COUNT; i++) {
 		const struct conf_profile_row *profile = &conf_profiles[i];
@@ -243,7 +250,8 @@ static void profiles(struct buf *out)
 		text(out, profile->role);
 		buf_str(out, STR(" }\n"));
 		for (size_t h = 0; h < conf_profile_host_count; h++) {
-			if (conf_profile_hosts[h].profile != (enum conf_profile)i) continue;
+			if (conf_profile_hosts[h].profile != (enum conf_profile)i)
+				continue;
 			buf_str(out, STR(".br\nhost "));
 			text(out, conf_profile_hosts[h].network);
 			buf_byte(out, ' ');

@@ -7,44 +7,14 @@
 #include "lib/base/utf8.h"
 #include "lib/conf/parser.h"
 
-/* The block that is being read. */
-struct block {
-	enum conf_block_id id;
-	char *at;      /* its struct */
-	uint64_t seen; /* rows that have no origin of their own and are set */
-};
-
-static struct conf_origin origin_of(const struct conf_parser *p, const struct conf_token *token)
-{
-	return (struct conf_origin){ p->file, p->built_in ? 0 : token->line };
-}
-
-static struct conf_token take(struct conf_parser *p)
-{
-	struct conf_token token = p->token;
-	p->token = conf_lexer_next(&p->lexer);
-	return token;
-}
-
-struct str conf_keep(struct conf_parser *p, struct str s)
-{
-	struct str copy = arena_str(&p->conf->arena, s);
-	p->no_memory |= !copy.at;
-	return copy;
-}
-
-static bool is_value(const struct conf_token *token)
-{
-	return token->kind == CONF_TOKEN_WORD || token->kind == CONF_TOKEN_STRING;
-}
-
-/* -- What is left out ------------------------------------------------------------------ */
+/* -- What is left out ------------------------------------------------------------------
+ */
 
 static void skip_block(struct conf_parser *p)
 {
-	struct conf_token open = take(p);
+	struct conf_token open = conf_take(p);
 	for (size_t depth = 1; depth > 0;) {
-		struct conf_token token = take(p);
+		struct conf_token token = conf_take(p);
 		if (token.kind == CONF_TOKEN_OPEN) depth++;
 		if (token.kind == CONF_TOKEN_CLOSE) depth--;
 		if (token.kind != CONF_TOKEN_END) continue;
@@ -56,116 +26,16 @@ static void skip_block(struct conf_parser *p)
 /* To the end of the statement, its block included. */
 static void skip_statement(struct conf_parser *p)
 {
-	while (is_value(&p->token) || p->token.kind == CONF_TOKEN_BAD) (void)take(p);
+	while (conf_is_value(&p->token) || p->token.kind == CONF_TOKEN_BAD)
+		(void)conf_take(p);
 	if (p->token.kind == CONF_TOKEN_OPEN) skip_block(p);
 }
 
-/* -- Values ---------------------------------------------------------------------------- */
+/* -- Blocks ----------------------------------------------------------------------------
+ */
 
-static struct str text_of(struct conf_parser *p, const struct conf_token *token)
-{
-	if (!token->escaped) return token->text;
-	char *out = arena_alloc(&p->conf->arena, token->text.len);
-	p->no_memory |= !out;
-	if (!out) return STR("");
-	return (struct str){ out, conf_string_unescape(token->text, out) };
-}
-
-/* The words up to the end of the statement or to its block. */
-static bool take_values(struct conf_parser *p)
-{
-	p->value_count = 0;
-	while (is_value(&p->token)) {
-		if (p->value_count == CONF_VALUES_MAX) {
-			CONF_REPORT(p, &p->token, "a statement has at most %d values", CONF_VALUES_MAX);
-			return false;
-		}
-		p->values[p->value_count] = p->token;
-		p->texts[p->value_count++] = text_of(p, &p->token);
-		(void)take(p);
-	}
-	if (p->token.kind != CONF_TOKEN_BAD) return true;
-	CONF_REPORT(p, &p->token, "%s", p->lexer.problem);
-	return false;
-}
-
-/* Whether the row is free to be set here. `word` is its word in the file. */
-static bool claim(struct conf_parser *p, struct block *block, const struct conf_row *row,
-		  const struct conf_token *word)
-{
-	size_t count;
-	uint64_t bit = UINT64_C(1) << (row - conf_rows(block->id, &count));
-	struct conf_origin *from =
-		row->from == CONF_NO_ORIGIN ? NULL : (void *)(block->at + row->from);
-	bool taken = from ? from->file.len > 0 : (block->seen & bit) != 0;
-	block->seen |= bit;
-	if (taken && row->type == CONF_IS_LEVELS) return true;
-	if (taken && from) {
-		struct conf_quote name, where;
-		CONF_REPORT(p, word, "'%s' is set a second time; first at %s",
-			    conf_quote(&name, word->text), conf_where(&where, from));
-	} else if (taken) {
-		struct conf_quote name;
-		CONF_REPORT(p, word, "'%s' says a second time what this block has said",
-		       conf_quote(&name, word->text));
-	} else if (from) {
-		*from = origin_of(p, word);
-	}
-	return !taken;
-}
-
-/* Sets the row from `count` values; `word` is where to point if there is none. */
-static bool set_values(struct conf_parser *p, struct block *block, const struct conf_row *row,
-		       const struct conf_token *word, size_t first, size_t count)
-{
-	struct conf_problem problem;
-	if (!claim(p, block, row, word)) return false;
-	void *field = block->at + row->offset;
-	if (conf_value_read(row, p->texts + first, count, &p->conf->arena, field, &problem)) {
-		struct conf_levels *levels = field;
-		if (row->type == CONF_IS_LEVELS)
-			levels->at[levels->count - 1].from = origin_of(p, word);
-		return true;
-	}
-	CONF_REPORT(p, problem.index < count ? &p->values[first + problem.index] : word, "%s",
-	       problem.sentence);
-	return false;
-}
-
-/* A word that is a value itself: `accept`. */
-static bool set_bare(struct conf_parser *p, struct block *block, const struct conf_row *row,
-		     const struct conf_token *word)
-{
-	if (!claim(p, block, row, word)) return false;
-	*(unsigned *)(void *)(block->at + row->offset) =
-		(unsigned)conf_word_find(row->words, word->text);
-	return true;
-}
-
-/* A word that is known elsewhere is more likely misplaced than misspelt. */
-static void report_unknown(struct conf_parser *p, enum conf_block_id block,
-			   const struct conf_token *word)
-{
-	struct conf_quote quote;
-	const char *text = conf_quote(&quote, word->text);
-	for (enum conf_block_id other = 0; other < CONF_BLOCK_COUNT; other++) {
-		struct str home = conf_blocks[other].word;
-		if (other == block || !conf_row_find(other, word->text)) continue;
-		if (home.len)
-			CONF_REPORT(p, word, "unknown word '%s'; it belongs inside '%.*s { }'", text,
-				    STR_ARG(home));
-		else CONF_REPORT(p, word, "unknown word '%s'; it belongs outside of blocks", text);
-		return;
-	}
-	struct str near = conf_row_suggest(block, word->text);
-	if (near.len)
-		CONF_REPORT(p, word, "unknown word '%s'; did you mean '%.*s'?", text, STR_ARG(near));
-	else CONF_REPORT(p, word, "unknown word '%s'", text);
-}
-
-/* -- Blocks ---------------------------------------------------------------------------- */
-
-static void read_body(struct conf_parser *p, struct block *block, const struct conf_token *open);
+static void read_body(struct conf_parser *p, struct conf_scope *block,
+		      const struct conf_token *open);
 
 struct conf_many *conf_many_of(struct conf_parser *p, enum conf_block_id block)
 {
@@ -181,8 +51,8 @@ static char *many_push(struct conf_parser *p, const struct conf_row *row,
 	struct conf_many *many = conf_many_of(p, row->inner);
 	size_t size = conf_blocks[row->inner].size;
 	if (many->count == (size_t)row->max) {
-		CONF_REPORT(p, word, "there are more than %lld of '%.*s'", (long long)row->max,
-		       STR_ARG(conf_blocks[row->inner].word));
+		CONF_REPORT(p, word, "there are more than %lld of '%.*s'",
+			    (long long)row->max, STR_ARG(conf_blocks[row->inner].word));
 		return NULL;
 	}
 	if (many->count == many->room) {
@@ -199,7 +69,7 @@ static char *many_push(struct conf_parser *p, const struct conf_row *row,
 }
 
 /* Settings in the line of the block's word: accept relay yes. */
-static bool read_inline(struct conf_parser *p, struct block *block, size_t first)
+static bool read_inline(struct conf_parser *p, struct conf_scope *block, size_t first)
 {
 	bool good = true;
 	for (size_t i = first; i < p->value_count && good; i++) {
@@ -209,13 +79,13 @@ static bool read_inline(struct conf_parser *p, struct block *block, size_t first
 			CONF_REPORT(p, word, "here stands a word, not a string");
 			good = false;
 		} else if (!row || row->type == CONF_IS_BLOCK) {
-			report_unknown(p, block->id, word);
+			conf_report_unknown(p, block->id, word);
 			good = false;
 		} else if (!row->word.len) {
-			good = set_bare(p, block, row, word);
+			good = conf_set_bare(p, block, row, word);
 		} else {
 			size_t count = i + 1 < p->value_count;
-			good = set_values(p, block, row, word, i + 1, count);
+			good = conf_set_values(p, block, row, word, i + 1, count);
 			i++;
 		}
 	}
@@ -232,54 +102,61 @@ static bool has_bare_words(enum conf_block_id id)
 }
 
 /* The values have been taken; what follows is the block, if there is one. */
-static bool read_block(struct conf_parser *p, struct block *block, const struct conf_token *word)
+static bool read_block(struct conf_parser *p, struct conf_scope *block,
+		       const struct conf_token *word)
 {
 	size_t used;
 	struct str name = conf_blocks[block->id].word;
 	bool good = conf_read_key(p, block->id, block->at, word, &used);
 	size_t words = p->value_count > used ? p->value_count - used : 0;
 	if (words && !has_bare_words(block->id)) {
-		CONF_REPORT(p, &p->values[used], "'%.*s' takes a block and no value: %.*s { }", STR_ARG(name),
-		       STR_ARG(name));
+		CONF_REPORT(p, &p->values[used],
+			    "'%.*s' takes a block and no value: %.*s { }", STR_ARG(name),
+			    STR_ARG(name));
 		good = false;
 	} else if (words && good) {
 		good = read_inline(p, block, used);
 	}
 	if (p->token.kind == CONF_TOKEN_OPEN) {
-		struct conf_token open = take(p);
+		struct conf_token open = conf_take(p);
 		read_body(p, block, &open);
 	} else if (good && !words) {
 		if (block->id == CONF_BLOCK_conf_host)
 			CONF_REPORT(p, word, "say what the rule does: accept or reject");
-		else CONF_REPORT(p, word, "'%.*s' needs a block, and its '{' in this line", STR_ARG(name));
+		else
+			CONF_REPORT(p, word,
+				    "'%.*s' needs a block, and its '{' in this line",
+				    STR_ARG(name));
 		good = false;
 	}
 	return good;
 }
 
-static void read_many(struct conf_parser *p, const struct conf_row *row, const struct conf_token *word)
+static void read_many(struct conf_parser *p, const struct conf_row *row,
+		      const struct conf_token *word)
 {
-	struct block block = { .id = row->inner, .at = many_push(p, row, word) };
+	struct conf_scope block = { .id = row->inner, .at = many_push(p, row, word) };
 	if (!block.at) {
 		if (p->token.kind == CONF_TOKEN_OPEN) skip_block(p);
 		return;
 	}
 	/* Every struct of the table begins with its origin. */
-	*(struct conf_origin *)(void *)block.at = origin_of(p, word);
+	*(struct conf_origin *)(void *)block.at = conf_origin_of(p, word);
 	/* One without a good key has no place among the others. */
 	if (!read_block(p, &block, word)) conf_many_of(p, row->inner)->count--;
 }
 
-static void read_one(struct conf_parser *p, struct block *outer, const struct conf_row *row,
-		     const struct conf_token *word)
+static void read_one(struct conf_parser *p, struct conf_scope *outer,
+		     const struct conf_row *row, const struct conf_token *word)
 {
-	struct block block = { .id = row->inner, .at = outer->at + row->offset };
+	struct conf_scope block = { .id = row->inner, .at = outer->at + row->offset };
 	struct conf_origin *origin = (void *)block.at;
-	if (!origin->file.len) *origin = origin_of(p, word);
+	if (!origin->file.len) *origin = conf_origin_of(p, word);
 	(void)read_block(p, &block, word);
 }
 
-/* -- Statements ------------------------------------------------------------------------ */
+/* -- Statements ------------------------------------------------------------------------
+ */
 
 static void read_host_file(struct conf_parser *p)
 {
@@ -291,39 +168,45 @@ static void read_host_file(struct conf_parser *p)
 		return;
 	}
 	if (!path.len || path.at[0] != '/') {
-		CONF_REPORT(p, token, "'%s' is a relative path; paths begin with /", conf_quote(&quote, path));
+		CONF_REPORT(p, token, "'%s' is a relative path; paths begin with /",
+			    conf_quote(&quote, path));
 		return;
 	}
 	for (size_t i = 1; i < p->bundle->count; i++) {
 		const struct conf_source *source = &p->bundle->files[i];
-		if (source->kind != CONF_SOURCE_HOSTS || !str_eq(source->name, path)) continue;
-		if (p->hosts_read[i]) CONF_REPORT(p, token, "'%s' is named twice", conf_quote(&quote, path));
+		if (source->kind != CONF_SOURCE_HOSTS || !str_eq(source->name, path))
+			continue;
+		if (p->hosts_read[i])
+			CONF_REPORT(p, token, "'%s' is named twice",
+				    conf_quote(&quote, path));
 		p->hosts_read[i] = true;
 		return;
 	}
-	CONF_REPORT(p, token, "'%s' was not read with the configuration", conf_quote(&quote, path));
+	CONF_REPORT(p, token, "'%s' was not read with the configuration",
+		    conf_quote(&quote, path));
 }
 
 /* The loader has put the files beside this one; here is only the form. */
-static void check_include(struct conf_parser *p, const struct block *block,
+static void check_include(struct conf_parser *p, const struct conf_scope *block,
 			  const struct conf_token *word)
 {
-	if (block->id != CONF_BLOCK_conf) CONF_REPORT(p, word, "'include' belongs outside of blocks");
+	if (block->id != CONF_BLOCK_conf)
+		CONF_REPORT(p, word, "'include' belongs outside of blocks");
 	else if (p->value_count != 1 || !p->texts[0].len)
 		CONF_REPORT(p, word, "'include' takes one file name or pattern");
 }
 
-static void read_statement(struct conf_parser *p, struct block *block)
+static void read_statement(struct conf_parser *p, struct conf_scope *block)
 {
-	struct conf_token word = take(p);
+	struct conf_token word = conf_take(p);
 	const struct conf_row *row = conf_row_find(block->id, word.text);
 	bool include = str_eq(word.text, STR("include"));
 	if (!row && !include) {
-		report_unknown(p, block->id, &word);
+		conf_report_unknown(p, block->id, &word);
 		skip_statement(p);
 		return;
 	}
-	if (!take_values(p)) {
+	if (!conf_take_values(p)) {
 		skip_statement(p);
 		return;
 	}
@@ -333,8 +216,9 @@ static void read_statement(struct conf_parser *p, struct block *block)
 		read_host_file(p);
 	else if (row->type == CONF_IS_BLOCK && row->many) read_many(p, row, &word);
 	else if (row->type == CONF_IS_BLOCK) read_one(p, block, row, &word);
-	else if (row->word.len) (void)set_values(p, block, row, &word, 0, p->value_count);
-	else if (!p->value_count) (void)set_bare(p, block, row, &word);
+	else if (row->word.len)
+		(void)conf_set_values(p, block, row, &word, 0, p->value_count);
+	else if (!p->value_count) (void)conf_set_bare(p, block, row, &word);
 	else CONF_REPORT(p, &p->values[0], "'%.*s' takes no value", STR_ARG(word.text));
 	if (p->token.kind != CONF_TOKEN_OPEN) return;
 	CONF_REPORT(p, &p->token, "this '{' follows nothing that takes a block");
@@ -345,7 +229,7 @@ static void read_statement(struct conf_parser *p, struct block *block)
 static void read_host_line(struct conf_parser *p)
 {
 	struct conf_token first = p->token;
-	if (!take_values(p)) {
+	if (!conf_take_values(p)) {
 		skip_statement(p);
 		return;
 	}
@@ -356,7 +240,8 @@ static void read_stray(struct conf_parser *p)
 {
 	switch (p->token.kind) {
 	case CONF_TOKEN_STRING:
-		CONF_REPORT(p, &p->token, "a statement begins with a word, not with a string");
+		CONF_REPORT(p, &p->token,
+			    "a statement begins with a word, not with a string");
 		skip_statement(p);
 		return;
 	case CONF_TOKEN_BAD:
@@ -376,19 +261,20 @@ static void read_stray(struct conf_parser *p)
 }
 
 /* Statements up to the brace that closes `open`, or to the end of the text. */
-static void read_body(struct conf_parser *p, struct block *block, const struct conf_token *open)
+static void read_body(struct conf_parser *p, struct conf_scope *block,
+		      const struct conf_token *open)
 {
 	for (;;) {
 		switch (p->token.kind) {
 		case CONF_TOKEN_SEMICOLON:
-		case CONF_TOKEN_NEWLINE: (void)take(p); break;
+		case CONF_TOKEN_NEWLINE: (void)conf_take(p); break;
 		case CONF_TOKEN_WORD: read_statement(p, block); break;
 		case CONF_TOKEN_STRING:
 		case CONF_TOKEN_BAD:
 		case CONF_TOKEN_OPEN: read_stray(p); break;
 		case CONF_TOKEN_CLOSE:
 			if (!open) CONF_REPORT(p, &p->token, "this '}' closes nothing");
-			(void)take(p);
+			(void)conf_take(p);
 			if (open) return;
 			break;
 		case CONF_TOKEN_END:
@@ -402,11 +288,12 @@ static void read_host_lines(struct conf_parser *p)
 {
 	while (p->token.kind != CONF_TOKEN_END) {
 		if (p->token.kind == CONF_TOKEN_WORD) read_host_line(p);
-		else if (p->token.kind == CONF_TOKEN_NEWLINE || p->token.kind == CONF_TOKEN_SEMICOLON)
-			(void)take(p);
+		else if (p->token.kind == CONF_TOKEN_NEWLINE ||
+			 p->token.kind == CONF_TOKEN_SEMICOLON)
+			(void)conf_take(p);
 		else if (p->token.kind == CONF_TOKEN_CLOSE) {
 			CONF_REPORT(p, &p->token, "this '}' closes nothing");
-			(void)take(p);
+			(void)conf_take(p);
 		} else read_stray(p);
 	}
 }
@@ -426,7 +313,7 @@ static bool check_utf8(struct conf_parser *p, struct str text)
 void conf_read_source(struct conf_parser *p, enum conf_source_kind kind, struct str name,
 		      struct str text, bool built_in)
 {
-	struct block top = { .id = CONF_BLOCK_conf, .at = (char *)p->conf };
+	struct conf_scope top = { .id = CONF_BLOCK_conf, .at = (char *)p->conf };
 	p->file = conf_keep(p, name);
 	p->built_in = built_in;
 	conf_lexer_init(&p->lexer, text);
@@ -436,7 +323,8 @@ void conf_read_source(struct conf_parser *p, enum conf_source_kind kind, struct 
 	else read_body(p, &top, NULL);
 }
 
-bool conf_read_text(const struct conf_row *row, struct str text, struct arena *arena, void *field)
+bool conf_read_text(const struct conf_row *row, struct str text, struct arena *arena,
+		    void *field)
 {
 	struct str values[CONF_VALUES_MAX];
 	size_t count = 0;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Inside of conf_parse: statements to structs (parse.c), then defaults (complete.c) and
- * what only the whole can show (check.c). */
+/* Inside of conf_parse: statements to structs (parse.c, assign.c, key.c), then defaults
+ * (complete.c) and what only the whole can show (check.c). */
 #ifndef IMS_CONF_PARSER_H
 #define IMS_CONF_PARSER_H
 
@@ -9,6 +9,13 @@
 #include "lib/conf/value.h"
 
 enum { CONF_MANY_KINDS = 8 };
+
+/* The block that is being read. */
+struct conf_scope {
+	enum conf_block_id id;
+	char *at;      /* its struct */
+	uint64_t seen; /* rows that have no origin of their own and are set */
+};
 
 /* A growing array of one kind of block, until its size is known. */
 struct conf_many {
@@ -41,12 +48,43 @@ static inline struct conf_place conf_parser_place(const struct conf_parser *p,
 	return (struct conf_place){ p->file, p->lexer.text, *token };
 }
 
-#define CONF_REPORT(p, token, ...)                                                         \
-	do {                                                                               \
-		struct conf_place place_ = conf_parser_place(p, token);                    \
-		conf_report((p)->errors, CONF_ERROR, &place_, __VA_ARGS__);                \
+#define CONF_REPORT(p, token, ...) \
+	do { \
+		struct conf_place place_ = conf_parser_place(p, token); \
+		conf_report((p)->errors, CONF_ERROR, &place_, __VA_ARGS__); \
 	} while (0)
 
+static inline struct conf_token conf_take(struct conf_parser *p)
+{
+	struct conf_token token = p->token;
+	p->token = conf_lexer_next(&p->lexer);
+	return token;
+}
+
+static inline bool conf_is_value(const struct conf_token *token)
+{
+	return token->kind == CONF_TOKEN_WORD || token->kind == CONF_TOKEN_STRING;
+}
+
+static inline struct conf_origin conf_origin_of(const struct conf_parser *p,
+						const struct conf_token *token)
+{
+	return (struct conf_origin){ p->file, p->built_in ? 0 : token->line };
+}
+
+/* assign.c: one statement. All false results have been reported. */
+
+/* The words up to the end of the statement or to its block. */
+bool conf_take_values(struct conf_parser *p);
+/* Sets the row from `count` of the values; `word` is where to point if there is none. */
+bool conf_set_values(struct conf_parser *p, struct conf_scope *scope,
+		     const struct conf_row *row, const struct conf_token *word,
+		     size_t first, size_t count);
+/* A word that is a value itself: `accept`. */
+bool conf_set_bare(struct conf_parser *p, struct conf_scope *scope,
+		   const struct conf_row *row, const struct conf_token *word);
+void conf_report_unknown(struct conf_parser *p, enum conf_block_id block,
+			 const struct conf_token *word);
 /* Copy in the arena of conf; sets p->no_memory if there is none. */
 struct str conf_keep(struct conf_parser *p, struct str s);
 /* Reads the key of a block from the statement's values into its struct: `used` of them.
@@ -58,7 +96,8 @@ void conf_read_source(struct conf_parser *p, enum conf_source_kind kind, struct 
 		      struct str text, bool built_in);
 struct conf_many *conf_many_of(struct conf_parser *p, enum conf_block_id block);
 /* The words of `text` as values of `row`; for defaults of the table. */
-bool conf_read_text(const struct conf_row *row, struct str text, struct arena *arena, void *field);
+bool conf_read_text(const struct conf_row *row, struct str text, struct arena *arena,
+		    void *field);
 
 /* Fills in what no file set; moves the arrays into conf. False without memory. */
 bool conf_complete(struct conf_parser *p);

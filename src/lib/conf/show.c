@@ -15,10 +15,7 @@ struct show {
 	struct str outer; /* JSON: the block round the block at hand */
 };
 
-static bool is_from_file(const struct conf_origin *from)
-{
-	return from->line > 0;
-}
+static bool is_from_file(const struct conf_origin *from) { return from->line > 0; }
 
 static void write_origin(const struct conf_origin *from, struct buf *out)
 {
@@ -51,12 +48,16 @@ static const struct conf_origin *origin_of(const struct conf_row *row, const cha
 static bool is_shown(const struct show *s, const struct conf_row *row, const char *at)
 {
 	if (row->type == CONF_IS_LEVELS) return true;
-	bool is_default = row->from == CONF_NO_ORIGIN && *(const unsigned *)(const void *)(at + row->offset) == 0;
-	if (s->mode == CONF_SHOW_CHANGED && (is_default || !is_from_file(origin_of(row, at)))) return false;
+	bool is_default = row->from == CONF_NO_ORIGIN &&
+			  *(const unsigned *)(const void *)(at + row->offset) == 0;
+	if (s->mode == CONF_SHOW_CHANGED &&
+	    (is_default || !is_from_file(origin_of(row, at))))
+		return false;
 	return s->value.len > 0;
 }
 
-/* -- Text ------------------------------------------------------------------------------ */
+/* -- Text ------------------------------------------------------------------------------
+ */
 
 static void show_levels(struct show *s, const struct conf_levels *levels, unsigned depth)
 {
@@ -71,7 +72,8 @@ static void show_levels(struct show *s, const struct conf_levels *levels, unsign
 	}
 }
 
-static void show_row(struct show *s, const struct conf_row *row, const char *at, unsigned depth)
+static void show_row(struct show *s, const struct conf_row *row, const char *at,
+		     unsigned depth)
 {
 	buf_reset(&s->value);
 	conf_value_write(row, at + row->offset, &s->value);
@@ -126,9 +128,11 @@ static void show_host(struct show *s, const struct conf_host *host)
 	end_line(s, &host->origin);
 }
 
-static void show_rows(struct show *s, enum conf_block_id id, const char *at, unsigned depth);
+static void show_rows(struct show *s, enum conf_block_id id, const char *at,
+		      unsigned depth);
 
-static void show_block(struct show *s, enum conf_block_id id, const char *at, unsigned depth)
+static void show_block(struct show *s, enum conf_block_id id, const char *at,
+		       unsigned depth)
 {
 	const struct conf_origin *origin = (const void *)at;
 	if (s->mode == CONF_SHOW_CHANGED && !is_from_file(origin)) return;
@@ -148,8 +152,9 @@ static void show_block(struct show *s, enum conf_block_id id, const char *at, un
 }
 
 /* Calls `each` for the blocks of a row: one, or each of an array. */
-static void each_block(struct show *s, const struct conf_row *row, const char *at, unsigned depth,
-		       void (*each)(struct show *, enum conf_block_id, const char *, unsigned))
+static void
+each_block(struct show *s, const struct conf_row *row, const char *at, unsigned depth,
+	   void (*each)(struct show *, enum conf_block_id, const char *, unsigned))
 {
 	const char *block = at + row->offset;
 	size_t count = 1;
@@ -161,7 +166,8 @@ static void each_block(struct show *s, const struct conf_row *row, const char *a
 		each(s, row->inner, block + i * conf_blocks[row->inner].size, depth);
 }
 
-static void show_rows(struct show *s, enum conf_block_id id, const char *at, unsigned depth)
+static void show_rows(struct show *s, enum conf_block_id id, const char *at,
+		      unsigned depth)
 {
 	size_t count;
 	const struct conf_row *row = conf_rows(id, &count);
@@ -171,7 +177,8 @@ static void show_rows(struct show *s, enum conf_block_id id, const char *at, uns
 	}
 }
 
-/* -- JSON ------------------------------------------------------------------------------ */
+/* -- JSON ------------------------------------------------------------------------------
+ */
 
 static void json_origin(struct json *j, const struct conf_origin *from)
 {
@@ -187,16 +194,20 @@ static void json_origin(struct json *j, const struct conf_origin *from)
 	json_str(j, buf_view(&out));
 }
 
-static void json_value(struct show *s, struct json *j, const struct conf_row *row, const char *at)
+static void json_value(struct show *s, struct json *j, const struct conf_row *row,
+		       const char *at)
 {
 	const void *field = at + row->offset;
 	if (row->type == CONF_IS_NUMBER) {
 		json_i64_at(j, STR("value"), *(const int64_t *)field);
 		return;
 	}
-	if (row->type == CONF_IS_SIZE) json_i64_at(j, STR("bytes"), *(const int64_t *)field);
-	if (row->type == CONF_IS_DURATION) json_i64_at(j, STR("milliseconds"), *(const int64_t *)field);
-	if (row->type == CONF_IS_PATH || row->type == CONF_IS_HOSTNAME || row->type == CONF_IS_MAILBOX) {
+	if (row->type == CONF_IS_SIZE)
+		json_i64_at(j, STR("bytes"), *(const int64_t *)field);
+	if (row->type == CONF_IS_DURATION)
+		json_i64_at(j, STR("milliseconds"), *(const int64_t *)field);
+	if (row->type == CONF_IS_PATH || row->type == CONF_IS_HOSTNAME ||
+	    row->type == CONF_IS_MAILBOX) {
 		json_str_at(j, STR("value"), *(const struct str *)field);
 		return;
 	}
@@ -212,8 +223,8 @@ static void json_value(struct show *s, struct json *j, const struct conf_row *ro
 }
 
 /* {"block":"limit connections","setting":"in","value":1000,"origin":"default"} */
-static void json_begin(const struct show *s, struct json *j, enum conf_block_id id, const char *at,
-		       struct str setting)
+static void json_begin(const struct show *s, struct json *j, enum conf_block_id id,
+		       const char *at, struct str setting)
 {
 	char key[VALUE_TEXT_MAX];
 	struct buf name;
@@ -243,12 +254,14 @@ static void json_levels(struct show *s, enum conf_block_id id, const char *at,
 		struct json j = { .out = s->out };
 		json_begin(s, &j, id, at, STR("level"));
 		json_str_at(&j, STR("category"), levels->at[i].category);
-		json_str_at(&j, STR("value"), conf_words_log_level.at[levels->at[i].level].word);
+		json_str_at(&j, STR("value"),
+			    conf_words_log_level.at[levels->at[i].level].word);
 		json_end(s, &j, &levels->at[i].from);
 	}
 }
 
-static void json_block(struct show *s, enum conf_block_id id, const char *at, unsigned depth)
+static void json_block(struct show *s, enum conf_block_id id, const char *at,
+		       unsigned depth)
 {
 	size_t count;
 	const struct conf_row *row = conf_rows(id, &count);
@@ -277,7 +290,8 @@ void conf_show(const struct conf *conf, enum conf_show_mode mode, struct buf *ou
 {
 	struct show s = { .out = out, .mode = mode };
 	buf_init(&s.value, VALUE_TEXT_MAX);
-	if (mode == CONF_SHOW_JSON) json_block(&s, CONF_BLOCK_conf, (const char *)conf, 0);
+	if (mode == CONF_SHOW_JSON)
+		json_block(&s, CONF_BLOCK_conf, (const char *)conf, 0);
 	else show_rows(&s, CONF_BLOCK_conf, (const char *)conf, 0);
 	if (s.value.overflowed) out->overflowed = true;
 	buf_free(&s.value);

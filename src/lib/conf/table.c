@@ -5,19 +5,19 @@
 
 #define CONF_ENUM_BEGIN(name)         static const struct conf_word name##_words[] = {
 #define CONF_WORD(id, word, sentence) { STR_INIT(word), STR_INIT(sentence), NULL },
-#define CONF_WORD_REFUSED(id, word, sentence, why)                                         \
+#define CONF_WORD_REFUSED(id, word, sentence, why) \
 	{ STR_INIT(word), STR_INIT(sentence), (why) },
-#define CONF_ENUM_END(name)                                                                \
-	}                                                                                  \
+#define CONF_ENUM_END(name) \
+	} \
 	;
 #include "lib/conf/settings.def"
 
-#define CONF_ENUM_BEGIN(name)                                                              \
+#define CONF_ENUM_BEGIN(name) \
 	static const struct conf_words name##_enum = { name##_words, COUNT(name##_words) };
 #include "lib/conf/settings.def"
 
 static const struct conf_word profile_words[] = {
-#define CONF_PROFILE(id, word, addresses, role, sentence)                                  \
+#define CONF_PROFILE(id, word, addresses, role, sentence) \
 	{ STR_INIT(word), STR_INIT(sentence), NULL },
 #include "lib/conf/settings.def"
 };
@@ -27,53 +27,53 @@ const struct conf_words conf_words_log_category = { log_category_words,
 						    COUNT(log_category_words) };
 
 const struct conf_profile_row conf_profiles[CONF_PROFILE_COUNT] = {
-#define CONF_PROFILE(id, word, addresses, role, sentence)                                  \
+#define CONF_PROFILE(id, word, addresses, role, sentence) \
 	{ STR_INIT(word), STR_INIT(addresses), STR_INIT(role), STR_INIT(sentence) },
 #include "lib/conf/settings.def"
 };
 
 const struct conf_profile_host conf_profile_hosts[] = {
-#define CONF_PROFILE_HOST(profile, network, words)                                         \
+#define CONF_PROFILE_HOST(profile, network, words) \
 	{ CONF_PROFILE_##profile, STR_INIT(network), STR_INIT(words) },
 #include "lib/conf/settings.def"
 };
 const size_t conf_profile_host_count = COUNT(conf_profile_hosts);
 
 const struct conf_block conf_blocks[CONF_BLOCK_COUNT] = {
-#define CONF_BLOCK_BEGIN(tag, word, key, sentence)                                         \
+#define CONF_BLOCK_BEGIN(tag, word, key, sentence) \
 	{ STR_INIT(word), CONF_KEYED_##key, sizeof(struct tag), STR_INIT(sentence) },
 #include "lib/conf/settings.def"
 };
 
-#define VALUE(tag, field_, word_, type_, words_, text_, min_, max_, from_, sentence_)       \
-	{                                                                                  \
-		.block = CONF_BLOCK_##tag,                                                 \
-		.type = CONF_IS_##type_,                                                   \
-		.field = STR_INIT(#field_),                                                 \
-		.word = STR_INIT(word_),                                                   \
-		.offset = offsetof(struct tag, field_),                                    \
-		.from = from_,                                                             \
-		.text = STR_INIT(text_),                                                   \
-		.min = min_,                                                               \
-		.max = max_,                                                               \
-		.words = words_,                                                           \
-		.sentence = STR_INIT(sentence_),                                           \
+#define VALUE(tag, field_, word_, type_, words_, text_, min_, max_, from_, sentence_) \
+	{ \
+		.block = CONF_BLOCK_##tag, \
+		.type = CONF_IS_##type_, \
+		.field = STR_INIT(#field_), \
+		.word = STR_INIT(word_), \
+		.offset = offsetof(struct tag, field_), \
+		.from = from_, \
+		.text = STR_INIT(text_), \
+		.min = min_, \
+		.max = max_, \
+		.words = words_, \
+		.sentence = STR_INIT(sentence_), \
 	},
 #define FROM(tag, field) (ptrdiff_t)offsetof(struct tag, field##_from)
 
 static const struct conf_row rows[] = {
-#define CONF_SETTING(tag, field, word, type, text, min, max, sentence)                     \
+#define CONF_SETTING(tag, field, word, type, text, min, max, sentence) \
 	VALUE(tag, field, word, type, WORDS_##type, text, min, max, FROM(tag, field), sentence)
-#define CONF_CHOICE(tag, field, word, name, text, sentence)                                \
+#define CONF_CHOICE(tag, field, word, name, text, sentence) \
 	VALUE(tag, field, word, CHOICE, &name##_enum, text, 0, 0, FROM(tag, field), sentence)
-#define CONF_RULE(tag, field, word, name, text, sentence)                                  \
+#define CONF_RULE(tag, field, word, name, text, sentence) \
 	VALUE(tag, field, word, CHOICE, &name##_enum, text, 0, 0, CONF_NO_ORIGIN, sentence)
-#define CONF_ONE(tag, field, inner_)                                                       \
-	{ .block = CONF_BLOCK_##tag, .type = CONF_IS_BLOCK, .inner = CONF_BLOCK_##inner_,  \
+#define CONF_ONE(tag, field, inner_) \
+	{ .block = CONF_BLOCK_##tag, .type = CONF_IS_BLOCK, .inner = CONF_BLOCK_##inner_, \
 	  .offset = offsetof(struct tag, field), .from = CONF_NO_ORIGIN },
-#define CONF_MANY(tag, field, inner_, max_)                                                \
-	{ .block = CONF_BLOCK_##tag, .type = CONF_IS_BLOCK, .inner = CONF_BLOCK_##inner_,  \
-	  .offset = offsetof(struct tag, CONF_PLURAL_##field), .from = CONF_NO_ORIGIN,     \
+#define CONF_MANY(tag, field, inner_, max_) \
+	{ .block = CONF_BLOCK_##tag, .type = CONF_IS_BLOCK, .inner = CONF_BLOCK_##inner_, \
+	  .offset = offsetof(struct tag, CONF_PLURAL_##field), .from = CONF_NO_ORIGIN, \
 	  .many = true, .count = offsetof(struct tag, field##_count), .max = (max_) },
 #define WORDS_PROFILE   &conf_words_profile
 #define WORDS_PATH      NULL

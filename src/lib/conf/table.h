@@ -23,7 +23,13 @@ enum conf_type {
 	CONF_IS_DELIVER,
 };
 
-enum conf_key { CONF_KEYED_NONE, CONF_KEYED_NAME, CONF_KEYED_NETWORK, CONF_KEYED_DOMAINS, CONF_KEYED_FILE };
+enum conf_key {
+	CONF_KEYED_NONE,
+	CONF_KEYED_NAME,
+	CONF_KEYED_NETWORK,
+	CONF_KEYED_DOMAINS,
+	CONF_KEYED_FILE
+};
 
 #define CONF_BLOCK_BEGIN(tag, word, key, sentence) CONF_BLOCK_##tag,
 enum conf_block_id {
@@ -57,7 +63,7 @@ struct conf_row {
 	struct str sentence;
 	const struct conf_words *words; /* of a choice or profile */
 	enum conf_block_id inner;       /* of CONF_IS_BLOCK */
-	bool many;                      /* `offset` is of a pointer, `count` of a size_t */
+	bool many; /* `offset` is of a pointer, `count` of a size_t */
 	size_t count;
 };
 

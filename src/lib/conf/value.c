@@ -6,11 +6,19 @@
 #include <stdio.h>
 
 #include "lib/conf/error.h"
+#include "lib/conf/value_mail.h"
 #include "lib/conf/value_net.h"
 
-enum { NAME_MAX_LEN = 64, DOMAIN_MAX = 253, LABEL_MAX = 63, LOCAL_MAX = 64, PATH_LEN_MAX = 1024 };
+enum {
+	NAME_MAX_LEN = 64,
+	DOMAIN_MAX = 253,
+	LABEL_MAX = 63,
+	LOCAL_MAX = 64,
+	PATH_LEN_MAX = 1024
+};
 
-static_assert(sizeof(enum conf_role) == sizeof(unsigned), "choices are written as unsigned");
+static_assert(sizeof(enum conf_role) == sizeof(unsigned),
+	      "choices are written as unsigned");
 
 struct unit {
 	char letter;
@@ -18,11 +26,17 @@ struct unit {
 };
 
 /* Largest first. */
-static const struct unit sizes[] = { { 'G', 1 << 30 }, { 'M', 1 << 20 }, { 'K', 1 << 10 } };
+static const struct unit sizes[] = { { 'G', 1 << 30 },
+				     { 'M', 1 << 20 },
+				     { 'K', 1 << 10 } };
 static const struct unit durations[] = {
-	{ 'w', 7 * 86400000 }, { 'd', 86400000 }, { 'h', 3600000 }, { 'm', 60000 }, { 's', 1000 },
+	{ 'w', 7 * 86400000 }, { 'd', 86400000 }, { 'h', 3600000 },
+	{ 'm', 60000 },        { 's', 1000 },
 };
-enum { SIZES = sizeof sizes / sizeof *sizes, DURATIONS = sizeof durations / sizeof *durations };
+enum {
+	SIZES = sizeof sizes / sizeof *sizes,
+	DURATIONS = sizeof durations / sizeof *durations
+};
 
 void conf_problem_set(struct conf_problem *problem, size_t index, const char *format, ...)
 {
@@ -36,15 +50,18 @@ void conf_problem_set(struct conf_problem *problem, size_t index, const char *fo
 bool conf_is_name(struct str s)
 {
 	for (size_t i = 0; i < s.len; i++)
-		if (!ascii_is_alnum(s.at[i]) && str_find(STR("._-"), s.at[i]) < 0) return false;
+		if (!ascii_is_alnum(s.at[i]) && str_find(STR("._-"), s.at[i]) < 0)
+			return false;
 	return s.len > 0 && s.len <= NAME_MAX_LEN;
 }
 
 static bool is_label(struct str s)
 {
-	if (!s.len || s.len > LABEL_MAX || s.at[0] == '-' || s.at[s.len - 1] == '-') return false;
+	if (!s.len || s.len > LABEL_MAX || s.at[0] == '-' || s.at[s.len - 1] == '-')
+		return false;
 	for (size_t i = 0; i < s.len; i++)
-		if (!ascii_is_alnum(s.at[i]) && s.at[i] != '-' && s.at[i] != '_') return false;
+		if (!ascii_is_alnum(s.at[i]) && s.at[i] != '-' && s.at[i] != '_')
+			return false;
 	return true;
 }
 
@@ -73,24 +90,28 @@ static bool is_mailbox(struct str s)
 }
 
 /* Digits and perhaps one unit letter. 0: no number; -1: too large. */
-static int read_units(struct str s, const struct unit *units, size_t count, bool bare, int64_t *out)
+static int read_units(struct str s, const struct unit *units, size_t count, bool bare,
+		      int64_t *out)
 {
 	uint64_t number;
 	int64_t factor = 1;
 	bool has_unit = s.len && !ascii_is_digit(s.at[s.len - 1]);
 	for (size_t i = 0; has_unit && i < count; i++)
-		if (ascii_lower(s.at[s.len - 1]) == ascii_lower(units[i].letter)) factor = units[i].factor;
+		if (ascii_lower(s.at[s.len - 1]) == ascii_lower(units[i].letter))
+			factor = units[i].factor;
 	if (has_unit ? factor == 1 : !bare) return 0;
 	struct str digits = str_sub(s, 0, s.len - has_unit);
 	if (!digits.len) return 0;
 	for (size_t i = 0; i < digits.len; i++)
 		if (!ascii_is_digit(digits.at[i])) return 0;
-	if (!str_to_u64(digits, &number) || number > (uint64_t)(INT64_MAX / factor)) return -1;
+	if (!str_to_u64(digits, &number) || number > (uint64_t)(INT64_MAX / factor))
+		return -1;
 	*out = (int64_t)number * factor;
 	return 1;
 }
 
-static void write_units(int64_t value, const struct unit *units, size_t count, struct buf *out)
+static void write_units(int64_t value, const struct unit *units, size_t count,
+			struct buf *out)
 {
 	for (size_t i = 0; i < count; i++) {
 		if (value == 0 || value % units[i].factor != 0) continue;
@@ -118,18 +139,20 @@ static void write_number(enum conf_type type, int64_t value, struct buf *out)
 	else conf_value_write_duration(value, out);
 }
 
-static bool read_number(const struct conf_row *row, int64_t min, int64_t max, struct str value,
-			int64_t *out, struct conf_problem *problem)
+static bool read_number(const struct conf_row *row, int64_t min, int64_t max,
+			struct str value, int64_t *out, struct conf_problem *problem)
 {
 	struct conf_quote quote;
 	bool size = row->type == CONF_IS_SIZE, number = row->type == CONF_IS_NUMBER;
 	int got = number || size ? read_units(value, sizes, size ? SIZES : 0, true, out)
 				 : read_units(value, durations, DURATIONS, false, out);
 	if (got == 0) {
-		const char *what = number ? "a number"
-				   : size ? "a size; sizes are written 4096 64K 50M 2G"
-					  : "a duration; durations are written 90s 15m 4h 2d 1w";
-		conf_problem_set(problem, 0, "'%s' is not %s", conf_quote(&quote, value), what);
+		const char *what =
+			number ? "a number"
+			: size ? "a size; sizes are written 4096 64K 50M 2G"
+			       : "a duration; durations are written 90s 15m 4h 2d 1w";
+		conf_problem_set(problem, 0, "'%s' is not %s", conf_quote(&quote, value),
+				 what);
 		return false;
 	}
 	if (got > 0 && *out >= min && *out <= max) return true;
@@ -140,17 +163,18 @@ static bool read_number(const struct conf_row *row, int64_t min, int64_t max, st
 	buf_str(&range, STR(" to "));
 	write_number(row->type, max, &range);
 	text[range.len] = '\0';
-	conf_problem_set(problem, 0, "'%s' is out of range: %.*s is %s", conf_quote(&quote, value),
-			 STR_ARG(row->word), text);
+	conf_problem_set(problem, 0, "'%s' is out of range: %.*s is %s",
+			 conf_quote(&quote, value), STR_ARG(row->word), text);
 	return false;
 }
 
-static bool read_durations(const struct conf_row *row, const struct str *values, size_t count,
-			   struct arena *arena, struct conf_durations *out,
+static bool read_durations(const struct conf_row *row, const struct str *values,
+			   size_t count, struct arena *arena, struct conf_durations *out,
 			   struct conf_problem *problem)
 {
 	static const int64_t min = 1000, max = INT64_C(366) * 86400000;
-	struct conf_durations list = { arena_alloc(arena, count * sizeof *list.at), count };
+	struct conf_durations list = { arena_alloc(arena, count * sizeof *list.at),
+				       count };
 	for (size_t i = 0; list.at && i < count; i++) {
 		problem->index = i;
 		if (read_number(row, min, max, values[i], &list.at[i], problem)) continue;
@@ -161,14 +185,14 @@ static bool read_durations(const struct conf_row *row, const struct str *values,
 	return list.at;
 }
 
-static bool read_choice(const struct conf_row *row, struct str value, unsigned *out,
-			struct conf_problem *problem)
+bool conf_read_choice(const struct conf_row *row, struct str value, unsigned *out,
+		      struct conf_problem *problem)
 {
 	struct conf_quote quote;
 	int found = conf_word_find(row->words, value);
 	if (found >= 0 && row->words->at[found].refused) {
-		conf_problem_set(problem, 0, "'%.*s %.*s': %s", STR_ARG(row->word), STR_ARG(value),
-				 row->words->at[found].refused);
+		conf_problem_set(problem, 0, "'%.*s %.*s': %s", STR_ARG(row->word),
+				 STR_ARG(value), row->words->at[found].refused);
 		return false;
 	}
 	if (found >= 0) {
@@ -186,18 +210,23 @@ static bool read_choice(const struct conf_row *row, struct str value, unsigned *
 	text[words.len] = '\0';
 	struct str near = conf_word_suggest(row->words, value);
 	if (near.len)
-		conf_problem_set(problem, 0, "'%s' is not one of %s; did you mean '%.*s'?",
+		conf_problem_set(problem, 0,
+				 "'%s' is not one of %s; did you mean '%.*s'?",
 				 conf_quote(&quote, value), text, STR_ARG(near));
-	else conf_problem_set(problem, 0, "'%s' is not one of %s", conf_quote(&quote, value), text);
+	else
+		conf_problem_set(problem, 0, "'%s' is not one of %s",
+				 conf_quote(&quote, value), text);
 	return false;
 }
 
-static bool check_path(const struct conf_row *row, struct str value, struct conf_problem *problem)
+static bool check_path(const struct conf_row *row, struct str value,
+		       struct conf_problem *problem)
 {
 	struct conf_quote quote;
 	size_t max = row->max ? (size_t)row->max : PATH_LEN_MAX;
 	if (!value.len || value.at[0] != '/')
-		conf_problem_set(problem, 0, "'%s' is a relative path; paths begin with /",
+		conf_problem_set(problem, 0,
+				 "'%s' is a relative path; paths begin with /",
 				 conf_quote(&quote, value));
 	else if (value.len > max)
 		conf_problem_set(problem, 0, "the path is longer than %zu bytes", max);
@@ -205,121 +234,19 @@ static bool check_path(const struct conf_row *row, struct str value, struct conf
 	return false;
 }
 
-static bool check_template(struct str value, size_t index, struct conf_problem *problem)
-{
-	struct conf_quote quote;
-	if (!value.len || value.at[0] != '/') {
-		conf_problem_set(problem, index, "'%s' is a relative path; a maildir template begins with /",
-				 conf_quote(&quote, value));
-		return false;
-	}
-	for (size_t i = 0; i < value.len; i++) {
-		if (value.at[i] != '%') continue;
-		i++;
-		if (i < value.len && str_find(STR("dnu%"), value.at[i]) >= 0) continue;
-		conf_problem_set(problem, index, "after %% in a maildir template stands d (domain), "
-						 "n (local part), u (address) or %%");
-		return false;
-	}
-	return true;
-}
-
-static bool read_deliver(const struct str *values, size_t count, struct arena *arena,
-			 struct conf_deliver *out, struct conf_problem *problem)
-{
-	struct conf_quote quote;
-	static const struct str kinds[] = { STR_INIT("maildir"), STR_INIT("route") };
-	bool maildir = str_eq(values[0], kinds[CONF_DELIVER_MAILDIR]);
-	if (!maildir && !str_eq(values[0], kinds[CONF_DELIVER_ROUTE])) {
-		conf_problem_set(problem, 0, "'%s' is no way to deliver; write maildir TEMPLATE or route NAME",
-				 conf_quote(&quote, values[0]));
-		return false;
-	}
-	if (count != 2) {
-		conf_problem_set(problem, count < 2 ? count : 2, maildir ? "'deliver maildir' takes one template"
-								 : "'deliver route' takes the name of one route");
-		return false;
-	}
-	if (maildir && !check_template(values[1], 1, problem)) return false;
-	if (!maildir && !conf_is_name(values[1])) {
-		conf_problem_set(problem, 1, "'%s' is not the name of a route", conf_quote(&quote, values[1]));
-		return false;
-	}
-	struct str copy = arena_str(arena, values[1]);
-	if (!copy.at) return false;
-	*out = (struct conf_deliver){ .kind = maildir ? CONF_DELIVER_MAILDIR : CONF_DELIVER_ROUTE };
-	if (maildir) out->maildir = copy;
-	else out->name = copy;
-	return true;
-}
-
-static bool read_users(struct str value, struct arena *arena, struct conf_users *out,
-		       struct conf_problem *problem)
-{
-	struct conf_quote quote;
-	if (str_eq(value, STR("any"))) {
-		*out = (struct conf_users){ .any = true };
-		return true;
-	}
-	if (!conf_is_name(value)) {
-		conf_problem_set(problem, 0, "'%s' is not the name of a directory", conf_quote(&quote, value));
-		return false;
-	}
-	struct str copy = arena_str(arena, value);
-	if (!copy.at) return false;
-	*out = (struct conf_users){ .name = copy };
-	return true;
-}
-
-static bool read_level(const struct conf_row *row, const struct str *values, size_t count,
-		       struct arena *arena, struct conf_levels *out, struct conf_problem *problem)
-{
-	struct conf_quote quote;
-	unsigned level = 0;
-	struct conf_row level_row = *row;
-	level_row.words = &conf_words_log_level;
-	int category = conf_word_find(&conf_words_log_category, values[0]);
-	if (category < 0) {
-		struct str near = conf_word_suggest(&conf_words_log_category, values[0]);
-		conf_problem_set(problem, 0, near.len ? "unknown category '%s'; did you mean '%.*s'?"
-						      : "unknown category '%s'%.*s",
-				 conf_quote(&quote, values[0]), STR_ARG(near));
-		return false;
-	}
-	if (count != 2) {
-		conf_problem_set(problem, count < 2 ? count : 2, "'level' takes a category and a level");
-		return false;
-	}
-	problem->index = 1;
-	if (!read_choice(&level_row, values[1], &level, problem)) {
-		problem->index = 1;
-		return false;
-	}
-	struct conf_levels list = { arena_alloc(arena, (out->count + 1) * sizeof *list.at), out->count + 1 };
-	if (!list.at) return false;
-	for (size_t i = 0; i < out->count; i++) {
-		list.at[i] = out->at[i];
-		if (!str_eq(list.at[i].category, values[0])) continue;
-		conf_problem_set(problem, 0, "the level of '%s' is set twice", conf_quote(&quote, values[0]));
-		return false;
-	}
-	list.at[out->count] = (struct conf_level){ .category = conf_words_log_category.at[category].word,
-						   .level = (enum conf_log_level)level };
-	*out = list;
-	return true;
-}
-
 static bool read_text(const struct conf_row *row, struct str value, struct arena *arena,
 		      struct str *out, struct conf_problem *problem)
 {
 	struct conf_quote quote;
-	bool good = row->type == CONF_IS_PATH	    ? check_path(row, value, problem)
+	bool good = row->type == CONF_IS_PATH       ? check_path(row, value, problem)
 		    : row->type == CONF_IS_HOSTNAME ? conf_is_domain(value)
 						    : is_mailbox(value);
 	if (!good && row->type == CONF_IS_HOSTNAME)
-		conf_problem_set(problem, 0, "'%s' is not a host name", conf_quote(&quote, value));
+		conf_problem_set(problem, 0, "'%s' is not a host name",
+				 conf_quote(&quote, value));
 	if (!good && row->type == CONF_IS_MAILBOX)
-		conf_problem_set(problem, 0, "'%s' is not an address; write name@example.com",
+		conf_problem_set(problem, 0,
+				 "'%s' is not an address; write name@example.com",
 				 conf_quote(&quote, value));
 	if (!good) return false;
 	struct str copy = arena_str(arena, value);
@@ -328,15 +255,20 @@ static bool read_text(const struct conf_row *row, struct str value, struct arena
 	return true;
 }
 
-static bool count_is_good(const struct conf_row *row, size_t count, struct conf_problem *problem)
+static bool count_is_good(const struct conf_row *row, size_t count,
+			  struct conf_problem *problem)
 {
 	bool list = conf_type_is_list(row->type);
 	bool pair = row->type == CONF_IS_DELIVER || row->type == CONF_IS_LEVELS;
 	size_t max = list ? (size_t)row->max : pair ? CONF_VALUES_MAX : 1;
-	if (count == 0) conf_problem_set(problem, 0, "'%.*s' needs a value", STR_ARG(row->word));
+	if (count == 0)
+		conf_problem_set(problem, 0, "'%.*s' needs a value", STR_ARG(row->word));
 	else if (count > max && list)
-		conf_problem_set(problem, max, "'%.*s' takes at most %zu values", STR_ARG(row->word), max);
-	else if (count > max) conf_problem_set(problem, 1, "'%.*s' takes one value", STR_ARG(row->word));
+		conf_problem_set(problem, max, "'%.*s' takes at most %zu values",
+				 STR_ARG(row->word), max);
+	else if (count > max)
+		conf_problem_set(problem, 1, "'%.*s' takes one value",
+				 STR_ARG(row->word));
 	else return true;
 	return false;
 }
@@ -348,7 +280,7 @@ bool conf_value_read(const struct conf_row *row, const struct str *values, size_
 	if (!count_is_good(row, count, problem)) return false;
 	switch (row->type) {
 	case CONF_IS_CHOICE:
-	case CONF_IS_PROFILE: return read_choice(row, values[0], field, problem);
+	case CONF_IS_PROFILE: return conf_read_choice(row, values[0], field, problem);
 	case CONF_IS_PATH:
 	case CONF_IS_HOSTNAME:
 	case CONF_IS_MAILBOX: return read_text(row, values[0], arena, field, problem);
@@ -356,16 +288,21 @@ bool conf_value_read(const struct conf_row *row, const struct str *values, size_
 	case CONF_IS_DURATION:
 	case CONF_IS_NUMBER: {
 		int64_t number;
-		if (!read_number(row, row->min, row->max, values[0], &number, problem)) return false;
+		if (!read_number(row, row->min, row->max, values[0], &number, problem))
+			return false;
 		*(int64_t *)field = number;
 		return true;
 	}
-	case CONF_IS_DURATIONS: return read_durations(row, values, count, arena, field, problem);
-	case CONF_IS_ADDRESSES: return conf_read_addresses(values, count, arena, field, problem);
+	case CONF_IS_DURATIONS:
+		return read_durations(row, values, count, arena, field, problem);
+	case CONF_IS_ADDRESSES:
+		return conf_read_addresses(values, count, arena, field, problem);
 	case CONF_IS_HOPS: return conf_read_hops(values, count, arena, field, problem);
-	case CONF_IS_LEVELS: return read_level(row, values, count, arena, field, problem);
-	case CONF_IS_USERS: return read_users(values[0], arena, field, problem);
-	case CONF_IS_DELIVER: return read_deliver(values, count, arena, field, problem);
+	case CONF_IS_LEVELS:
+		return conf_read_level(row, values, count, arena, field, problem);
+	case CONF_IS_USERS: return conf_read_users(values[0], arena, field, problem);
+	case CONF_IS_DELIVER:
+		return conf_read_deliver(values, count, arena, field, problem);
 	case CONF_IS_BLOCK: break;
 	}
 	return false;

@@ -28,7 +28,7 @@ void conf_value_write_size(int64_t bytes, struct buf *out);
 /* Quoted if it must be. */
 void conf_value_write_text(struct str text, struct buf *out);
 
-/* "a.example": labels of letters, digits, - and _, RFC 1035 lengths, no final dot. */
+/* "a.example": labels of letters, digits, - and _, at most 63 and 253 bytes, no final dot. */
 bool conf_is_domain(struct str s);
 /* Name of a listener, directory or route: letters, digits, . - _; at most 64. */
 bool conf_is_name(struct str s);

@@ -90,7 +90,9 @@ void conf_value_write(const struct conf_row *row, const void *field, struct buf 
 {
 	switch (row->type) {
 	case CONF_IS_CHOICE:
-	case CONF_IS_PROFILE: buf_str(out, row->words->at[*(const unsigned *)field].word); break;
+	case CONF_IS_PROFILE:
+		buf_str(out, row->words->at[*(const unsigned *)field].word);
+		break;
 	case CONF_IS_PATH:
 	case CONF_IS_HOSTNAME:
 	case CONF_IS_MAILBOX: {
@@ -99,7 +101,9 @@ void conf_value_write(const struct conf_row *row, const void *field, struct buf 
 		break;
 	}
 	case CONF_IS_SIZE: conf_value_write_size(*(const int64_t *)field, out); break;
-	case CONF_IS_DURATION: conf_value_write_duration(*(const int64_t *)field, out); break;
+	case CONF_IS_DURATION:
+		conf_value_write_duration(*(const int64_t *)field, out);
+		break;
 	case CONF_IS_NUMBER: buf_i64(out, *(const int64_t *)field); break;
 	case CONF_IS_ADDRESSES: write_addresses(field, out); break;
 	case CONF_IS_DURATIONS:

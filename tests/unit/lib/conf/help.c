@@ -12,7 +12,8 @@ struct conf *help_parse(const char *text, struct conf_errors *errors)
 	struct conf_bundle *bundle = calloc(1, sizeof *bundle);
 	conf_bundle_init(bundle);
 	conf_errors_init(errors);
-	assert_true(conf_bundle_add(bundle, CONF_SOURCE_FILE, STR("t.conf"), str_of(text)));
+	assert_true(
+		conf_bundle_add(bundle, CONF_SOURCE_FILE, STR("t.conf"), str_of(text)));
 	assert_true(conf_bundle_set_hostname(bundle, STR("host.example")));
 	struct conf *conf = conf_parse(bundle, errors);
 	conf_bundle_free(bundle);

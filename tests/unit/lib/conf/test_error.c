@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* tests/golden/conf/NAME.conf must print exactly tests/golden/conf/NAME.txt. A new pair is
- * found by itself. With IMS_GOLDEN_WRITE set the texts are written instead: then read the
- * difference before it is committed. */
+/* tests/golden/conf/NAME.conf must print exactly tests/golden/conf/NAME.txt. A new pair
+ * is found by itself. With IMS_GOLDEN_WRITE set the texts are written instead: then read
+ * the difference before it is committed. */
 #include "help.h"
 
 #include <glob.h>
@@ -17,7 +17,8 @@ static char *errors_of(const char *path)
 	assert_non_null(text);
 	conf_bundle_init(&bundle);
 	conf_errors_init(&errors);
-	assert_true(conf_bundle_add(&bundle, CONF_SOURCE_FILE, str_of(strrchr(path, '/') + 1), str_of(text)));
+	assert_true(conf_bundle_add(&bundle, CONF_SOURCE_FILE,
+				    str_of(strrchr(path, '/') + 1), str_of(text)));
 	conf_free(conf_parse(&bundle, &errors));
 	char *found = help_errors(&errors);
 	conf_errors_free(&errors);
@@ -29,7 +30,8 @@ static char *errors_of(const char *path)
 static void check(const char *conf_path)
 {
 	char path[4096];
-	struct str stem = str_sub(str_of(conf_path), 0, strlen(conf_path) - strlen(".conf"));
+	struct str stem =
+		str_sub(str_of(conf_path), 0, strlen(conf_path) - strlen(".conf"));
 	struct buf name;
 	buf_init_fixed(&name, path, sizeof path);
 	buf_str(&name, stem);
@@ -54,7 +56,8 @@ static void test_golden(void **state)
 {
 	(void)state;
 	glob_t found;
-	assert_int_equal(glob(IMS_SOURCE "/tests/golden/conf/*.conf", 0, NULL, &found), 0);
+	assert_int_equal(glob(IMS_SOURCE "/tests/golden/conf/*.conf", 0, NULL, &found),
+			 0);
 	for (size_t i = 0; i < found.gl_pathc; i++) check(found.gl_pathv[i]);
 	globfree(&found);
 }
@@ -86,15 +89,17 @@ static void test_nothing_for_terminals(void **state)
 {
 	(void)state;
 	static const char *const texts[] = {
-		"hostname a\x1b[31m\n", "hostname \"a\x1b\"\n", "hostname a\xc2\x9b\n",
-		"hostname a\xff\xfe\n", "# \x1b[0m\nwrong # \x07\n", "wrong \x01\x02\x03",
+		"hostname a\x1b[31m\n",      "hostname \"a\x1b\"\n",
+		"hostname a\xc2\x9b\n",      "hostname a\xff\xfe\n",
+		"# \x1b[0m\nwrong # \x07\n", "wrong \x01\x02\x03",
 	};
 	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
 		struct conf_errors errors;
 		assert_null(help_parse(texts[i], &errors));
 		char *found = help_errors(&errors);
 		for (const char *c = found; *c; c++)
-			assert_true(*c == '\n' || ((unsigned char)*c >= 0x20 && (unsigned char)*c < 0x7f));
+			assert_true(*c == '\n' || ((unsigned char)*c >= 0x20 &&
+						   (unsigned char)*c < 0x7f));
 		free(found);
 		conf_errors_free(&errors);
 	}

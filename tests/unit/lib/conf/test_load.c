@@ -27,7 +27,9 @@ static int make_files(void **state)
 	(void)state;
 	char path[256], text[1024];
 	if (!mkdtemp(folder)) return -1;
-	for (const char *const *sub = (const char *const[]){ "conf.d", "w[x]", "dir", NULL }; *sub; sub++) {
+	for (const char *const *sub =
+		     (const char *const[]){ "conf.d", "w[x]", "dir", NULL };
+	     *sub; sub++) {
 		(void)snprintf(path, sizeof path, "%s/%s", folder, *sub);
 		if (mkdir(path, 0700)) return -1;
 	}
@@ -167,8 +169,9 @@ static void test_tools(void **state)
 		const char *file;
 		int code;
 	} codes[] = {
-		{ "plain.conf", 0 },	{ "hosts.conf", 0 },   { "wrong.conf", 78 }, { "gone.conf", 78 },
-		{ "relhosts.conf", 78 }, { "badhosts.conf", 78 }, { "inside.conf", 78 },
+		{ "plain.conf", 0 },   { "hosts.conf", 0 },     { "wrong.conf", 78 },
+		{ "gone.conf", 78 },   { "relhosts.conf", 78 }, { "badhosts.conf", 78 },
+		{ "inside.conf", 78 },
 	};
 	for (size_t i = 0; i < sizeof codes / sizeof *codes; i++) {
 		char path[256];

@@ -20,11 +20,14 @@ static const char *const texts[] = {
 	"spool { path \"/a\\\\b \\\"{};#\"; min-free 1048577 }\n"
 	"log { file /l; format json; level smtp none; level queue maximum }\n"
 	"track { off; keep 26h }\n"
-	"limit { message-size 1M; recipients 101; connections { in 3; per-host 2 }; hops 11\n"
-	"messages-per-connection 0; command-timeout 61s; data-timeout 2h; line 513; errors 3\n"
+	"limit { message-size 1M; recipients 101; connections { in 3; per-host 2 }; hops "
+	"11\n"
+	"messages-per-connection 0; command-timeout 61s; data-timeout 2h; line 513; "
+	"errors 3\n"
 	"bare-newline fix }\n"
 	"retry { after 1s 1m 1h 1d 1w 366d }\n"
-	"listener a { address *:25 127.0.0.1:26 [::1]:27; role relay; tls offer; connections 5 }\n"
+	"listener a { address *:25 127.0.0.1:26 [::1]:27; role relay; tls offer; "
+	"connections 5 }\n"
 	"listener b { address [::]:28 0.0.0.0:28; certificate /c; key /k }\n"
 	"host 10.0.0.0/8 accept auth exempt relay yes\n"
 	"host 10.1.0.0/16 { reject }\nhost ::1 { relay yes }\n"
@@ -56,7 +59,8 @@ static void test_round_trip(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
-		static const enum conf_show_mode modes[] = { CONF_SHOW_EFFECTIVE, CONF_SHOW_CHANGED };
+		static const enum conf_show_mode modes[] = { CONF_SHOW_EFFECTIVE,
+							     CONF_SHOW_CHANGED };
 		for (size_t m = 0; m < 2; m++) {
 			struct conf_errors errors;
 			struct conf *conf = help_parse(texts[i], &errors);
@@ -84,8 +88,9 @@ static void test_round_trip(void **state)
 static void test_changed_is_short(void **state)
 {
 	(void)state;
-	struct conf *conf = help_good("profile office\nlimit { connections { in 7 } }\ntrack off\n"
-				      "host 10.0.0.0/8 reject");
+	struct conf *conf =
+		help_good("profile office\nlimit { connections { in 7 } }\ntrack off\n"
+			  "host 10.0.0.0/8 reject");
 	char *shown = help_show(conf, CONF_SHOW_CHANGED);
 	assert_string_equal(shown, "profile office\n"
 				   "track {\n\toff\n}\n"
@@ -117,12 +122,16 @@ static void test_json(void **state)
 		conf_errors_free(&errors);
 		char *shown = help_show(conf, CONF_SHOW_JSON);
 		size_t lines = 0;
-		for (char *line = strtok(shown, "\n"); line; line = strtok(NULL, "\n"), lines++) {
+		for (char *line = strtok(shown, "\n"); line;
+		     line = strtok(NULL, "\n"), lines++) {
 			json_t *object = json_loads(line, 0, NULL);
-			assert_non_null(json_string_value(json_object_get(object, "block")));
-			assert_non_null(json_string_value(json_object_get(object, "setting")));
+			assert_non_null(
+				json_string_value(json_object_get(object, "block")));
+			assert_non_null(
+				json_string_value(json_object_get(object, "setting")));
 			assert_non_null(json_object_get(object, "value"));
-			assert_non_null(json_string_value(json_object_get(object, "origin")));
+			assert_non_null(
+				json_string_value(json_object_get(object, "origin")));
 			json_decref(object);
 		}
 		assert_true(lines > 20);
@@ -171,9 +180,12 @@ static void test_manual_page(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_round_trip), cmocka_unit_test(test_changed_is_short),
-		cmocka_unit_test(test_origins),	   cmocka_unit_test(test_json),
-		cmocka_unit_test(test_examples),   cmocka_unit_test(test_manual_page),
+		cmocka_unit_test(test_round_trip),
+		cmocka_unit_test(test_changed_is_short),
+		cmocka_unit_test(test_origins),
+		cmocka_unit_test(test_json),
+		cmocka_unit_test(test_examples),
+		cmocka_unit_test(test_manual_page),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

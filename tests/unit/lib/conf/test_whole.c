@@ -15,7 +15,8 @@ static struct ip ip_of(const char *text)
 
 static void assert_str(struct str got, const char *want)
 {
-	if (!str_eq(got, str_of(want))) print_error("'%.*s' is not '%s'\n", STR_ARG(got), want);
+	if (!str_eq(got, str_of(want)))
+		print_error("'%.*s' is not '%s'\n", STR_ARG(got), want);
 	assert_true(str_eq(got, str_of(want)));
 }
 
@@ -52,7 +53,9 @@ static void test_system_hostname(void **state)
 	(void)state;
 	static const struct {
 		const char *system, *want;
-	} cases[] = { { "a.example", "a.example" }, { "", "localhost" }, { "bad name", "localhost" } };
+	} cases[] = { { "a.example", "a.example" },
+		      { "", "localhost" },
+		      { "bad name", "localhost" } };
 	for (size_t i = 0; i < 3; i++) {
 		static struct conf_bundle bundle;
 		struct conf_errors errors;
@@ -98,11 +101,14 @@ static void test_profiles(void **state)
 		assert_non_null(conf);
 		assert_int_equal(conf->listener_count, 1);
 		assert_int_equal(conf->listeners[0].role, profiles[i].role);
-		assert_int_equal(conf->listeners[0].addresses.count, profiles[i].addresses);
-		const struct conf_host *host = conf_host_find(conf, ip_of(profiles[i].client));
+		assert_int_equal(conf->listeners[0].addresses.count,
+				 profiles[i].addresses);
+		const struct conf_host *host =
+			conf_host_find(conf, ip_of(profiles[i].client));
 		assert_int_equal(host != NULL, profiles[i].rule);
 		if (host) {
-			assert_int_equal(host->action == CONF_HOST_ACCEPT, profiles[i].accepted);
+			assert_int_equal(host->action == CONF_HOST_ACCEPT,
+					 profiles[i].accepted);
 			assert_int_equal(host->relay == CONF_YES_YES, profiles[i].relays);
 			assert_true(str_starts(host->origin.file, STR("profile ")));
 		}
@@ -132,15 +138,16 @@ static void test_longest_prefix(void **state)
 		const char *client;
 		unsigned line; /* 0: no rule */
 	} cases[] = {
-		{ "10.1.2.3", 3 }, { "10.1.9.9", 2 }, { "10.9.9.9", 1 },  { "11.0.0.1", 0 },
-		{ "10.1.2.4", 2 }, { "2001:db8::1", 5 }, { "2001:db8:1::1", 4 }, { "::1", 6 },
-		{ "::ffff:10.9.9.9", 1 },
+		{ "10.1.2.3", 3 },      { "10.1.9.9", 2 }, { "10.9.9.9", 1 },
+		{ "11.0.0.1", 0 },      { "10.1.2.4", 2 }, { "2001:db8::1", 5 },
+		{ "2001:db8:1::1", 4 }, { "::1", 6 },      { "::ffff:10.9.9.9", 1 },
 	};
 	struct conf *conf = help_good("host 10.0.0.0/8 accept\nhost 10.1.0.0/16 reject\n"
 				      "host 10.1.2.3 accept\nhost 2001:db8::/32 accept\n"
 				      "host 2001:db8::/64 reject\nhost ::/0 reject\n");
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-		const struct conf_host *host = conf_host_find(conf, ip_of(cases[i].client));
+		const struct conf_host *host =
+			conf_host_find(conf, ip_of(cases[i].client));
 		assert_int_equal(host ? host->origin.line : 0, cases[i].line);
 	}
 	conf_free(conf);
@@ -149,10 +156,11 @@ static void test_longest_prefix(void **state)
 static void test_domains(void **state)
 {
 	(void)state;
-	struct conf *conf = help_good("domain a.example b.example { users staff\n"
-				      "deliver maildir /m/%d/%n }\n"
-				      "directory staff { sqlite /d }\ndirectory spare { sqlite /e }\n"
-				      "domain C.example { users any; deliver maildir /c/%u }\n");
+	struct conf *conf =
+		help_good("domain a.example b.example { users staff\n"
+			  "deliver maildir /m/%d/%n }\n"
+			  "directory staff { sqlite /d }\ndirectory spare { sqlite /e }\n"
+			  "domain C.example { users any; deliver maildir /c/%u }\n");
 	const struct conf_domain *a = conf_domain_find(conf, STR("A.Example"));
 	assert_non_null(a);
 	assert_ptr_equal(a, conf_domain_find(conf, STR("b.example")));
@@ -173,9 +181,10 @@ static void test_route_of_domain(void **state)
 {
 	(void)state;
 	struct conf_errors errors;
-	struct conf *conf = help_parse("domain a.example { deliver route in }\n"
-				       "route in { via h.example 192.0.2.1:26 [2001:db8::1]:27; tls dane }\n",
-				       &errors);
+	struct conf *conf = help_parse(
+		"domain a.example { deliver route in }\n"
+		"route in { via h.example 192.0.2.1:26 [2001:db8::1]:27; tls dane }\n",
+		&errors);
 	assert_non_null(conf);
 	assert_int_equal(errors.warnings, 1);
 	const struct conf_domain *a = conf_domain_find(conf, STR("a.example"));
@@ -194,8 +203,9 @@ static void test_route_of_domain(void **state)
 static void test_blocks_merge(void **state)
 {
 	(void)state;
-	struct conf *conf = help_good("limit { hops 20 }\nlimit { connections { in 5 } }\n"
-				      "limit { connections { per-host 6 }; errors 7 }");
+	struct conf *conf =
+		help_good("limit { hops 20 }\nlimit { connections { in 5 } }\n"
+			  "limit { connections { per-host 6 }; errors 7 }");
 	assert_int_equal(conf->limit.hops, 20);
 	assert_int_equal(conf->limit.connections.in, 5);
 	assert_int_equal(conf->limit.connections.per_host, 6);
@@ -248,7 +258,8 @@ static void test_bundle(void **state)
 	assert_int_equal(host->relay, CONF_YES_YES);
 	assert_str(host->origin.file, "/hosts");
 	assert_int_equal(host->origin.line, 2);
-	assert_int_equal(conf_host_find(conf, ip_of("11.1.1.1"))->action, CONF_HOST_REJECT);
+	assert_int_equal(conf_host_find(conf, ip_of("11.1.1.1"))->action,
+			 CONF_HOST_REJECT);
 	conf_free(conf);
 	/* every cut and every damage of the head is refused or harmless */
 	for (size_t cut = 0; cut < record.len; cut++)
@@ -256,7 +267,8 @@ static void test_bundle(void **state)
 	buf_byte(&record, 'x');
 	assert_false(conf_bundle_decode(buf_view(&record), &copy));
 	record.at[0] ^= 1;
-	assert_false(conf_bundle_decode((struct str){ record.at, record.len - 1 }, &copy));
+	assert_false(
+		conf_bundle_decode((struct str){ record.at, record.len - 1 }, &copy));
 	buf_free(&record);
 	conf_bundle_free(&bundle);
 	conf_errors_free(&errors);
@@ -277,7 +289,8 @@ static void test_bundle_limits(void **state)
 	assert_false(conf_bundle_add(&bundle, CONF_SOURCE_FILE, STR("a"), STR("b")));
 	conf_bundle_free(&bundle);
 	for (size_t i = 0; i < CONF_FILES_MAX; i++)
-		assert_true(conf_bundle_add(&bundle, CONF_SOURCE_FILE, STR("a"), STR("b")));
+		assert_true(
+			conf_bundle_add(&bundle, CONF_SOURCE_FILE, STR("a"), STR("b")));
 	assert_false(conf_bundle_add(&bundle, CONF_SOURCE_FILE, STR("a"), STR("b")));
 	assert_false(conf_bundle_set_hostname(&bundle, (struct str){ big, 256 }));
 	conf_bundle_free(&bundle);
@@ -294,18 +307,22 @@ static void test_many_hosts(void **state)
 	struct buf text;
 	buf_init(&text, CONF_FILE_MAX);
 	for (unsigned i = 0; i < HOSTS; i++)
-		buf_fmt(&text, "10.%u.%u.%u/%u %s\n", i >> 14, i >> 6 & 255, (i & 63) << 2, 30 + (i & 1) * 2,
+		buf_fmt(&text, "10.%u.%u.%u/%u %s\n", i >> 14, i >> 6 & 255,
+			(i & 63) << 2, 30 + (i & 1) * 2,
 			i % 3 ? "reject" : "accept relay yes");
 	conf_bundle_init(&bundle);
 	conf_errors_init(&errors);
-	assert_true(conf_bundle_add(&bundle, CONF_SOURCE_FILE, STR("a"), STR("host file /h")));
-	assert_true(conf_bundle_add(&bundle, CONF_SOURCE_HOSTS, STR("/h"), buf_view(&text)));
+	assert_true(conf_bundle_add(&bundle, CONF_SOURCE_FILE, STR("a"),
+				    STR("host file /h")));
+	assert_true(
+		conf_bundle_add(&bundle, CONF_SOURCE_HOSTS, STR("/h"), buf_view(&text)));
 	struct conf *conf = conf_parse(&bundle, &errors);
 	assert_non_null(conf);
 	assert_int_equal(errors.warnings, 0);
 	assert_int_equal(conf->host_count, HOSTS);
 	for (unsigned i = 0; i < HOSTS; i++) {
-		struct ip ip = ip_of_v4(10u << 24 | (i >> 14) << 16 | (i >> 6 & 255) << 8 | (i & 63) << 2);
+		struct ip ip = ip_of_v4(10u << 24 | (i >> 14) << 16 |
+					(i >> 6 & 255) << 8 | (i & 63) << 2);
 		const struct conf_host *host = conf_host_find(conf, ip);
 		assert_non_null(host);
 		assert_int_equal(host->origin.line, i + 1);
@@ -324,7 +341,8 @@ static void test_too_many(void **state)
 	struct buf text;
 	struct conf_errors errors;
 	buf_init(&text, CONF_FILE_MAX);
-	for (unsigned i = 0; i < 65; i++) buf_fmt(&text, "directory d%u { sqlite /d }\n", i);
+	for (unsigned i = 0; i < 65; i++)
+		buf_fmt(&text, "directory d%u { sqlite /d }\n", i);
 	buf_byte(&text, '\0');
 	assert_null(help_parse(text.at, &errors));
 	assert_int_equal(errors.errors, 1);
