@@ -46,18 +46,27 @@ static const char *flaw_text(uint8_t flaws)
 	return "The message has a NUL byte";
 }
 
-/* A piece of text: hands it out, or refuses the message for it. A NUL is never
- * mended: what it stands for can not be known, and BINARYMIME is not offered. */
-static void take_text(struct smtp_server *s, struct str span, struct smtp_event *ev)
+/* The flaws that refuse the message. A NUL is never mended: what it stands for can not
+ * be known, and BINARYMIME is not offered. */
+static uint8_t refusing_flaws(const struct smtp_server *s)
 {
 	uint8_t mended = SMTP_FLAW_BARE_CR | SMTP_FLAW_BARE_LF;
-	uint8_t flaws = s->dot.flaws;
-	if (s->cfg->fix_newlines) flaws = (uint8_t)(flaws & ~mended);
+	return s->cfg->fix_newlines ? (uint8_t)(s->dot.flaws & ~mended) : s->dot.flaws;
+}
+
+/* A piece of text: hands it out, or refuses the message for it. What comes first in the
+ * text decides on the reply, not where the segments were cut. */
+static void take_text(struct smtp_server *s, struct str span, struct smtp_event *ev)
+{
 	if (s->held_code) return;
+	uint8_t flaws = refusing_flaws(s);
+	uint64_t max = s->cfg->size_max ? s->cfg->size_max : UINT64_MAX;
+	ptrdiff_t nul = flaws & SMTP_FLAW_NUL ? str_find(span, '\0') : -1;
+	uint64_t flaw_at = s->body_size + (uint64_t)(nul > 0 ? nul : 0);
 	s->body_size += span.len;
-	if (flaws) {
+	if (flaws && flaw_at <= max) {
 		refuse_text(s, 550, "5.5.2", str_of(flaw_text(flaws)));
-	} else if (s->cfg->size_max && s->body_size > s->cfg->size_max) {
+	} else if (s->body_size > max) {
 		refuse_text(s, 552, "5.3.4", str_of(too_large));
 	} else {
 		ev->type = SMTP_EV_BODY;
