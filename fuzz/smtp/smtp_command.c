@@ -34,9 +34,11 @@ static void check_params(struct str in)
 	for (int utf8 = 0; utf8 < 2; utf8++) {
 		if (smtp_rcpt_params_parse(in, utf8, &rcpt) != SMTP_PARAMS_OK) continue;
 		assert(rcpt.orcpt.len <= SMTP_ORCPT_MAX && rcpt.notify < 16);
-		assert(!(rcpt.notify & SMTP_NOTIFY_NEVER) || rcpt.notify == SMTP_NOTIFY_NEVER);
+		assert(!(rcpt.notify & SMTP_NOTIFY_NEVER) ||
+		       rcpt.notify == SMTP_NOTIFY_NEVER);
 		for (size_t i = 0; i < rcpt.orcpt.len; i++)
-			assert(!ascii_is_ctl(rcpt.orcpt.at[i]) && rcpt.orcpt.at[i] != ' ');
+			assert(!ascii_is_ctl(rcpt.orcpt.at[i]) &&
+			       rcpt.orcpt.at[i] != ' ');
 	}
 }
 

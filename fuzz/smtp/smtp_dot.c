@@ -41,7 +41,9 @@ static void decode_simply(struct str in, bool dots, bool fix, struct result *r)
 			buf_str(&r->text, STR("\r\n"));
 			i++;
 		} else if (left.at[0] == '\r' || left.at[0] == '\n') {
-			note(r, left.at[0] == '\r' ? SMTP_FLAW_BARE_CR : SMTP_FLAW_BARE_LF, i);
+			note(r,
+			     left.at[0] == '\r' ? SMTP_FLAW_BARE_CR : SMTP_FLAW_BARE_LF,
+			     i);
 			buf_str(&r->text, fix ? STR("\r\n") : str_sub(left, 0, 1));
 		} else {
 			if (left.at[0] == '\0') note(r, SMTP_FLAW_NUL, i);

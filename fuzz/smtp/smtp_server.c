@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A whole conversation: the first three bytes choose settings and what the caller answers,
- * the rest is what the client sends. Told in one piece and in random cuts it has to
- * come to the same replies, events and messages, and to keep the machine's contract. */
+/* A whole conversation: the first three bytes choose settings and what the caller
+ * answers, the rest is what the client sends. Told in one piece and in random cuts it has
+ * to come to the same replies, events and messages, and to keep the machine's contract.
+ */
 #include <assert.h>
 
 #include "lib/base/map.h"
@@ -36,7 +37,8 @@ static void see_number(struct talk *t, uint64_t n)
 static unsigned answer(struct talk *t)
 {
 	static const unsigned codes[] = { 0, 0, 0, 550, 0, 451, 0, 421 };
-	unsigned code = codes[(t->questions++ * 5u + t->policy) * (t->policy | 1u) % 8 & t->policy % 8];
+	unsigned code = codes[(t->questions++ * 5u + t->policy) * (t->policy | 1u) % 8 &
+			      t->policy % 8];
 	smtp_server_answer(&t->server, code, code ? "5.7.1" : NULL, STR("x\ny"));
 	return code;
 }
@@ -49,7 +51,8 @@ static void check_replies(struct str out)
 		assert(line.at[0] >= '2' && line.at[0] <= '5');
 		assert(ascii_is_digit(line.at[1]) && ascii_is_digit(line.at[2]));
 		assert(line.at[3] == ' ' || line.at[3] == '-');
-		for (size_t i = 0; i + 1 < line.len; i++) assert(ascii_is_print(line.at[i]));
+		for (size_t i = 0; i + 1 < line.len; i++)
+			assert(ascii_is_print(line.at[i]));
 	}
 }
 
@@ -59,7 +62,8 @@ static void check_body(struct str body)
 	for (size_t i = 0; i < body.len; i++) {
 		assert(body.at[i]);
 		if (body.at[i] == '\n') assert(i > 0 && body.at[i - 1] == '\r');
-		if (body.at[i] == '\r') assert(i + 1 < body.len && body.at[i + 1] == '\n');
+		if (body.at[i] == '\r')
+			assert(i + 1 < body.len && body.at[i + 1] == '\n');
 	}
 }
 
@@ -134,10 +138,14 @@ static void begin(struct talk *t, const uint8_t *head)
 {
 	*t = (struct talk){ .policy = head[1] };
 	t->cfg = (struct smtp_server_settings){
-		.hostname = STR("mx.us.example"), .size_max = head[0] & 1 ? 64 : 0,
-		.recipients_max = head[0] & 2 ? 2 : 1000, .messages_max = head[0] & 4 ? 2 : 0,
-		.errors_max = head[0] & 8 ? 3 : 1000, .line_max = head[0] & 16 ? 64 : 2048,
-		.vrfy = head[0] & 32, .fix_newlines = head[0] & 64,
+		.hostname = STR("mx.us.example"),
+		.size_max = head[0] & 1 ? 64 : 0,
+		.recipients_max = head[0] & 2 ? 2 : 1000,
+		.messages_max = head[0] & 4 ? 2 : 0,
+		.errors_max = head[0] & 8 ? 3 : 1000,
+		.line_max = head[0] & 16 ? 64 : 2048,
+		.vrfy = head[0] & 32,
+		.fix_newlines = head[0] & 64,
 	};
 	buf_init(&t->in, INPUT_MAX);
 	buf_init(&t->out, OUTPUT_MAX);
@@ -151,7 +159,8 @@ static void finish(struct talk *t)
 	struct str in = { "", 0 };
 	check_replies(buf_view(&t->out));
 	smtp_server_timeout(&t->server);
-	for (struct smtp_event ev; (ev = smtp_server_next(&t->server, &in)).type;) handle(t, ev);
+	for (struct smtp_event ev; (ev = smtp_server_next(&t->server, &in)).type;)
+		handle(t, ev);
 	assert(t->closed && !t->open);
 	smtp_server_free(&t->server);
 	buf_free(&t->in);

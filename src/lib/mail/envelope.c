@@ -14,7 +14,8 @@ static void put_str(struct buf *out, struct str s)
 
 static void put_fields(struct buf *out, const struct envelope *e)
 {
-	unsigned flags = (e->body8 ? FLAG_BODY8 : 0u) | (e->smtputf8 ? FLAG_SMTPUTF8 : 0u) |
+	unsigned flags = (e->body8 ? FLAG_BODY8 : 0u) |
+			 (e->smtputf8 ? FLAG_SMTPUTF8 : 0u) |
 			 (e->esmtp ? FLAG_ESMTP : 0u);
 	buf_put_u8(out, (uint8_t)flags);
 	buf_put_u8(out, e->ret);
@@ -92,7 +93,8 @@ static void get_rcpt(struct cur *c, struct envelope_rcpt *rcpt)
 	rcpt->notify = cur_u8(c);
 }
 
-static enum envelope_result decode_fields(struct cur c, struct arena *arena, struct envelope *e)
+static enum envelope_result decode_fields(struct cur c, struct arena *arena,
+					  struct envelope *e)
 {
 	get_head(&c, e);
 	/* Compared with what is left before memory is asked for: the count is data. */

@@ -34,7 +34,9 @@ static void put_two(struct buf *out, unsigned n)
 
 void mail_date_write(struct buf *out, int64_t unix_s)
 {
-	static const char days[7][4] = { "Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed" };
+	static const char days[7][4] = {
+		"Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"
+	};
 	static const char months[12][4] = { "Jan", "Feb", "Mar", "Apr", "May", "Jun",
 					    "Jul", "Aug", "Sep", "Oct", "Nov", "Dec" };
 	const int64_t first = -62135596800, last = 253402300799; /* years 1 and 9999 */
@@ -115,7 +117,9 @@ static void put_from(struct buf *out, const struct received *r)
 /* RFC 3848, RFC 6531 3.7.3. */
 static void put_protocol(struct buf *out, const struct received *r)
 {
-	buf_str(out, r->smtputf8 ? STR("UTF8SMTP") : r->esmtp ? STR("ESMTP") : STR("SMTP"));
+	buf_str(out, r->smtputf8 ? STR("UTF8SMTP")
+		     : r->esmtp  ? STR("ESMTP")
+				 : STR("SMTP"));
 	if (!r->esmtp && !r->smtputf8) return;
 	if (r->tls) buf_byte(out, 'S');
 	if (r->authenticated) buf_byte(out, 'A');

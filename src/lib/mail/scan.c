@@ -33,7 +33,8 @@ static void word_byte(struct mail_scan *m, char c)
 {
 	if (m->at_by < 2 && ascii_lower(c) == "by"[m->at_by]) m->at_by++;
 	else m->by_differs = true;
-	if (m->at_host < m->host.len && ascii_lower(c) == ascii_lower(m->host.at[m->at_host]))
+	if (m->at_host < m->host.len &&
+	    ascii_lower(c) == ascii_lower(m->host.at[m->at_host]))
 		m->at_host++;
 	else
 		m->host_differs = true;
@@ -61,7 +62,8 @@ static void received_byte(struct mail_scan *m, char c)
 		else if (m->in_quotes) m->in_quotes = c != '"';
 		else if (c == '(' && m->depth < UINT8_MAX) m->depth++;
 		else if (c == ')') m->depth--;
-	} else if (ascii_is_blank(c) || c == ';' || c == '(' || c == '"' || ascii_is_ctl(c)) {
+	} else if (ascii_is_blank(c) || c == ';' || c == '(' || c == '"' ||
+		   ascii_is_ctl(c)) {
 		word_end(m);
 		if (c == '(') m->depth = 1;
 		if (c == '"') m->in_quotes = true;

@@ -9,7 +9,7 @@
 #include "lib/base/str.h"
 
 enum {
-	MAIL_HEADER_MAX = 256 * 1024, /* octets of a header; more is 552 5.3.4 (Q193639) */
+	MAIL_HEADER_MAX = 256 * 1024, /* octets; more is 552 5.3.4 (Q193639) */
 	MAIL_MESSAGE_ID_MAX = 255,
 };
 

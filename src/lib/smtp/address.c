@@ -54,14 +54,15 @@ static size_t quoted_string_len(struct str in)
 
 static bool is_label(struct str label)
 {
-	if (label.len == 0 || label.at[0] == '-' || label.at[label.len - 1] == '-') return false;
+	if (label.len == 0 || label.at[0] == '-' || label.at[label.len - 1] == '-')
+		return false;
 	bool ascii = true;
 	for (size_t i = 0; i < label.len; i++) {
 		char c = label.at[i];
 		if (is_8bit(c)) ascii = false;
 		else if (!ascii_is_alnum(c) && c != '-' && c != '_') return false;
 	}
-	/* The limit of a U-label is that of its A-label form; SMTP_DOMAIN_MAX bounds it. */
+	/* A U-label's limit is that of its A-label; SMTP_DOMAIN_MAX bounds it. */
 	return !ascii || label.len <= SMTP_LABEL_MAX;
 }
 
@@ -125,7 +126,8 @@ static bool skip_route(struct str *in)
 static void take_local(struct str in, struct smtp_path *path)
 {
 	path->quoted = in.len && in.at[0] == '"';
-	path->local = str_sub(in, 0, path->quoted ? quoted_string_len(in) : dot_string_len(in));
+	path->local =
+		str_sub(in, 0, path->quoted ? quoted_string_len(in) : dot_string_len(in));
 }
 
 static enum smtp_path_result check_domain(struct smtp_path *path)
@@ -133,7 +135,8 @@ static enum smtp_path_result check_domain(struct smtp_path *path)
 	struct str domain = path->domain;
 	path->literal = domain.len && domain.at[0] == '[';
 	if (path->literal)
-		return smtp_literal_is_valid(domain) ? SMTP_PATH_OK : SMTP_PATH_BAD_DOMAIN;
+		return smtp_literal_is_valid(domain) ? SMTP_PATH_OK
+						     : SMTP_PATH_BAD_DOMAIN;
 	if (!domain_labels_are_valid(domain)) return SMTP_PATH_BAD_DOMAIN;
 	return SMTP_PATH_OK;
 }
@@ -166,15 +169,16 @@ enum smtp_path_result smtp_path_parse(struct str in, enum smtp_path_kind kind,
 	if (after.len == 0) return SMTP_PATH_NO_BRACKETS;
 	if (after.at[0] == '>') {
 		/* Only the very name, not what begins like it (Q245041). */
-		if (kind != SMTP_FORWARD_PATH || !str_eq_nocase(path->local, STR("postmaster")))
+		if (kind != SMTP_FORWARD_PATH ||
+		    !str_eq_nocase(path->local, STR("postmaster")))
 			return SMTP_PATH_NO_DOMAIN;
 		path->whole = path->local;
 		*rest = str_from(after, 1);
 		return SMTP_PATH_OK;
 	}
 	if (after.at[0] != '@') return SMTP_PATH_BAD_LOCAL;
-	/* A blank before the ">" stays in the domain and makes it bad: it must not be routed
-	 * by a trimmed name and sent on by another (Q228998). */
+	/* A blank before the ">" stays in the domain and makes it bad: it must not be
+	 * routed by a trimmed name and sent on by another (Q228998). */
 	ptrdiff_t end = str_find(after, '>');
 	if (end < 0) return SMTP_PATH_NO_BRACKETS;
 	path->domain = str_sub(after, 1, (size_t)end - 1);
@@ -188,7 +192,8 @@ enum smtp_path_result smtp_path_parse(struct str in, enum smtp_path_kind kind,
 static int local_next(struct str *local, bool quoted)
 {
 	if (local->len == 0) return -1;
-	if (quoted && local->at[0] == '\\' && local->len > 1) *local = str_from(*local, 1);
+	if (quoted && local->at[0] == '\\' && local->len > 1)
+		*local = str_from(*local, 1);
 	int c = (unsigned char)local->at[0];
 	*local = str_from(*local, 1);
 	return c;

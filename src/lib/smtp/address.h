@@ -8,7 +8,12 @@
 
 /* RFC 5321 4.5.3.1, in octets. The path counts its angle brackets; a source route,
  * which is thrown away, does not count. */
-enum { SMTP_LOCAL_MAX = 64, SMTP_DOMAIN_MAX = 255, SMTP_PATH_MAX = 256, SMTP_LABEL_MAX = 63 };
+enum {
+	SMTP_LOCAL_MAX = 64,
+	SMTP_DOMAIN_MAX = 255,
+	SMTP_PATH_MAX = 256,
+	SMTP_LABEL_MAX = 63
+};
 
 enum smtp_path_kind {
 	SMTP_REVERSE_PATH, /* MAIL FROM: <> is the null reverse-path */

@@ -88,7 +88,8 @@ static enum smtp_params_result mail_param(const struct param *p, unsigned *seen,
 		STR_INIT("ENVID"),
 	};
 	size_t which = 0;
-	while (which < sizeof names / sizeof *names && !str_eq_nocase(p->name, names[which]))
+	while (which < sizeof names / sizeof *names &&
+	       !str_eq_nocase(p->name, names[which]))
 		which++;
 	if (which == sizeof names / sizeof *names) return SMTP_PARAMS_UNKNOWN;
 	if (*seen & 1u << which) return SMTP_PARAMS_DUPLICATE;
@@ -104,7 +105,8 @@ static enum smtp_params_result mail_param(const struct param *p, unsigned *seen,
 	return good ? SMTP_PARAMS_OK : SMTP_PARAMS_BAD_VALUE;
 }
 
-enum smtp_params_result smtp_mail_params_parse(struct str in, struct smtp_mail_params *params)
+enum smtp_params_result smtp_mail_params_parse(struct str in,
+					       struct smtp_mail_params *params)
 {
 	struct param p;
 	unsigned seen = 0;
@@ -164,8 +166,8 @@ static bool parse_orcpt(struct str value, bool utf8, struct str *orcpt)
 	return true;
 }
 
-static enum smtp_params_result rcpt_param(const struct param *p, bool utf8, unsigned *seen,
-					  struct smtp_rcpt_params *params)
+static enum smtp_params_result rcpt_param(const struct param *p, bool utf8,
+					  unsigned *seen, struct smtp_rcpt_params *params)
 {
 	unsigned bit = str_eq_nocase(p->name, STR("NOTIFY")) ? 1
 		     : str_eq_nocase(p->name, STR("ORCPT")) ? 2 : 0;
@@ -212,7 +214,8 @@ bool smtp_xtext_decode(struct buf *out, struct str xtext)
 	for (size_t i = 0; i < xtext.len; i++) {
 		char c = xtext.at[i];
 		if (c == '+') {
-			c = (char)(ascii_hex(xtext.at[i + 1]) << 4 | ascii_hex(xtext.at[i + 2]));
+			c = (char)(ascii_hex(xtext.at[i + 1]) << 4 |
+				   ascii_hex(xtext.at[i + 2]));
 			i += 2;
 		}
 		buf_byte(out, c);

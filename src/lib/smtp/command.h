@@ -54,8 +54,9 @@ enum smtp_params_result {
 };
 
 /* `in` is what follows the path. `*params` is filled in only as far as parsing went. */
-enum smtp_params_result smtp_mail_params_parse(struct str in, struct smtp_mail_params *params);
-/* `utf8`: the transaction has SMTPUTF8, so ORCPT=utf-8;... may hold UTF-8 (RFC 6533 3). */
+enum smtp_params_result smtp_mail_params_parse(struct str in,
+					       struct smtp_mail_params *params);
+/* `utf8`: the transaction has SMTPUTF8; ORCPT=utf-8;... may hold it (RFC 6533 3). */
 enum smtp_params_result smtp_rcpt_params_parse(struct str in, bool utf8,
 					       struct smtp_rcpt_params *params);
 

@@ -63,7 +63,8 @@ static size_t clean_run(struct smtp_dot *d, struct str in)
 	d->state = IN_LINE;
 	for (;;) {
 		len += line_text_len(in.at + len, in.len - len);
-		if (in.len - len < 2 || in.at[len] != '\r' || in.at[len + 1] != '\n') return len;
+		if (in.len - len < 2 || in.at[len] != '\r' || in.at[len + 1] != '\n')
+			return len;
 		len += 2;
 		if (len == in.len || (d->dots && in.at[len] == '.')) {
 			d->state = AT_LINE;

@@ -15,9 +15,11 @@ enum {
 #define OPEN      (IN(SMTP_AT_MAIL) | IN(SMTP_AT_RCPT))
 #define TALKING   (IN(SMTP_AT_START) | IN(SMTP_AT_READY) | OPEN | IN(SMTP_AT_CHUNKS))
 
-static const char mail_order[] = "EHLO comes before MAIL, and a transaction ends before the next";
+static const char mail_order[] =
+	"EHLO comes before MAIL, and a transaction ends before the next";
 static const char rcpt_order[] = "MAIL comes before RCPT, and RCPT before the message";
-static const char data_order[] = "MAIL and RCPT come before DATA, and BDAT does not mix with it";
+static const char data_order[] =
+	"MAIL and RCPT come before DATA, and BDAT does not mix with it";
 
 static const struct smtp_verb verbs[] = {
 	/* name                 allowed in         handler          pipelines order */
@@ -52,7 +54,8 @@ static_assert(sizeof(struct smtp_server) <= 600, "a session stays small");
 void smtp_server_init(struct smtp_server *s, const struct smtp_server_settings *cfg,
 		      struct str client_literal, struct buf *out)
 {
-	assert(out->max >= SMTP_REPLY_ROOM && cfg->line_max > 0 && cfg->recipients_max > 0);
+	assert(out->max >= SMTP_REPLY_ROOM && cfg->line_max > 0 &&
+	       cfg->recipients_max > 0);
 	*s = (struct smtp_server){ .cfg = cfg, .out = out, .client = client_literal };
 	arena_init(&s->session, SESSION_MEMORY);
 	arena_init(&s->arena, TRANSACTION_MEMORY +
@@ -183,7 +186,8 @@ static const struct smtp_verb *find_verb(struct str name)
 	return &other_verb;
 }
 
-static void run_line(struct smtp_server *s, struct str line, bool more, struct smtp_event *ev)
+static void run_line(struct smtp_server *s, struct str line, bool more,
+		     struct smtp_event *ev)
 {
 	struct smtp_command cmd;
 	if (!smtp_command_split(line, &cmd)) {
@@ -206,9 +210,10 @@ static bool line_step(struct smtp_server *s, struct str *in, struct smtp_event *
 	case LINE_OK: run_line(s, line, in->len > 0, ev); break;
 	case LINE_LONG: smtp_bad(s, 500, "5.5.2", "The command line is too long"); break;
 	case LINE_BARE:
-		/* Behind it may stand what another server took for the text of a message. */
-		smtp_reply(s, 500, "5.5.2", STR("A line has to end in CRLF; a CR or an LF alone "
-						"is an error (RFC 5321 2.3.8), closing"));
+		/* Behind it may stand what another server took for a message's text. */
+		smtp_reply(s, 500, "5.5.2",
+			   STR("A line has to end in CRLF; a CR or an LF alone "
+			       "is an error (RFC 5321 2.3.8), closing"));
 		smtp_close(s, 500);
 		break;
 	}
@@ -226,7 +231,8 @@ static struct smtp_event take_due(struct smtp_server *s)
 {
 	if (s->due & SMTP_DUE_ABORT) {
 		s->due = (uint8_t)((s->due & ~SMTP_DUE_ABORT) | SMTP_DUE_FORGET);
-		return (struct smtp_event){ .type = SMTP_EV_ABORT, .code = s->abort_code };
+		return (struct smtp_event){ .type = SMTP_EV_ABORT,
+					    .code = s->abort_code };
 	}
 	if (s->due & SMTP_DUE_HELLO) {
 		s->due = (uint8_t)(s->due & ~SMTP_DUE_HELLO);
@@ -309,11 +315,15 @@ static void end_answered(struct smtp_server *s)
 void smtp_server_answer(struct smtp_server *s, unsigned code, const char *enhanced,
 			struct str text)
 {
-	static const struct { unsigned code; const char *enhanced, *text; } usual[] = {
+	static const struct {
+		unsigned code;
+		const char *enhanced, *text;
+	} usual[] = {
 		[SMTP_OWED_MAIL] = { 250, "2.1.0", "Sender OK" },
 		[SMTP_OWED_RCPT] = { 250, "2.1.5", "Recipient OK" },
 		[SMTP_OWED_VRFY] = { 250, "2.1.5", "Address OK" },
-		[SMTP_OWED_DATA] = { 354, NULL, "Send the message, then a line with only a dot" },
+		[SMTP_OWED_DATA] = { 354, NULL,
+				     "Send the message, then a line with a dot" },
 		[SMTP_OWED_BDAT] = { 354, NULL, "" },
 		[SMTP_OWED_END] = { 250, "2.0.0", "Message accepted" },
 	};

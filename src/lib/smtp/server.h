@@ -6,8 +6,8 @@
  *	smtp_server_init(&s, &settings, STR("[192.0.2.1]"), &out);
  *	smtp_server_greet(&s);
  *	for (;;) {
- *		ev = smtp_server_next(&s, &in);     in: what was received, not yet consumed
- *		NONE    read more bytes behind what is left of `in`; at most line_max are left
+ *		ev = smtp_server_next(&s, &in);     in: received and not yet consumed
+ *		NONE    read more behind what is left of `in` (less than line_max)
  *		FULL    send what is in `out`, then call again
  *		WAIT    an answer is owed: smtp_server_answer, then call again
  *		...
@@ -55,8 +55,8 @@ enum smtp_event_type {
 	SMTP_EV_RCPT,  /* answer: s->rcpt */
 	SMTP_EV_VRFY,  /* answer: s->vrfy */
 	SMTP_EV_DATA,  /* answer: may the message come? (354, or silence for BDAT) */
-	SMTP_EV_BODY,  /* ev.bytes: next piece of the message, valid until the next call */
-	SMTP_EV_END,   /* answer: the message is whole, commit it */
+	SMTP_EV_BODY, /* ev.bytes: next piece of the message, valid until the next call */
+	SMTP_EV_END,  /* answer: the message is whole, commit it */
 	SMTP_EV_ABORT, /* the transaction is gone; ev.code: reply that says so. s->mail
 			* can be read until the next call. */
 	SMTP_EV_CLOSE, /* send what is in `out`, then close; no event follows. ev.code: the
@@ -130,9 +130,10 @@ struct smtp_event smtp_server_next(struct smtp_server *s, struct str *in);
 
 /* Answers MAIL, RCPT, VRFY, DATA or END. Codes under 400 are success; 0 is the usual
  * one, and `text` may then be empty for the usual text; 421 also closes. A refused DATA
- * leaves the transaction open, a refused BDAT ends it (ABORT follows the chunk). `enhanced` ("5.1.1") may be NULL. Text is cut to
- * 1600 octets, wrapped into reply lines and stripped of all but printable ASCII.
- * After smtp_server_timeout an answer is ignored, because it may have been on its way. */
+ * leaves the transaction open, a refused BDAT ends it (ABORT follows the chunk).
+ * `enhanced` ("5.1.1") may be NULL. Text is cut to 1600 octets, wrapped into reply lines
+ * and stripped of all but printable ASCII. After smtp_server_timeout an answer is
+ * ignored, because it may have been on its way. */
 void smtp_server_answer(struct smtp_server *s, unsigned code, const char *enhanced,
 			struct str text);
 

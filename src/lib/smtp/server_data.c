@@ -5,7 +5,8 @@ static const char no_recipients[] = "No valid recipients";
 static const char too_large[] = "The message is larger than SIZE allows";
 
 /* From here on text is drained unseen; the reply follows behind its end. */
-static void hold(struct smtp_server *s, unsigned code, const char *enhanced, struct str text)
+static void hold(struct smtp_server *s, unsigned code, const char *enhanced,
+		 struct str text)
 {
 	s->held_code = (uint16_t)code;
 	s->held_enhanced = str_of(enhanced);
@@ -40,7 +41,7 @@ static void held_reply(struct smtp_server *s)
 static const char *flaw_text(uint8_t flaws)
 {
 	if (flaws & SMTP_FLAW_BARE_LF)
-		return "The message has a line that ends in LF without CR (RFC 5321 2.3.8)";
+		return "A line of the message ends in LF without CR (RFC 5321 2.3.8)";
 	if (flaws & SMTP_FLAW_BARE_CR)
 		return "The message has a CR without LF (RFC 5321 2.3.8)";
 	return "The message has a NUL byte";
@@ -122,7 +123,8 @@ static bool parse_bdat(struct str arg, uint64_t *size, bool *last)
 {
 	struct str digits = str_word(&arg), word = str_word(&arg);
 	*last = str_eq_nocase(word, STR("LAST"));
-	return str_to_u64(digits, size) && (word.len == 0 || *last) && str_trim(arg).len == 0;
+	return str_to_u64(digits, size) && (word.len == 0 || *last) &&
+	       str_trim(arg).len == 0;
 }
 
 static void begin_chunk(struct smtp_server *s, uint64_t size, bool last)
@@ -139,7 +141,8 @@ void smtp_verb_bdat(struct smtp_server *s, struct str arg, struct smtp_event *ev
 	uint64_t size = 0, max = s->cfg->size_max;
 	bool last = false;
 	if (!parse_bdat(arg, &size, &last)) {
-		/* Where the chunk ends is unknown; its text must not be read as commands. */
+		/* Where the chunk ends is unknown; its text must not be taken for
+		 * commands. */
 		smtp_reply(s, 501, "5.5.4", STR("Write BDAT SIZE or BDAT SIZE LAST"));
 		smtp_close(s, 501);
 		return;

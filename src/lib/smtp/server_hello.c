@@ -15,7 +15,8 @@ static bool helo_is_valid(struct str name)
 static bool hello(struct smtp_server *s, struct str name, bool esmtp)
 {
 	if (!helo_is_valid(name)) {
-		smtp_bad(s, 501, "5.5.4", "A host name has to follow, at most 255 octets");
+		smtp_bad(s, 501, "5.5.4",
+			 "A host name has to follow, at most 255 octets");
 		return false;
 	}
 	smtp_transaction_abort(s, 250);
@@ -72,8 +73,9 @@ void smtp_verb_ehlo(struct smtp_server *s, struct str arg, struct smtp_event *ev
 	put_greets(s, '-');
 	buf_str(s->out, STR("250-PIPELINING\r\n250-SIZE "));
 	buf_u64(s->out, s->cfg->size_max);
-	buf_str(s->out, STR("\r\n250-8BITMIME\r\n250-SMTPUTF8\r\n250-CHUNKING\r\n250-DSN\r\n"
-			    "250-ENHANCEDSTATUSCODES\r\n"));
+	buf_str(s->out,
+		STR("\r\n250-8BITMIME\r\n250-SMTPUTF8\r\n250-CHUNKING\r\n250-DSN\r\n"
+		    "250-ENHANCEDSTATUSCODES\r\n"));
 	if (s->cfg->vrfy) buf_str(s->out, STR("250-VRFY\r\n"));
 	put_limits(s);
 	buf_str(s->out, STR("250 HELP\r\n"));

@@ -49,7 +49,8 @@ void smtp_verb_mail(struct smtp_server *s, struct str arg, struct smtp_event *ev
 		s->mail = (struct smtp_server_mail){ 0 };
 	} else if (cfg->size_max && s->mail.params.size > cfg->size_max) {
 		s->mail = (struct smtp_server_mail){ 0 };
-		smtp_reply(s, 552, "5.3.4", STR("The message is larger than SIZE allows"));
+		smtp_reply(s, 552, "5.3.4",
+			   STR("The message is larger than SIZE allows"));
 	} else if (!keep(s)) {
 		s->mail = (struct smtp_server_mail){ 0 };
 		smtp_reply(s, 452, "4.3.1", STR("No memory, try again later"));

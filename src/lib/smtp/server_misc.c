@@ -37,8 +37,9 @@ void smtp_verb_vrfy(struct smtp_server *s, struct str arg, struct smtp_event *ev
 void smtp_verb_help(struct smtp_server *s, struct str arg, struct smtp_event *ev)
 {
 	(void)arg, (void)ev;
-	smtp_reply(s, 214, "2.0.0", STR("Commands: EHLO HELO MAIL RCPT DATA BDAT RSET NOOP "
-					"VRFY HELP QUIT; see RFC 5321"));
+	smtp_reply(s, 214, "2.0.0",
+		   STR("Commands: EHLO HELO MAIL RCPT DATA BDAT RSET NOOP "
+		       "VRFY HELP QUIT; see RFC 5321"));
 }
 
 void smtp_verb_quit(struct smtp_server *s, struct str arg, struct smtp_event *ev)

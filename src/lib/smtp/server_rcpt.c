@@ -26,7 +26,8 @@ static bool parse(struct smtp_server *s, struct str arg)
 		smtp_bad_path(s, SMTP_FORWARD_PATH, path);
 		return false;
 	}
-	enum smtp_params_result result = smtp_rcpt_params_parse(params, utf8, &s->rcpt.params);
+	enum smtp_params_result result =
+		smtp_rcpt_params_parse(params, utf8, &s->rcpt.params);
 	if (result != SMTP_PARAMS_OK) {
 		smtp_bad_params(s, result);
 		return false;
@@ -42,8 +43,9 @@ void smtp_verb_rcpt(struct smtp_server *s, struct str arg, struct smtp_event *ev
 		/* 452, not 552: the client sends the rest in another transaction
 		 * (RFC 5321 4.5.3.1.10). */
 		s->rcpt = (struct smtp_server_rcpt){ 0 };
-		smtp_reply(s, 452, "4.5.3", STR("Too many recipients, send the message to "
-						"the others separately"));
+		smtp_reply(s, 452, "4.5.3",
+			   STR("Too many recipients, send the message to "
+			       "the others separately"));
 	} else {
 		s->owed = SMTP_OWED_RCPT;
 		ev->type = SMTP_EV_RCPT;

@@ -30,7 +30,8 @@ static struct str cut_line(struct str *text)
 	return line;
 }
 
-void smtp_reply(struct smtp_server *s, unsigned code, const char *enhanced, struct str text)
+void smtp_reply(struct smtp_server *s, unsigned code, const char *enhanced,
+		struct str text)
 {
 	char digits[3] = { (char)('0' + code / 100 % 10), (char)('0' + code / 10 % 10),
 			   (char)('0' + code % 10) };
@@ -48,7 +49,8 @@ void smtp_reply(struct smtp_server *s, unsigned code, const char *enhanced, stru
 	} while (text.len);
 }
 
-void smtp_bad(struct smtp_server *s, unsigned code, const char *enhanced, const char *text)
+void smtp_bad(struct smtp_server *s, unsigned code, const char *enhanced,
+	      const char *text)
 {
 	if (++s->errors < s->cfg->errors_max) {
 		smtp_reply(s, code, enhanced, str_of(text));
@@ -58,7 +60,8 @@ void smtp_bad(struct smtp_server *s, unsigned code, const char *enhanced, const 
 	smtp_close(s, 421);
 }
 
-void smtp_bad_path(struct smtp_server *s, enum smtp_path_kind kind, enum smtp_path_result why)
+void smtp_bad_path(struct smtp_server *s, enum smtp_path_kind kind,
+		   enum smtp_path_result why)
 {
 	/* RFC 3463 3.2: 5.1.7 sender, 5.1.3 recipient's mailbox, 5.1.2 its system. */
 	static const struct {
@@ -66,23 +69,28 @@ void smtp_bad_path(struct smtp_server *s, enum smtp_path_kind kind, enum smtp_pa
 		const char *reverse, *forward, *text;
 	} replies[] = {
 		[SMTP_PATH_NO_BRACKETS] = { 501, "5.1.7", "5.1.3",
-			"The address has to stand in angle brackets, as in <user@example.com>" },
+					    "The address has to stand in angle brackets: "
+					    "<user@example.com>" },
 		[SMTP_PATH_NULL] = { 501, "5.1.7", "5.1.3",
-			"The null path <> can not be a recipient" },
+				     "The null path <> can not be a recipient" },
 		[SMTP_PATH_NO_DOMAIN] = { 501, "5.1.7", "5.1.3",
-			"The address has no domain" },
+					  "The address has no domain" },
 		[SMTP_PATH_BAD_LOCAL] = { 501, "5.1.7", "5.1.3",
-			"Syntax error in the part of the address before the @" },
+					  "Syntax error in the local part of the "
+					  "address" },
 		[SMTP_PATH_BAD_DOMAIN] = { 501, "5.1.7", "5.1.2",
-			"Syntax error in the domain of the address" },
+					   "Syntax error in the domain of the address" },
 		[SMTP_PATH_BAD_UTF8] = { 553, "5.6.7", "5.6.7",
-			"The address holds bytes above 127 and the transaction is not SMTPUTF8" },
+					 "An address beyond ASCII wants SMTPUTF8 and "
+					 "valid UTF-8" },
 		[SMTP_PATH_LOCAL_LONG] = { 501, "5.1.7", "5.1.3",
-			"The part of the address before the @ has more than 64 octets" },
+					   "The local part of the address has more than "
+					   "64 octets" },
 		[SMTP_PATH_DOMAIN_LONG] = { 501, "5.1.7", "5.1.2",
-			"The domain of the address has more than 255 octets" },
+					    "The domain of the address has more than 255 "
+					    "octets" },
 		[SMTP_PATH_LONG] = { 501, "5.1.7", "5.1.3",
-			"The address has more than 254 octets" },
+				     "The address has more than 254 octets" },
 	};
 	smtp_bad(s, replies[why].code,
 		 kind == SMTP_REVERSE_PATH ? replies[why].reverse : replies[why].forward,
@@ -94,13 +102,16 @@ void smtp_bad_params(struct smtp_server *s, enum smtp_params_result why)
 	switch (why) {
 	case SMTP_PARAMS_OK: break;
 	case SMTP_PARAMS_UNKNOWN:
-		smtp_bad(s, 555, "5.5.4", "A parameter behind the address is not known here");
+		smtp_bad(s, 555, "5.5.4",
+			 "A parameter behind the address is not known here");
 		break;
 	case SMTP_PARAMS_DUPLICATE:
-		smtp_bad(s, 501, "5.5.4", "A parameter behind the address stands there twice");
+		smtp_bad(s, 501, "5.5.4",
+			 "A parameter behind the address stands there twice");
 		break;
 	case SMTP_PARAMS_BAD_VALUE:
-		smtp_bad(s, 501, "5.5.4", "Syntax error in the parameters behind the address");
+		smtp_bad(s, 501, "5.5.4",
+			 "Syntax error in the parameters behind the address");
 		break;
 	}
 }

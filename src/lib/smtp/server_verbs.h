@@ -22,7 +22,12 @@ enum smtp_owed {
 };
 
 /* Events that follow from what was read, in the order in which they come out. */
-enum smtp_due { SMTP_DUE_FORGET = 1, SMTP_DUE_ABORT = 2, SMTP_DUE_HELLO = 4, SMTP_DUE_CLOSE = 8 };
+enum smtp_due {
+	SMTP_DUE_FORGET = 1,
+	SMTP_DUE_ABORT = 2,
+	SMTP_DUE_HELLO = 4,
+	SMTP_DUE_CLOSE = 8
+};
 
 typedef void smtp_verb_fn(struct smtp_server *s, struct str arg, struct smtp_event *ev);
 
@@ -42,7 +47,8 @@ smtp_verb_fn smtp_verb_mail, smtp_verb_rcpt;
 /* server_data.c */
 smtp_verb_fn smtp_verb_data, smtp_verb_bdat;
 /* server_misc.c */
-smtp_verb_fn smtp_verb_noop, smtp_verb_rset, smtp_verb_vrfy, smtp_verb_help, smtp_verb_quit;
+smtp_verb_fn smtp_verb_noop, smtp_verb_rset, smtp_verb_vrfy, smtp_verb_help,
+	smtp_verb_quit;
 smtp_verb_fn smtp_verb_refused, smtp_verb_auth, smtp_verb_http;
 
 /* server_data.c: consumes text; false if it needs more input. */
@@ -53,12 +59,15 @@ void smtp_bdat_answered(struct smtp_server *s, bool success, unsigned code,
 			const char *enhanced, struct str text);
 
 /* server_reply.c: appends one reply. */
-void smtp_reply(struct smtp_server *s, unsigned code, const char *enhanced, struct str text);
+void smtp_reply(struct smtp_server *s, unsigned code, const char *enhanced,
+		struct str text);
 /* Reply to a bad command, which counts; the last one that is borne gets 421 and the
  * connection closes. */
-void smtp_bad(struct smtp_server *s, unsigned code, const char *enhanced, const char *text);
+void smtp_bad(struct smtp_server *s, unsigned code, const char *enhanced,
+	      const char *text);
 /* Reply about a path that does not parse, or that wants SMTPUTF8. */
-void smtp_bad_path(struct smtp_server *s, enum smtp_path_kind kind, enum smtp_path_result why);
+void smtp_bad_path(struct smtp_server *s, enum smtp_path_kind kind,
+		   enum smtp_path_result why);
 void smtp_bad_params(struct smtp_server *s, enum smtp_params_result why);
 
 /* server.c */

@@ -9,14 +9,25 @@
 #include "lib/mail/envelope.h"
 
 static struct envelope_rcpt rcpts[] = {
-	{ STR_INIT("b@us.example"), STR_INIT("rfc822;b@us.example"), STR_INIT("local"), 6 },
+	{ STR_INIT("b@us.example"), STR_INIT("rfc822;b@us.example"), STR_INIT("local"),
+	  6 },
 	{ STR_INIT("c@them.example"), STR_INIT(""), STR_INIT(""), 0 },
 };
 static const struct envelope sample = {
-	.sender = STR_INIT("a@c.example"), .envid = STR_INIT("QQ1"), .helo = STR_INIT("c.example"),
-	.user = STR_INIT("a"), .sid = STR_INIT("s1"), .client = { { 1, 2, 3, [15] = 4 } },
-	.arrived_ms = -5, .size = 123456789012, .ret = 2, .priority = 7, .body8 = true,
-	.esmtp = true, .rcpt_count = 2, .rcpts = rcpts,
+	.sender = STR_INIT("a@c.example"),
+	.envid = STR_INIT("QQ1"),
+	.helo = STR_INIT("c.example"),
+	.user = STR_INIT("a"),
+	.sid = STR_INIT("s1"),
+	.client = { { 1, 2, 3, [15] = 4 } },
+	.arrived_ms = -5,
+	.size = 123456789012,
+	.ret = 2,
+	.priority = 7,
+	.body8 = true,
+	.esmtp = true,
+	.rcpt_count = 2,
+	.rcpts = rcpts,
 };
 
 static void encode_sample(struct buf *out)

@@ -60,21 +60,25 @@ static void fields(void **state)
 	struct received r = { .helo = STR("c.example"), .client = ip("192.0.2.1"),
 			      .by = STR("mx.us.example"), .id = STR("1f"), .esmtp = true,
 			      .arrived_s = 1754388000, .rcpt = STR("b@us.example") };
-	expect(&r, "Received: from c.example ([192.0.2.1])\r\n\tby mx.us.example with ESMTP"
-		   "\r\n\tid 1f\r\n\tfor <b@us.example>" TAIL);
+	expect(&r,
+	       "Received: from c.example ([192.0.2.1])\r\n\tby mx.us.example with ESMTP"
+	       "\r\n\tid 1f\r\n\tfor <b@us.example>" TAIL);
 	r.rcpt = STR("");
 	r.client = ip("2001:db8::1");
 	r.esmtp = false;
 	r.tls = true; /* SMTP has no letter for it (RFC 3848) */
-	expect(&r, "Received: from c.example ([IPv6:2001:db8::1])\r\n\tby mx.us.example with "
-		   "SMTP\r\n\tid 1f" TAIL);
+	expect(&r,
+	       "Received: from c.example ([IPv6:2001:db8::1])\r\n\tby mx.us.example with "
+	       "SMTP\r\n\tid 1f" TAIL);
 	r.esmtp = r.authenticated = true;
 	r.helo = STR("[192.0.2.7]");
-	expect(&r, "Received: from [192.0.2.7] ([IPv6:2001:db8::1])\r\n\tby mx.us.example with "
+	expect(&r, "Received: from [192.0.2.7] ([IPv6:2001:db8::1])\r\n\tby "
+		   "mx.us.example with "
 		   "ESMTPSA\r\n\tid 1f" TAIL);
 	r.smtputf8 = true;
 	r.tls = false;
-	expect(&r, "Received: from [192.0.2.7] ([IPv6:2001:db8::1])\r\n\tby mx.us.example with "
+	expect(&r, "Received: from [192.0.2.7] ([IPv6:2001:db8::1])\r\n\tby "
+		   "mx.us.example with "
 		   "UTF8SMTPA\r\n\tid 1f" TAIL);
 	r.client = (struct ip){ 0 };
 	expect(&r, "Received: by mx.us.example\r\n\tid 1f" TAIL);
@@ -90,12 +94,14 @@ static void hostile_helo(void **state)
 	expect(&r, "Received: from [192.0.2.1] (helo=x\\) by evil.example \\(\\\\)\r\n"
 		   "\tby us with ESMTP\r\n\tid 1" TAIL);
 	r.helo = STR("a\r\nX: y\0\xff");
-	expect(&r, "Received: from [192.0.2.1] (helo=a?\?X: y?\?)\r\n\tby us with ESMTP\r\n\tid 1"
-		   TAIL);
+	expect(&r, "Received: from [192.0.2.1] (helo=a?\?X: y?\?)\r\n\tby us with "
+		   "ESMTP\r\n\tid 1" TAIL);
 	r.helo = STR("");
-	expect(&r, "Received: from [192.0.2.1] (helo=)\r\n\tby us with ESMTP\r\n\tid 1" TAIL);
+	expect(&r,
+	       "Received: from [192.0.2.1] (helo=)\r\n\tby us with ESMTP\r\n\tid 1" TAIL);
 	r.helo = STR("[]");
-	expect(&r, "Received: from [192.0.2.1] (helo=[])\r\n\tby us with ESMTP\r\n\tid 1" TAIL);
+	expect(&r, "Received: from [192.0.2.1] (helo=[])\r\n\tby us with ESMTP\r\n\tid "
+		   "1" TAIL);
 }
 
 int main(void)

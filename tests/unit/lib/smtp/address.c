@@ -87,8 +87,9 @@ static void parse_paths(void **state)
 		struct buf out;
 		buf_init_fixed(&out, text, sizeof text);
 		print_message("%s\n", paths[i].in);
-		assert_int_equal(smtp_path_parse(str_of(paths[i].in), paths[i].kind, &path, &rest),
-				 paths[i].want);
+		assert_int_equal(
+			smtp_path_parse(str_of(paths[i].in), paths[i].kind, &path, &rest),
+			paths[i].want);
 		if (paths[i].want != SMTP_PATH_OK) continue;
 		smtp_path_write(&out, &path);
 		assert_true(str_eq(buf_view(&out), str_of(paths[i].canonical)));
@@ -148,9 +149,11 @@ static void equality(void **state)
 static void unquote(void **state)
 {
 	(void)state;
-	static const struct { const char *in, *want; } rows[] = {
-		{ "a.b", "a.b" }, { "\"a b\"", "a b" }, { "\"a\\\"\\\\\"", "a\"\\" }, { "\"\"", "" },
-		{ "\"", "\"" },   { "", "" },
+	static const struct {
+		const char *in, *want;
+	} rows[] = {
+		{ "a.b", "a.b" }, { "\"a b\"", "a b" }, { "\"a\\\"\\\\\"", "a\"\\" },
+		{ "\"\"", "" },   { "\"", "\"" },       { "", "" },
 	};
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
 		char text[32];

@@ -10,7 +10,11 @@
 static void split(void **state)
 {
 	(void)state;
-	static const struct { struct str line; bool good; const char *verb, *arg; } rows[] = {
+	static const struct {
+		struct str line;
+		bool good;
+		const char *verb, *arg;
+	} rows[] = {
 		{ STR_INIT("NOOP"), true, "NOOP", "" },
 		{ STR_INIT("NOOP  "), true, "NOOP", "" },
 		{ STR_INIT("MAIL FROM:<a@b> X "), true, "MAIL", "FROM:<a@b> X" },
@@ -59,7 +63,8 @@ static void mail_params(void **state)
 	};
 	struct smtp_mail_params p;
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-		assert_int_equal(smtp_mail_params_parse(str_of(rows[i].in), &p), rows[i].want);
+		assert_int_equal(smtp_mail_params_parse(str_of(rows[i].in), &p),
+				 rows[i].want);
 	(void)smtp_mail_params_parse(str_of(rows[2].in), &p);
 	assert_true(p.size == 5 && p.body == SMTP_BODY_8BITMIME && p.smtputf8);
 	assert_true(p.ret == SMTP_RET_HDRS && str_eq(p.envid, STR("a+2Bb")));
@@ -102,9 +107,11 @@ static void rcpt_params(void **state)
 	};
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
 		struct smtp_rcpt_params p;
-		assert_int_equal(smtp_rcpt_params_parse(str_of(rows[i].in), rows[i].utf8, &p),
-				 rows[i].want);
-		if (rows[i].want == SMTP_PARAMS_OK) assert_int_equal(p.notify, rows[i].notify);
+		assert_int_equal(
+			smtp_rcpt_params_parse(str_of(rows[i].in), rows[i].utf8, &p),
+			rows[i].want);
+		if (rows[i].want == SMTP_PARAMS_OK)
+			assert_int_equal(p.notify, rows[i].notify);
 	}
 }
 
@@ -124,8 +131,8 @@ static void xtext(void **state)
 	assert_true(smtp_xtext_decode(&again, STR("+4a")));
 	assert_true(str_eq(buf_view(&again), STR("J")));
 	static const struct str bad[] = {
-		STR_INIT("+"), STR_INIT("+4"), STR_INIT("+4G"), STR_INIT("a b"), STR_INIT("a=b"),
-		STR_INIT("\x80"), STR_INIT("\0"),
+		STR_INIT("+"),   STR_INIT("+4"),   STR_INIT("+4G"), STR_INIT("a b"),
+		STR_INIT("a=b"), STR_INIT("\x80"), STR_INIT("\0"),
 	};
 	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
 		assert_false(smtp_xtext_decode(&again, bad[i]));

@@ -117,13 +117,22 @@ static void start(struct run *r)
 	r->started = true;
 }
 
+static size_t cut_len(struct run *r, size_t left)
+{
+	switch (r->cuts) {
+	case WHOLE: return left;
+	case BYTES: return 1;
+	case RANDOM: break;
+	}
+	return 1 + (size_t)rng_below(&r->rng, left < 40 ? left : 40);
+}
+
 /* Sends what the C: lines since the last S: line say. */
 static void flush(struct run *r)
 {
 	struct str left = buf_view(&r->send);
 	while (left.len && !r->session.broken) {
-		size_t len = r->cuts == WHOLE ? left.len : r->cuts == BYTES ? 1
-			   : 1 + (size_t)rng_below(&r->rng, left.len < 40 ? left.len : 40);
+		size_t len = cut_len(r, left.len);
 		session_feed(&r->session, str_sub(left, 0, len));
 		left = str_from(left, len);
 	}
@@ -172,7 +181,8 @@ static void expect_body(struct run *r, struct str pattern)
 	flush(r);
 	buf_str(&body, buf_view(&r->session.accepted));
 	if (!unescape(&want, pattern)) fail(r, "escape", pattern);
-	else if (!glob(buf_view(&want), buf_view(&body))) fail(r, "body", buf_view(&body));
+	else if (!glob(buf_view(&want), buf_view(&body)))
+		fail(r, "body", buf_view(&body));
 	buf_free(&body);
 	buf_free(&want);
 }
@@ -182,7 +192,8 @@ static void option(struct run *r, struct str text)
 	struct str name = str_word(&text), value = str_trim(text);
 	uint64_t n = 0;
 	bool on = str_eq(value, STR("on"));
-	if (str_eq(name, STR("bare_newlines"))) r->cfg.fix_newlines = str_eq(value, STR("fix"));
+	if (str_eq(name, STR("bare_newlines")))
+		r->cfg.fix_newlines = str_eq(value, STR("fix"));
 	else if (str_eq(name, STR("vrfy"))) r->cfg.vrfy = on;
 	else if (str_eq(name, STR("pure")) && on) return;
 	else if (!str_to_u64(value, &n)) fail(r, "option", name);
@@ -199,7 +210,8 @@ static void client(struct run *r, struct str text)
 	if (r->send.len == 0 && r->session.out.len)
 		fail(r, "reply that no S: line wants", buf_view(&r->session.out));
 	bool cut = text.len >= 2 && str_eq(str_from(text, text.len - 2), STR("\\c"));
-	if (!unescape(&r->send, str_sub(text, 0, text.len - (cut ? 2 : 0)))) fail(r, "escape", text);
+	if (!unescape(&r->send, str_sub(text, 0, text.len - (cut ? 2 : 0))))
+		fail(r, "escape", text);
 	if (!cut) buf_crlf(&r->send);
 }
 

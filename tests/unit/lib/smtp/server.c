@@ -19,8 +19,13 @@ static int set_up(void **state)
 {
 	(void)state;
 	cfg = (struct smtp_server_settings){
-		.hostname = STR("mx.us.example"), .banner = STR("IMS"), .version = STR("1"),
-		.size_max = 1000, .recipients_max = 5, .errors_max = 20, .line_max = 2048,
+		.hostname = STR("mx.us.example"),
+		.banner = STR("IMS"),
+		.version = STR("1"),
+		.size_max = 1000,
+		.recipients_max = 5,
+		.errors_max = 20,
+		.line_max = 2048,
 	};
 	buf_init_fixed(&out, text, sizeof text);
 	smtp_server_init(&s, &cfg, STR("[192.0.2.1]"), &out);
@@ -54,8 +59,9 @@ static void answer(unsigned code, const char *enhanced, const char *reply)
 /* Brings the machine behind one accepted recipient. */
 static void to_rcpt(void)
 {
-	struct str in = STR("EHLO c.example\r\nMAIL FROM:<a@c.example> ENVID=x RET=HDRS\r\n"
-			    "RCPT TO:<\"b\"@us.example> NOTIFY=DELAY ORCPT=rfc822;b\r\n");
+	struct str in =
+		STR("EHLO c.example\r\nMAIL FROM:<a@c.example> ENVID=x RET=HDRS\r\n"
+		    "RCPT TO:<\"b\"@us.example> NOTIFY=DELAY ORCPT=rfc822;b\r\n");
 	expect(&in, SMTP_EV_HELLO);
 	expect(&in, SMTP_EV_MAIL);
 	answer(0, NULL, "");
@@ -92,11 +98,13 @@ static void facts(void **state)
 {
 	(void)state;
 	to_rcpt();
-	assert_true(s.esmtp && s.in_transaction && s.rcpt_accepted == 1 && s.messages == 1);
+	assert_true(s.esmtp && s.in_transaction && s.rcpt_accepted == 1 &&
+		    s.messages == 1);
 	assert_true(str_eq(s.helo, STR("c.example")));
 	assert_true(str_eq(s.mail.path.whole, STR("a@c.example")));
 	assert_true(str_eq(s.mail.path.domain, STR("c.example")));
-	assert_true(str_eq(s.mail.params.envid, STR("x")) && s.mail.params.ret == SMTP_RET_HDRS);
+	assert_true(str_eq(s.mail.params.envid, STR("x")) &&
+		    s.mail.params.ret == SMTP_RET_HDRS);
 	assert_true(str_eq(s.rcpt.path.local, STR("\"b\"")) && s.rcpt.path.quoted);
 	assert_true(s.rcpt.params.notify == SMTP_NOTIFY_DELAY);
 	assert_true(str_eq(s.rcpt.params.orcpt, STR("rfc822;b")));
@@ -175,7 +183,8 @@ static void events_of_reset(void **state)
 	struct smtp_event ev = smtp_server_next(&s, &in);
 	assert_int_equal(ev.type, SMTP_EV_ABORT);
 	assert_int_equal(ev.code, 250);
-	assert_true(str_eq(s.mail.path.whole, STR("a@c.example"))); /* until the next call */
+	/* Still there, until the next call. */
+	assert_true(str_eq(s.mail.path.whole, STR("a@c.example")));
 	expect(&in, SMTP_EV_HELLO);
 	assert_int_equal(s.mail.path.whole.len, 0);
 	expect(&in, SMTP_EV_NONE);
@@ -195,8 +204,8 @@ static void events_of_refused_text(void **state)
 	assert_int_equal(ev.type, SMTP_EV_ABORT);
 	assert_int_equal(ev.code, 550);
 	expect(&in, SMTP_EV_NONE);
-	expect_out("354 Send the message, then a line with only a dot\r\n550 5.5.2 The message has "
-		   "a line that ends in LF without CR (RFC 5321 2.3.8)\r\n");
+	expect_out("354 Send the message, then a line with a dot\r\n550 5.5.2 A line "
+		   "of the message ends in LF without CR (RFC 5321 2.3.8)\r\n");
 }
 
 /* A success that is not 354 still means that the text may come. */
@@ -241,7 +250,8 @@ static void bdat_refused_with_421(void **state)
 static void timeouts(void **state)
 {
 	(void)state;
-	static const struct smtp_server_timeouts limits = { .command_s = 300, .data_s = 180 };
+	static const struct smtp_server_timeouts limits = { .command_s = 300,
+							    .data_s = 180 };
 	struct str in = STR("DATA\r\n");
 	assert_int_equal(smtp_server_timeout_s(&s, &limits), 300);
 	to_rcpt();
@@ -294,7 +304,8 @@ static void shutdown_in_transaction(void **state)
 	buf_reset(&out);
 	answer(250, "2.0.0", "queued");
 	expect(&in, SMTP_EV_CLOSE);
-	expect_out("250 2.0.0 queued\r\n421 4.3.2 The service is shutting down, try again later\r\n");
+	expect_out("250 2.0.0 queued\r\n421 4.3.2 The service is shutting down, try "
+		   "again later\r\n");
 }
 
 /* A client that sends without reading is not served until it reads. */
@@ -331,11 +342,23 @@ int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
-		TEST(greeting), TEST(refusing), TEST(facts), TEST(recipient_memory), TEST(waiting),
-		TEST(answer_text), TEST(events_of_reset), TEST(events_of_refused_text),
-		TEST(data_answered_250), TEST(bdat_refused), TEST(bdat_refused_with_421),
-		TEST(timeouts), TEST(late_answer), TEST(shutdown_idle),
-		TEST(shutdown_in_transaction), TEST(full_output), TEST(ahead),
+		TEST(greeting),
+		TEST(refusing),
+		TEST(facts),
+		TEST(recipient_memory),
+		TEST(waiting),
+		TEST(answer_text),
+		TEST(events_of_reset),
+		TEST(events_of_refused_text),
+		TEST(data_answered_250),
+		TEST(bdat_refused),
+		TEST(bdat_refused_with_421),
+		TEST(timeouts),
+		TEST(late_answer),
+		TEST(shutdown_idle),
+		TEST(shutdown_in_transaction),
+		TEST(full_output),
+		TEST(ahead),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -23,7 +23,8 @@ void session_free(struct session *s)
 	buf_free(&s->accepted);
 }
 
-static void answer(struct session *s, unsigned code, const char *enhanced, const char *text)
+static void answer(struct session *s, unsigned code, const char *enhanced,
+		   const char *text)
 {
 	smtp_server_answer(&s->server, code, enhanced, str_of(text));
 }

@@ -15,7 +15,7 @@ struct session {
 	unsigned messages;   /* accepted */
 	bool open;           /* between a successful MAIL and END or ABORT */
 	bool closed;
-	const char *broken;  /* what the machine did against its contract; NULL: nothing */
+	const char *broken; /* what the machine did against its contract; NULL: nothing */
 };
 
 void session_init(struct session *s, const struct smtp_server_settings *cfg);
