@@ -11,31 +11,28 @@
 #include <ucontext.h>
 #include <unistd.h>
 
-enum {
-	SLOTS_SIZE = SCOREBOARD_SLOTS * sizeof(struct scoreboard_slot),
-	SCOREBOARD_SIZE = SLOTS_SIZE + sizeof(struct census),
-	STACK_SIZE = 64 * 1024,
+/* The memory as the processes share it. */
+struct board {
+	struct scoreboard_slot slots[SCOREBOARD_SLOTS];
+	struct census census;
 };
+
+enum { STACK_SIZE = 64 * 1024 };
 
 static const int fatal_signals[] = { SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGSYS, SIGTRAP };
 enum { FATAL_COUNT = sizeof fatal_signals / sizeof *fatal_signals };
 
+static struct board *board;
 static struct scoreboard_slot *own;
-static struct census *census;
 static struct sigaction before[FATAL_COUNT];
 static _Alignas(16) char stack[STACK_SIZE];
 
-static struct scoreboard_slot *map(int fd)
+static bool map(int fd)
 {
-	void *at = mmap(NULL, SCOREBOARD_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	if (at == MAP_FAILED) return NULL;
-	census = (struct census *)(void *)((char *)at + SLOTS_SIZE);
-	return at;
-}
-
-struct census *scoreboard_census(void)
-{
-	return census;
+	void *at = mmap(NULL, sizeof *board, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (at == MAP_FAILED) return false;
+	board = at;
+	return true;
 }
 
 struct scoreboard_slot *scoreboard_new(int *fd)
@@ -43,11 +40,10 @@ struct scoreboard_slot *scoreboard_new(int *fd)
 	*fd = memfd_create("ims-scoreboard", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	if (*fd < 0) return NULL;
 	/* Sealed: a child that shrank it would kill master. */
-	struct scoreboard_slot *slots = NULL;
-	if (ftruncate(*fd, SCOREBOARD_SIZE) == 0 &&
-	    fcntl(*fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) == 0)
-		slots = map(*fd);
-	if (slots && getrandom(&census->seed, sizeof census->seed, GRND_NONBLOCK) > 0) return slots;
+	if (ftruncate(*fd, sizeof *board) == 0 &&
+	    fcntl(*fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) == 0 && map(*fd) &&
+	    getrandom(&board->census.seed, sizeof board->census.seed, 0) > 0)
+		return board->slots;
 	int error = errno;
 	(void)close(*fd);
 	*fd = -1;
@@ -58,15 +54,16 @@ struct scoreboard_slot *scoreboard_new(int *fd)
 struct scoreboard_slot *scoreboard_map(int fd, unsigned index)
 {
 	struct stat st;
-	if (index >= SCOREBOARD_SLOTS || fstat(fd, &st) != 0 || st.st_size != SCOREBOARD_SIZE) {
+	if (index >= SCOREBOARD_SLOTS || fstat(fd, &st) != 0 || st.st_size != sizeof *board) {
 		errno = EINVAL;
 		return NULL;
 	}
-	struct scoreboard_slot *slots = map(fd);
-	if (!slots) return NULL;
-	own = &slots[index];
+	if (!map(fd)) return NULL;
+	own = &board->slots[index];
 	return own;
 }
+
+struct census *scoreboard_census(void) { return board ? &board->census : NULL; }
 
 void scoreboard_session(uint64_t sid, struct ip client)
 {

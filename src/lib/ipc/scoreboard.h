@@ -5,7 +5,6 @@
 #ifndef IMS_IPC_SCOREBOARD_H
 #define IMS_IPC_SCOREBOARD_H
 
-#include "lib/base/ip.h"
 #include "lib/ipc/census.h"
 
 enum { SCOREBOARD_SLOTS = 256 };
@@ -21,11 +20,12 @@ struct scoreboard_slot {
 	uint64_t address;  /* program counter */
 };
 
-/* Master: a memfd with SCOREBOARD_SLOTS slots, mapped; NULL: see errno. */
+/* Master: a memfd with SCOREBOARD_SLOTS slots and the census of sessions, mapped; NULL:
+ * see errno. */
 struct scoreboard_slot *scoreboard_new(int *fd);
 /* Child: maps the memfd and makes slot `index` its own. NULL: see errno. */
 struct scoreboard_slot *scoreboard_map(int fd, unsigned index);
-/* The census of sessions, which lies behind the slots; NULL before one of the two. */
+/* The census behind the slots; NULL before scoreboard_new or scoreboard_map. */
 struct census *scoreboard_census(void);
 /* Notes what is in hand on the process's own slot; no-ops before scoreboard_map. */
 void scoreboard_session(uint64_t sid, struct ip client);

@@ -102,7 +102,36 @@ static void test_deaths(void **state)
 	}
 	for (int i = 0; i < 2; i++) close(ready[i]);
 	assert_int_not_equal(ftruncate(fd, 0), 0);
-	munmap(slots, SCOREBOARD_SLOTS * sizeof *slots);
+	close(fd);
+}
+
+/* What one worker counts the others see; what it leaves behind goes with it. */
+static void test_census(void **state)
+{
+	struct ip a = ip_of_v4(0xc0000201), b = ip_of_v4(0xc0000202);
+	int fd;
+	(void)state;
+	struct scoreboard_slot *slots = scoreboard_new(&fd);
+	struct census *c = scoreboard_census();
+	assert_non_null(slots);
+	assert_non_null(c);
+	assert_int_equal(census_enter(c, 0, 1, a).client, 1);
+	assert_non_null(scoreboard_map(fd, 1)); /* another view of the same memory */
+	struct census *other = scoreboard_census();
+	assert_ptr_not_equal(other, c);
+	struct census_counts counts = census_enter(other, 5, 1, a);
+	assert_int_equal(counts.client, 2);
+	assert_int_equal(counts.listener, 2);
+	counts = census_enter(c, 0, 2, b);
+	assert_int_equal(counts.client, 1);
+	assert_int_equal(counts.listener, 1);
+	assert_int_equal(counts.all, 3);
+	census_leave(c, 0, 2, b);
+	census_clear(c, 5); /* that worker died */
+	assert_int_equal(census_enter(other, 5, 1, a).client, 2);
+	census_leave(other, 5, 1, a);
+	census_clear(c, 7); /* had nothing */
+	assert_int_equal(census_enter(c, 0, 1, a).all, 2);
 	close(fd);
 }
 
@@ -116,7 +145,6 @@ static void test_bad_maps(void **state)
 	assert_null(scoreboard_map(other, 0));
 	assert_null(scoreboard_map(4711, 0));
 	assert_int_equal(sizeof *slots % 64, 0);
-	munmap(slots, SCOREBOARD_SLOTS * sizeof *slots);
 	close(fd);
 	close(other);
 }
@@ -125,6 +153,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_deaths),
+		cmocka_unit_test(test_census),
 		cmocka_unit_test(test_bad_maps),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
