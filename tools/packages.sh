@@ -42,7 +42,7 @@ build_in() {
 	shift
 	if [ ! -f "$folder/build.ninja" ]; then
 		rm -rf "$folder"
-		CC=${CC:-gcc} meson setup "$folder" "$@"
+		CC=${CC:-gcc} meson setup "$folder" "$@" || return
 	fi
 	ninja -C "$folder"
 }

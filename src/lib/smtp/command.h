@@ -23,6 +23,7 @@ bool smtp_command_split(struct str line, struct smtp_command *cmd);
  * many clients send; leaves the rest in `*arg`. */
 bool smtp_command_word(struct str *arg, struct str word);
 
+/* BODY= of MAIL (RFC 6152). */
 enum smtp_body { SMTP_BODY_UNSAID, SMTP_BODY_7BIT, SMTP_BODY_8BITMIME };
 enum smtp_ret { SMTP_RET_UNSAID, SMTP_RET_FULL, SMTP_RET_HDRS };
 /* Bits; none: NOTIFY was not given. NEVER stands alone. */
