@@ -70,36 +70,41 @@ void deliver_free(struct deliver *d)
 static void put_result(struct pending *job, const struct job_result *result)
 {
 	job_result_put(&job->results, result);
-	/* Without memory for the answer this process is of no use: it ends, and its jobs go
-	 * back to the queue. */
+	/* Without memory for the answer this process is of no use: it ends, and its jobs
+	 * go back to the queue. */
 	if (job->results.overflowed) abort();
 }
 
 static void put_deferred(struct deliver *d, struct pending *job,
-                         const struct job_recipient *r, const char *dsn, struct str text,
-                         struct str host)
+			 const struct job_recipient *r, const char *dsn, struct str text,
+			 struct str host)
 {
-	put_result(job, &(struct job_result){ .index = r->index, .outcome = JOB_DEFERRED,
-	                                      .dsn = str_of(dsn), .text = text, .host = host });
+	put_result(job, &(struct job_result){ .index = r->index,
+					      .outcome = JOB_DEFERRED,
+					      .dsn = str_of(dsn),
+					      .text = text,
+					      .host = host });
 	d->calls.failed(d->calls.arg, r->mailbox, text, host);
 }
 
 static void put_entry(struct deliver *d, const struct entry *e, int error)
 {
-	struct job_recipient r = { .index = e->index, .mailbox = buf_view(&e->recipient) };
+	struct job_recipient r = { .index = e->index,
+				   .mailbox = buf_view(&e->recipient) };
 	if (error) {
 		char memory[JOB_TEXT_MAX];
 		struct buf text;
 		buf_init_fixed(&text, memory, sizeof memory);
 		maildir_reason(&text, error);
 		put_deferred(d, e->job, &r, maildir_dsn(error), buf_view(&text),
-		             buf_view(&e->host));
+			     buf_view(&e->host));
 		return;
 	}
-	put_result(e->job, &(struct job_result){ .index = e->index, .outcome = JOB_DELIVERED,
-	                                         .dsn = STR("2.0.0"),
-	                                         .text = STR("delivered to the mailbox"),
-	                                         .host = buf_view(&e->host) });
+	put_result(e->job, &(struct job_result){ .index = e->index,
+						 .outcome = JOB_DELIVERED,
+						 .dsn = STR("2.0.0"),
+						 .text = STR("delivered to the mailbox"),
+						 .host = buf_view(&e->host) });
 }
 
 static void empty(struct buf *results)
@@ -117,11 +122,12 @@ void deliver_commit(struct deliver *d)
 	size_t count = d->job_count;
 	for (size_t i = 0; i < count; i++) {
 		if (!d->jobs[i].whole) continue;
-		d->calls.done(d->calls.arg, d->jobs[i].job, buf_view(&d->jobs[i].results));
+		d->calls.done(d->calls.arg, d->jobs[i].job,
+			      buf_view(&d->jobs[i].results));
 		empty(&d->jobs[i].results);
 	}
-	/* Only the last job can be unfinished: it is being added just now. It moves to the
-	 * front, and the empty buffer from there takes its place. */
+	/* Only the last job can be unfinished: it is being added just now. It moves to
+	 * the front, and the empty buffer from there takes its place. */
 	d->job_count = 0;
 	if (count && !d->jobs[count - 1].whole) {
 		struct pending last = d->jobs[count - 1];
@@ -141,18 +147,20 @@ void deliver_drop(struct deliver *d)
 /* --- jobs --------------------------------------------------------------------------- */
 
 static const char *find_root(const struct deliver *d, struct str template,
-                             const struct root **root)
+			     const struct root **root)
 {
 	if (template.len == 0) return "the domain has no mailboxes in the configuration";
 	const char *why = target_template_check(template);
 	if (why) return why;
 	*root = roots_find(d->roots, template);
-	return *root ? NULL : "the mailbox's folder is not open: the service must be restarted";
+	return *root ? NULL
+		     : "the mailbox's folder is not open: the service must be restarted";
 }
 
-/* A prefix that could not be opened: rights were given up, so that only a restart helps. */
+/* A prefix that could not be opened: rights were given up, so that only a restart helps.
+ */
 static void defer_root(struct deliver *d, struct pending *job,
-                       const struct job_recipient *r, const struct root *root)
+		       const struct job_recipient *r, const struct root *root)
 {
 	char memory[JOB_TEXT_MAX];
 	struct buf text;
@@ -164,7 +172,7 @@ static void defer_root(struct deliver *d, struct pending *job,
 }
 
 static void add_letter(struct deliver *d, const struct root *root, struct str path,
-                       const struct job_recipient *r, struct letter letter)
+		       const struct job_recipient *r, struct letter letter)
 {
 	letter.recipient = r->mailbox;
 	letter.original = r->address;
@@ -181,7 +189,7 @@ static void add_letter(struct deliver *d, const struct root *root, struct str pa
 }
 
 static void add_recipient(struct deliver *d, const struct deliver_job *job,
-                          const struct job_recipient *r)
+			  const struct job_recipient *r)
 {
 	struct pending *pending = &d->jobs[d->job_count - 1];
 	const struct root *root = NULL;
@@ -190,7 +198,7 @@ static void add_recipient(struct deliver *d, const struct deliver_job *job,
 	if (why) {
 		/* RFC 3463: X.3.5 is a system that is not configured as it should be. */
 		put_deferred(d, pending, r, job->broken ? "4.3.0" : "4.3.5", str_of(why),
-		             r->mailbox);
+			     r->mailbox);
 		return;
 	}
 	if (root->fd < 0) {
@@ -202,9 +210,9 @@ static void add_recipient(struct deliver *d, const struct deliver_job *job,
 	buf_init_fixed(&path, memory, sizeof memory);
 	enum target target = target_expand(&path, template, r->mailbox);
 	if (target != TARGET_OK)
-		put_deferred(d, pending, r, "4.3.0", str_of(target_sentence(target)), r->mailbox);
-	else
-		add_letter(d, root, buf_view(&path), r, job->letter);
+		put_deferred(d, pending, r, "4.3.0", str_of(target_sentence(target)),
+			     r->mailbox);
+	else add_letter(d, root, buf_view(&path), r, job->letter);
 }
 
 bool deliver_add(struct deliver *d, const struct deliver_job *job)

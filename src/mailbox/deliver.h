@@ -14,7 +14,8 @@ struct deliver_calls {
 	/* All recipients of a job are through: their results, as in job.h. */
 	void (*done)(void *arg, uint64_t job, struct str results);
 	/* A mailbox could not be written; `error` is a sentence. For the log. */
-	void (*failed)(void *arg, struct str recipient, struct str error, struct str path);
+	void (*failed)(void *arg, struct str recipient, struct str error,
+		       struct str path);
 	void *arg;
 };
 

@@ -8,12 +8,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { WALK = O_PATH | O_DIRECTORY | O_CLOEXEC, LIST = O_RDONLY | O_DIRECTORY | O_CLOEXEC };
+enum {
+	WALK = O_PATH | O_DIRECTORY | O_CLOEXEC,
+	LIST = O_RDONLY | O_DIRECTORY | O_CLOEXEC
+};
 
-int folder_sync(int dir)
-{
-	return fsync(dir) == 0 || errno == EINVAL ? 0 : -errno;
-}
+int folder_sync(int dir) { return fsync(dir) == 0 || errno == EINVAL ? 0 : -errno; }
 
 /* Syncs a directory that is open only for walking. */
 static int sync_walked(int dir)

@@ -9,9 +9,10 @@
 #include "lib/base/cur.h"
 
 enum {
-	JOB_RECIPIENTS_MAX = 4096, /* in one job; spool cuts a larger message into several */
-	JOB_RANGES_MAX = 4096,     /* pieces of a body in the window */
-	JOB_TEXT_MAX = 512,        /* octets of a result's text */
+	JOB_RECIPIENTS_MAX =
+		4096,          /* in one job; spool cuts a larger message into several */
+	JOB_RANGES_MAX = 4096, /* pieces of a body in the window */
+	JOB_TEXT_MAX = 512,    /* octets of a result's text */
 };
 
 struct job_recipient {

@@ -52,7 +52,8 @@ static void put_body(struct writer *w, struct str s)
 	}
 }
 
-/* An address with a line end in it must not become two header fields, whoever let it in. */
+/* An address with a line end in it must not become two header fields, whoever let it in.
+ */
 static void put_address(struct writer *w, struct str address)
 {
 	for (size_t i = 0; i < address.len; i++)
@@ -76,7 +77,8 @@ static void put_file(struct writer *w, int fd, uint64_t size)
 {
 	char chunk[LETTER_CHUNK];
 	for (uint64_t at = 0; at < size && !w->error;) {
-		size_t want = size - at < sizeof chunk ? (size_t)(size - at) : sizeof chunk;
+		size_t want =
+			size - at < sizeof chunk ? (size_t)(size - at) : sizeof chunk;
 		ssize_t n = pread(fd, chunk, want, (off_t)at);
 		if (n < 0 && errno == EINTR) continue;
 		if (n <= 0) {

@@ -51,7 +51,8 @@ static bool kernel_syncfs_tells(void)
 {
 	struct utsname name;
 	unsigned major = 0, minor = 0;
-	if (uname(&name) != 0 || sscanf(name.release, "%u.%u", &major, &minor) != 2) return false;
+	if (uname(&name) != 0 || sscanf(name.release, "%u.%u", &major, &minor) != 2)
+		return false;
 	return major > 5 || (major == 5 && minor >= 17);
 }
 
@@ -87,10 +88,10 @@ int maildir_batch_error(const struct maildir_batch *b, size_t at)
 /* --- tmp ---------------------------------------------------------------------------- */
 
 void maildir_name(struct buf *out, int64_t wall_us, long pid, unsigned count,
-                  struct str host)
+		  struct str host)
 {
 	buf_fmt(out, "%lld.M%lldP%ldQ%u.", (long long)(wall_us / 1000000),
-	        (long long)(wall_us % 1000000), pid, count);
+		(long long)(wall_us % 1000000), pid, count);
 	for (size_t i = 0; i < host.len; i++) {
 		if (host.at[i] == '/') buf_str(out, STR("\\057"));
 		else if (host.at[i] == ':') buf_str(out, STR("\\072"));
@@ -106,10 +107,12 @@ static int64_t wall_us(void)
 }
 
 /* The folder of an earlier letter of the batch, or a new one; NULL: *error says why. */
-static struct box *box_of(struct maildir_batch *b, int prefix, struct str path, int *error)
+static struct box *box_of(struct maildir_batch *b, int prefix, struct str path,
+			  int *error)
 {
 	for (size_t i = 0; i < b->box_count; i++)
-		if (b->boxes[i].prefix == prefix && str_eq(buf_view(&b->boxes[i].path), path))
+		if (b->boxes[i].prefix == prefix &&
+		    str_eq(buf_view(&b->boxes[i].path), path))
 			return &b->boxes[i];
 	struct box *box = &b->boxes[b->box_count];
 	buf_reset(&box->path);
@@ -134,7 +137,7 @@ static int create(struct maildir_batch *b, struct item *item)
 	buf_byte(&name, '\0');
 	if (name.overflowed) return -ENAMETOOLONG;
 	item->fd = openat(item->box->folder.tmp, item->name,
-	                  O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+			  O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	return item->fd >= 0 ? 0 : -errno;
 }
 
@@ -157,7 +160,7 @@ static void fail(struct item *item, int error)
 }
 
 size_t maildir_batch_add(struct maildir_batch *b, int prefix, struct str path,
-                         const struct letter *letter)
+			 const struct letter *letter)
 {
 	assert(b->count < MAILDIR_BATCH_MAX);
 	struct item *item = &b->items[b->count];
@@ -199,10 +202,8 @@ static bool whole_is_good(const struct maildir_batch *b, int fd, size_t files)
 	case 0xef53:     /* ext4 */
 	case 0x58465342: /* XFS */
 	case 0x9123683e: /* Btrfs */
-	case 0xf2f52010: /* F2FS */
-		return true;
-	default:
-		return false;
+	case 0xf2f52010: /* F2FS */ return true;
+	default: return false;
 	}
 }
 
@@ -324,9 +325,11 @@ void maildir_reason(struct buf *out, int error)
 	if (is_full(error)) {
 		buf_str(out, STR("mailbox or its disk is full"));
 	} else if (error == -ELOOP) {
-		buf_str(out, STR("mailbox cannot be written: a symbolic link stands in its path"));
+		buf_str(out, STR("mailbox cannot be written: a symbolic link stands in "
+				 "its path"));
 	} else if (error == -ENODATA) {
-		buf_str(out, STR("mailbox was not written: the message is shorter than its size"));
+		buf_str(out, STR("mailbox was not written: the message is shorter than "
+				 "its size"));
 	} else {
 		buf_str(out, STR("mailbox cannot be written: "));
 		buf_str(out, str_of(strerror(-error)));

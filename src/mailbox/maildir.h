@@ -33,7 +33,7 @@ size_t maildir_batch_count(const struct maildir_batch *b);
  * folder_prefix_open; it must stay open until the batch is cleared). The letter is not
  * needed afterwards. The batch must not be full. Returns the place in the batch. */
 size_t maildir_batch_add(struct maildir_batch *b, int prefix, struct str path,
-                         const struct letter *letter);
+			 const struct letter *letter);
 
 /* Takes the batch through the steps after that; then maildir_batch_error tells of each
  * letter: 0, it is in new and will be there after a power cut; or a negative errno, and
@@ -52,7 +52,7 @@ void maildir_batch_settle(struct maildir_batch *b);
 /* A name that no other delivery has: time.MusecPpidQcount.host; in `host`, "/" becomes
  * \057 and ":" \072. */
 void maildir_name(struct buf *out, int64_t wall_us, long pid, unsigned count,
-                  struct str host);
+		  struct str host);
 
 /* What to tell of an error: enhanced status code and a sentence. */
 const char *maildir_dsn(int error);

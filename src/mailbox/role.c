@@ -26,41 +26,48 @@ struct mailbox {
 	struct loop_turn turn;
 	struct window_range ranges[JOB_RANGES_MAX];
 	struct str pieces[JOB_RANGES_MAX];
-	/* One kind of trouble is logged once in a while: a full disk concerns every job. */
+	/* One kind of trouble is logged once in a while: a full disk concerns every job.
+	 */
 	struct buf last_error;
 	int64_t last_error_ms;
 };
 
 static void log_error(struct frame *f, enum event_name name, struct str reason,
-                      struct str path)
+		      struct str path)
 {
 	event_begin(f->log, name, 0, 0);
-	event_str(f->log, name == EVENT_config_error ? FIELD_reason : FIELD_error, reason);
+	event_str(f->log, name == EVENT_config_error ? FIELD_reason : FIELD_error,
+		  reason);
 	event_str(f->log, FIELD_path, path);
 	event_end(f->log);
 }
 
-/* --- what deliver asks and tells ------------------------------------------------------ */
+/* --- what deliver asks and tells ------------------------------------------------------
+ */
 
 static struct str template_of(void *arg, struct str domain)
 {
 	struct mailbox *m = arg;
 	const struct conf_domain *d = conf_domain_find(m->frame->conf, domain);
-	return d && d->deliver.kind == CONF_DELIVER_MAILDIR ? d->deliver.maildir : STR("");
+	return d && d->deliver.kind == CONF_DELIVER_MAILDIR ? d->deliver.maildir
+							    : STR("");
 }
 
 static void on_done(void *arg, uint64_t job, struct str results)
 {
 	struct mailbox *m = arg;
 	struct channel *spool = frame_peer(m->frame, ROLE_SPOOL, 0);
-	if (spool) channel_send_done(spool, &(struct msg_done){ .job = job, .results = results });
+	if (spool)
+		channel_send_done(spool,
+				  &(struct msg_done){ .job = job, .results = results });
 }
 
 static void on_failed(void *arg, struct str recipient, struct str error, struct str path)
 {
 	struct mailbox *m = arg;
 	int64_t now = loop_now_ms(m->frame->loop);
-	if (str_eq(error, buf_view(&m->last_error)) && now - m->last_error_ms < ERROR_EVERY_MS)
+	if (str_eq(error, buf_view(&m->last_error)) &&
+	    now - m->last_error_ms < ERROR_EVERY_MS)
 		return;
 	buf_reset(&m->last_error);
 	buf_str(&m->last_error, error);
@@ -81,15 +88,17 @@ static void open_roots(struct mailbox *m, const struct conf *conf)
 	roots_begin(&m->roots);
 	for (size_t i = 0; i < conf->domain_count; i++) {
 		const struct conf_deliver *deliver = &conf->domains[i].deliver;
-		if (deliver->kind != CONF_DELIVER_MAILDIR || deliver->maildir.len == 0) continue;
-		int error = roots_add(&m->roots, deliver->maildir, m->user.uid, m->user.gid);
+		if (deliver->kind != CONF_DELIVER_MAILDIR || deliver->maildir.len == 0)
+			continue;
+		int error =
+			roots_add(&m->roots, deliver->maildir, m->user.uid, m->user.gid);
 		if (error == -EINVAL && target_template_check(deliver->maildir))
 			log_error(m->frame, EVENT_config_error,
-			          str_of(target_template_check(deliver->maildir)),
-			          deliver->maildir);
+				  str_of(target_template_check(deliver->maildir)),
+				  deliver->maildir);
 		else if (error)
 			log_error(m->frame, EVENT_mailbox_error, str_of(strerror(-error)),
-			          deliver->maildir);
+				  deliver->maildir);
 	}
 	roots_end(&m->roots);
 }
@@ -102,7 +111,8 @@ static void on_turn_end(void *arg)
 
 static int mailbox_open(struct frame *f)
 {
-	static const struct deliver_calls calls = { template_of, on_done, on_failed, NULL };
+	static const struct deliver_calls calls = { template_of, on_done, on_failed,
+						    NULL };
 	struct mailbox *m = calloc(1, sizeof *m);
 	if (!m) return EX_OSERR;
 	struct deliver_calls mine = calls;
@@ -120,7 +130,7 @@ static int mailbox_open(struct frame *f)
 		int error = fd >= 0 ? sandbox_allow_fd(fd, true) : 0;
 		if (error)
 			log_error(f, EVENT_mailbox_error, str_of(strerror(-error)),
-			          buf_view(&m->roots.list[i].path));
+				  buf_view(&m->roots.list[i].path));
 	}
 	return 0;
 }
@@ -128,7 +138,8 @@ static int mailbox_open(struct frame *f)
 static int mailbox_serve(struct frame *f)
 {
 	(void)f;
-	/* A file over the limit of the process is an error of one delivery, not a death. */
+	/* A file over the limit of the process is an error of one delivery, not a death.
+	 */
 	(void)signal(SIGXFSZ, SIG_IGN);
 	return 0;
 }
@@ -149,14 +160,14 @@ static void take_window(struct mailbox *m, int fd)
 	struct window *window = window_map(fd);
 	if (!window)
 		log_error(m->frame, EVENT_mailbox_error,
-		          STR("the window of the spool cannot be used"), STR(""));
+			  STR("the window of the spool cannot be used"), STR(""));
 	window_free(m->window);
 	m->window = window;
 }
 
 /* Finds the body. NULL, or why it cannot be read. */
 static const char *find_body(struct mailbox *m, const struct msg_job *job, int fd,
-                             struct letter *letter)
+			     struct letter *letter)
 {
 	letter->fd = -1;
 	letter->size = job->size;
@@ -169,7 +180,8 @@ static const char *find_body(struct mailbox *m, const struct msg_job *job, int f
 	if (count < 0) return "the message does not lie inside the window";
 	uint64_t size = 0;
 	for (int i = 0; i < count; i++) {
-		m->pieces[i] = (struct str){ window_at(m->window, m->ranges[i]), m->ranges[i].len };
+		m->pieces[i] = (struct str){ window_at(m->window, m->ranges[i]),
+					     m->ranges[i].len };
 		size += m->ranges[i].len;
 	}
 	letter->pieces = m->pieces;
@@ -186,13 +198,13 @@ static void take_job(struct mailbox *m, const struct msg_job *job, int fd)
 	d.broken = find_body(m, job, fd, &d.letter);
 	if (!deliver_add(m->deliver, &d))
 		log_error(m->frame, EVENT_mailbox_error,
-		          STR("the recipients of a job are damaged"), STR(""));
+			  STR("the recipients of a job are damaged"), STR(""));
 	scoreboard_message(0);
 	loop_at_turn_end(m->frame->loop, &m->turn);
 }
 
 static void mailbox_message(struct frame *f, struct channel *ch, enum msg_type type,
-                            struct str payload, int fd)
+			    struct str payload, int fd)
 {
 	struct mailbox *m = f->role;
 	struct msg_job job;

@@ -6,10 +6,7 @@
 
 #include "mailbox/folder.h"
 
-void roots_init(struct roots *r)
-{
-	r->count = 0;
-}
+void roots_init(struct roots *r) { r->count = 0; }
 
 static void root_free(struct root *root)
 {
@@ -45,7 +42,8 @@ static ptrdiff_t find(const struct roots *r, struct str template)
 	buf_init_fixed(&path, memory, sizeof memory);
 	target_prefix_write(&path, template);
 	for (size_t i = 0; i < r->count; i++)
-		if (str_eq(buf_view(&r->list[i].path), buf_view(&path))) return (ptrdiff_t)i;
+		if (str_eq(buf_view(&r->list[i].path), buf_view(&path)))
+			return (ptrdiff_t)i;
 	return -1;
 }
 
@@ -63,7 +61,8 @@ int roots_add(struct roots *r, struct str template, uid_t owner, gid_t group)
 		r->count++;
 	}
 	root->used = true;
-	if (root->fd < 0) root->fd = folder_prefix_open(buf_view(&root->path), owner, group);
+	if (root->fd < 0)
+		root->fd = folder_prefix_open(buf_view(&root->path), owner, group);
 	return root->fd < 0 ? root->fd : 0;
 }
 

@@ -31,10 +31,14 @@ static bool is_border(char c)
 {
 	if (ascii_is_alnum(c) || (unsigned char)c >= 0x80) return false;
 	switch (c) {
-	case '-': case '.': case '_': case ':': case '[': case ']': case '=':
-		return false;
-	default:
-		return true;
+	case '-':
+	case '.':
+	case '_':
+	case ':':
+	case '[':
+	case ']':
+	case '=': return false;
+	default: return true;
 	}
 }
 
@@ -58,9 +62,11 @@ static const char *check_component(struct str component)
 			return "after % stands d, n, u or %";
 	}
 	size_t from = 0;
-	for (ptrdiff_t last = -1, at; (at = find_variable(component, from)) >= 0; last = at) {
+	for (ptrdiff_t last = -1, at; (at = find_variable(component, from)) >= 0;
+	     last = at) {
 		if (last >= 0 && !has_border(str_sub(component, from, (size_t)at - from)))
-			return "between two variables of one component stands a character that "
+			return "between two variables of one component stands a "
+			       "character that "
 			       "no domain has, such as \"@\"";
 		from = (size_t)at + 2;
 	}
@@ -83,7 +89,8 @@ struct str target_prefix(struct str template)
 {
 	struct str rest = template, component;
 	size_t len = 0;
-	while ((component = next_component(&rest)).len > 0 && find_variable(component, 0) < 0)
+	while ((component = next_component(&rest)).len > 0 &&
+	       find_variable(component, 0) < 0)
 		len = (size_t)(component.at - template.at) + component.len;
 	return len ? str_sub(template, 0, len) : str_sub(template, 0, 1);
 }
@@ -125,11 +132,10 @@ static void put_safe(struct buf *out, struct str piece, bool first)
 	for (size_t i = 0; i < piece.len; i++) {
 		char c = piece.at[i];
 		bool high = (unsigned char)c >= 0x80;
-		if (ascii_is_ctl(c) || c == '/' || c == '=' || (c == '.' && i == 0 && first) ||
-		    (high && (!utf8 || is_c1(piece, i))))
+		if (ascii_is_ctl(c) || c == '/' || c == '=' ||
+		    (c == '.' && i == 0 && first) || (high && (!utf8 || is_c1(piece, i))))
 			put_hex(out, (unsigned char)c);
-		else
-			buf_byte(out, ascii_lower(c));
+		else buf_byte(out, ascii_lower(c));
 	}
 }
 
@@ -157,7 +163,7 @@ static enum target put_variable(struct buf *out, char which, const struct parts 
 }
 
 static enum target put_component(struct buf *out, struct str component,
-                                 const struct parts *p)
+				 const struct parts *p)
 {
 	char memory[TARGET_NAME_MAX];
 	struct buf name;
@@ -196,7 +202,8 @@ enum target target_expand(struct buf *out, struct str template, struct str addre
 	while ((component = next_component(&rest)).len > 0) {
 		if (out->len > start) buf_byte(out, '/');
 		enum target result = put_component(out, component, &p);
-		if (result == TARGET_OK && (out->overflowed || out->len - start > TARGET_PATH_MAX))
+		if (result == TARGET_OK &&
+		    (out->overflowed || out->len - start > TARGET_PATH_MAX))
 			result = TARGET_TOO_LONG;
 		if (result == TARGET_OK) continue;
 		out->len = start;
@@ -210,7 +217,8 @@ const char *target_sentence(enum target result)
 {
 	switch (result) {
 	case TARGET_OK: return "the mailbox has a path";
-	case TARGET_BAD_TEMPLATE: return "the template of the mailbox's path cannot be used";
+	case TARGET_BAD_TEMPLATE:
+		return "the template of the mailbox's path cannot be used";
 	case TARGET_BAD_ADDRESS: return "the address has no local part or no domain";
 	case TARGET_TOO_LONG: return "the address makes a file name that is too long";
 	}

@@ -73,7 +73,8 @@ static inline int box_files(const struct box_test *t, const char *below, char *l
 		if (entry->d_name[0] == '.') continue;
 		count++;
 		if (last)
-			(void)snprintf(last, 600, "%s/%s/%s", t->root, below, entry->d_name);
+			(void)snprintf(last, 600, "%s/%s/%s", t->root, below,
+				       entry->d_name);
 	}
 	(void)closedir(list);
 	return count;
@@ -97,9 +98,11 @@ static const struct str box_body = STR_INIT("Subject: hi\r\n\r\nHello\r\n");
 static inline struct letter box_letter(const struct str *pieces, size_t count)
 {
 	return (struct letter){ .sender = STR_INIT("s@x.example"),
-	                        .recipient = STR_INIT("joe@a.example"),
-	                        .original = STR_INIT("joe@a.example"),
-	                        .fd = -1, .pieces = pieces, .piece_count = count };
+				.recipient = STR_INIT("joe@a.example"),
+				.original = STR_INIT("joe@a.example"),
+				.fd = -1,
+				.pieces = pieces,
+				.piece_count = count };
 }
 
 #endif

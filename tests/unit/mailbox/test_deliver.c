@@ -68,10 +68,12 @@ static int setup(void **state)
 	(void)snprintf(seen.template, sizeof seen.template, "%s/m/%%d/%%n", t->box->root);
 	roots_init(&t->roots);
 	roots_begin(&t->roots);
-	assert_int_equal(roots_add(&t->roots, str_of(seen.template), (uid_t)-1, (gid_t)-1), 0);
+	assert_int_equal(
+		roots_add(&t->roots, str_of(seen.template), (uid_t)-1, (gid_t)-1), 0);
 	assert_int_equal(roots_add(&t->roots, STR("/dev/null/%n"), (uid_t)-1, (gid_t)-1),
-	                 -ENOTDIR);
-	assert_int_equal(roots_add(&t->roots, STR("/tmp/%x"), (uid_t)-1, (gid_t)-1), -EINVAL);
+			 -ENOTDIR);
+	assert_int_equal(roots_add(&t->roots, STR("/tmp/%x"), (uid_t)-1, (gid_t)-1),
+			 -EINVAL);
 	roots_end(&t->roots);
 	assert_int_equal(t->roots.count, 2);
 	t->deliver = deliver_new(&t->roots, &calls);
@@ -91,19 +93,21 @@ static int teardown(void **state)
 
 /* Adds a job of `count` recipients u0@a.example ... with indices from 100. */
 static bool add(struct deliver_test *t, uint64_t job, unsigned count, struct str domain,
-                const char *broken)
+		const char *broken)
 {
 	struct buf recipients;
 	buf_init(&recipients, 1 << 20);
 	for (unsigned i = 0; i < count; i++) {
 		char address[64];
 		(void)snprintf(address, sizeof address, "u%u@a.example", i);
-		job_recipient_put(&recipients, &(struct job_recipient){
-			100 + i, str_of(address), str_of(address), domain });
+		job_recipient_put(&recipients,
+				  &(struct job_recipient){ 100 + i, str_of(address),
+							   str_of(address), domain });
 	}
 	struct str piece = box_body;
-	struct deliver_job d = { .job = job, .recipients = buf_view(&recipients),
-		                 .broken = broken };
+	struct deliver_job d = { .job = job,
+				 .recipients = buf_view(&recipients),
+				 .broken = broken };
 	d.letter = box_letter(&piece, 1);
 	bool good = deliver_add(t->deliver, &d);
 	buf_free(&recipients);
@@ -162,7 +166,8 @@ static const struct {
 	{ STR_INIT("later.example"), NULL, "4.3.5",
 	  "the mailbox's folder is not open: the service must be restarted" },
 	{ STR_INIT("shut.example"), NULL, "4.3.0",
-	  "the folder of the mailboxes could not be opened: Not a directory; when that is "
+	  "the folder of the mailboxes could not be opened: Not a directory; when that "
+	  "is "
 	  "mended, the service must be restarted" },
 	{ STR_INIT("a.example"), "the body is gone", "4.3.0", "the body is gone" },
 };
@@ -187,7 +192,8 @@ static void defers_with_reason(void **state)
 static void bounds_jobs(void **state)
 {
 	struct deliver_test *t = *state;
-	for (size_t i = 0; i < 1000; i++) assert_true(add(t, i, 1, STR("none.example"), NULL));
+	for (size_t i = 0; i < 1000; i++)
+		assert_true(add(t, i, 1, STR("none.example"), NULL));
 	deliver_commit(t->deliver);
 	assert_int_equal(seen.count, 1000);
 	for (size_t i = 0; i < 1000; i++) assert_int_equal(seen.told[i].job, i);
@@ -203,13 +209,15 @@ static void defers_full_and_wrong_boxes(void **state)
 	struct deliver_test *t = *state;
 	assert_true(add(t, 1, 1, STR("a.example"), NULL));
 	deliver_commit(t->deliver);
-	(void)close(open(box_path(t->box, "m/a.example/u1"), O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
+	(void)close(open(box_path(t->box, "m/a.example/u1"),
+			 O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
 	assert_true(add(t, 2, 2, STR("a.example"), NULL));
 	deliver_commit(t->deliver);
 	assert_int_equal(seen.told[1].results, 2);
 	assert_int_equal(seen.told[1].delivered, 1);
 	assert_string_equal(seen.told[1].dsn, "4.3.0");
-	assert_string_equal(seen.told[1].text, "mailbox cannot be written: Not a directory");
+	assert_string_equal(seen.told[1].text,
+			    "mailbox cannot be written: Not a directory");
 	assert_string_equal(seen.told[1].host, box_path(t->box, "m/a.example/u1"));
 }
 
@@ -241,7 +249,7 @@ static void keeps_roots_in_use(void **state)
 		char template[64];
 		(void)snprintf(template, sizeof template, "/dev/null/%u/%%n", i);
 		assert_int_equal(roots_add(r, str_of(template), (uid_t)-1, (gid_t)-1),
-		                 i < ROOTS_MAX - 1 ? -ENOTDIR : -ENOSPC);
+				 i < ROOTS_MAX - 1 ? -ENOTDIR : -ENOSPC);
 	}
 	roots_end(r);
 	assert_int_equal(r->count, ROOTS_MAX - 1);
@@ -252,9 +260,12 @@ static void keeps_roots_in_use(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(answers_jobs), TEST(spans_batches),
-		TEST(defers_with_reason), TEST(bounds_jobs),
-		TEST(defers_full_and_wrong_boxes), TEST(drop_tells_nothing),
+		TEST(answers_jobs),
+		TEST(spans_batches),
+		TEST(defers_with_reason),
+		TEST(bounds_jobs),
+		TEST(defers_full_and_wrong_boxes),
+		TEST(drop_tells_nothing),
 		TEST(keeps_roots_in_use),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -10,13 +10,15 @@
 #include "mailbox/job.h"
 
 static const struct job_recipient recipients[] = {
-	{ 0, STR_INIT("Joe@a.example"), STR_INIT("joe@a.example"), STR_INIT("a.example") },
+	{ 0, STR_INIT("Joe@a.example"), STR_INIT("joe@a.example"),
+	  STR_INIT("a.example") },
 	{ 7, STR_INIT(""), STR_INIT(""), STR_INIT("") },
 	{ UINT32_MAX, STR_INIT("a\0b"), STR_INIT("x@y"), STR_INIT("y") },
 };
 
 static const struct job_result results[] = {
-	{ 0, JOB_DELIVERED, STR_INIT("2.0.0"), STR_INIT("delivered"), STR_INIT("/m/joe") },
+	{ 0, JOB_DELIVERED, STR_INIT("2.0.0"), STR_INIT("delivered"),
+	  STR_INIT("/m/joe") },
 	{ 9, JOB_DEFERRED, STR_INIT("4.2.2"), STR_INIT("full"), STR_INIT("") },
 };
 
@@ -102,7 +104,8 @@ static void bounds_recipients(void **state)
 	(void)state;
 	struct buf b;
 	buf_init(&b, 1 << 20);
-	for (size_t i = 0; i < JOB_RECIPIENTS_MAX; i++) job_recipient_put(&b, &recipients[1]);
+	for (size_t i = 0; i < JOB_RECIPIENTS_MAX; i++)
+		job_recipient_put(&b, &recipients[1]);
 	assert_int_equal(job_recipients_count(buf_view(&b)), JOB_RECIPIENTS_MAX);
 	job_recipient_put(&b, &recipients[1]);
 	assert_int_equal(job_recipients_count(buf_view(&b)), -1);

@@ -27,7 +27,8 @@ static const struct {
 	{ STR_INIT(""), STR_INIT("j@a.example"), STR_INIT(""),
 	  "Return-Path: <>\nDelivered-To: j@a.example\n" },
 	{ STR_INIT("s@x.example"), STR_INIT("j@a.example"), STR_INIT("J+x@a.example"),
-	  "Return-Path: <s@x.example>\nDelivered-To: j@a.example\nX-Original-To: J+x@a.example\n" },
+	  "Return-Path: <s@x.example>\nDelivered-To: j@a.example\nX-Original-To: "
+	  "J+x@a.example\n" },
 	{ STR_INIT("s\r\nX: y@x"), STR_INIT("j@a.example"), STR_INIT("j\n\n@b"),
 	  "Return-Path: <s??X: y@x>\nDelivered-To: j@a.example\nX-Original-To: j??@b\n" },
 };
@@ -36,8 +37,13 @@ static void writes_headers(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < sizeof headers / sizeof *headers; i++) {
-		struct letter letter = { headers[i].sender, headers[i].recipient,
-		                         headers[i].original, -1, 0, NULL, 0 };
+		struct letter letter = { headers[i].sender,
+					 headers[i].recipient,
+					 headers[i].original,
+					 -1,
+					 0,
+					 NULL,
+					 0 };
 		struct str got = write_out(&letter);
 		if (!str_eq(got, str_of(headers[i].header)))
 			fail_msg("row %zu: %.*s", i, STR_ARG(got));
@@ -61,7 +67,7 @@ static const struct {
 };
 
 static const struct str header = STR_INIT("Return-Path: <s@x.example>\n"
-                                          "Delivered-To: joe@a.example\n");
+					  "Delivered-To: joe@a.example\n");
 
 static void check_body(size_t row, const struct letter *letter, struct str want)
 {
@@ -95,7 +101,8 @@ static void converts_line_ends(void **state)
 	}
 }
 
-/* Longer than the writer's and the reader's chunk; a CR at every place of a chunk's end. */
+/* Longer than the writer's and the reader's chunk; a CR at every place of a chunk's end.
+ */
 static void writes_big_bodies(void **state)
 {
 	(void)state;

@@ -20,8 +20,9 @@ static void delivers_perfectly(void **state)
 	struct box_test *t = *state;
 	assert_int_equal(deliver_to(t, STR("a.example/joe")), 0);
 	struct str got = box_content(t, "a.example/joe/new");
-	assert_true(str_eq(got, STR("Return-Path: <s@x.example>\nDelivered-To: joe@a.example\n"
-	                            "Subject: hi\n\nHello\n")));
+	assert_true(str_eq(got,
+			   STR("Return-Path: <s@x.example>\nDelivered-To: joe@a.example\n"
+			       "Subject: hi\n\nHello\n")));
 	assert_int_equal(box_files(t, "a.example/joe/tmp", NULL), 0);
 	assert_int_equal(box_files(t, "a.example/joe/cur", NULL), 0);
 }
@@ -29,7 +30,8 @@ static void delivers_perfectly(void **state)
 static void makes_private_folders(void **state)
 {
 	struct box_test *t = *state;
-	static const char *const folders[] = { "a", "a/b", "a/b/tmp", "a/b/new", "a/b/cur" };
+	static const char *const folders[] = { "a", "a/b", "a/b/tmp", "a/b/new",
+					       "a/b/cur" };
 	assert_int_equal(deliver_to(t, STR("a/b")), 0);
 	struct stat st;
 	for (size_t i = 0; i < 5; i++) {
@@ -67,7 +69,7 @@ static void delivers_batches(void **state)
 {
 	struct box_test *t = *state;
 	static const enum maildir_sync ways[] = { MAILDIR_SYNC_BEST, MAILDIR_SYNC_EACH,
-		                                  MAILDIR_SYNC_WHOLE };
+						  MAILDIR_SYNC_WHOLE };
 	static const unsigned boxes[] = { 1, 64, 5 };
 	struct str piece = box_body;
 	struct letter letter = box_letter(&piece, 1);
@@ -77,18 +79,21 @@ static void delivers_batches(void **state)
 			char path[32];
 			for (unsigned i = 0; i < MAILDIR_BATCH_MAX; i++) {
 				(void)snprintf(path, sizeof path, "%zu%zu/%u", way, m,
-				               i % boxes[m]);
+					       i % boxes[m]);
 				assert_int_equal(maildir_batch_add(t->batch, t->prefix,
-				                                   str_of(path), &letter), i);
+								   str_of(path), &letter),
+						 i);
 			}
 			maildir_batch_commit(t->batch);
-			assert_int_equal(maildir_batch_count(t->batch), MAILDIR_BATCH_MAX);
+			assert_int_equal(maildir_batch_count(t->batch),
+					 MAILDIR_BATCH_MAX);
 			for (size_t i = 0; i < MAILDIR_BATCH_MAX; i++)
 				assert_int_equal(maildir_batch_error(t->batch, i), 0);
 			maildir_batch_clear(t->batch);
 			int files = 0;
 			for (unsigned i = 0; i < boxes[m]; i++) {
-				(void)snprintf(path, sizeof path, "%zu%zu/%u/new", way, m, i);
+				(void)snprintf(path, sizeof path, "%zu%zu/%u/new", way, m,
+					       i);
 				files += box_files(t, path, NULL);
 			}
 			assert_int_equal(files, MAILDIR_BATCH_MAX);
@@ -105,11 +110,12 @@ static void failures_stay_alone(void **state)
 	int file = open(box_path(t, "file"), O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
 	(void)close(file);
 	for (unsigned i = 0; i < 20; i++)
-		maildir_batch_add(t->batch, t->prefix, i % 3 == 0 ? STR("file") : STR("a"),
-		                  &letter);
+		maildir_batch_add(t->batch, t->prefix,
+				  i % 3 == 0 ? STR("file") : STR("a"), &letter);
 	maildir_batch_commit(t->batch);
 	for (unsigned i = 0; i < 20; i++)
-		assert_int_equal(maildir_batch_error(t->batch, i), i % 3 == 0 ? -ENOTDIR : 0);
+		assert_int_equal(maildir_batch_error(t->batch, i),
+				 i % 3 == 0 ? -ENOTDIR : 0);
 	assert_int_equal(box_files(t, "a/new", NULL), 13);
 	assert_int_equal(box_files(t, "a/tmp", NULL), 0);
 }
@@ -185,7 +191,8 @@ static const struct {
 	struct str host;
 	const char *want;
 } names[] = {
-	{ 1700000000123456, 42, 7, STR_INIT("mx.example"), "1700000000.M123456P42Q7.mx.example" },
+	{ 1700000000123456, 42, 7, STR_INIT("mx.example"),
+	  "1700000000.M123456P42Q7.mx.example" },
 	{ 1700000000000001, 1, 0, STR_INIT("a/b:c"), "1700000000.M1P1Q0.a\\057b\\072c" },
 };
 
@@ -195,7 +202,8 @@ static void names_files(void **state)
 	for (size_t i = 0; i < 2; i++) {
 		struct buf b;
 		buf_init(&b, 256);
-		maildir_name(&b, names[i].us, names[i].pid, names[i].count, names[i].host);
+		maildir_name(&b, names[i].us, names[i].pid, names[i].count,
+			     names[i].host);
 		assert_true(str_eq(buf_view(&b), str_of(names[i].want)));
 		buf_free(&b);
 	}
@@ -212,8 +220,10 @@ static const struct {
 	{ -EROFS, "4.3.0", "mailbox cannot be written: Read-only file system" },
 	{ -ENOTDIR, "4.3.0", "mailbox cannot be written: Not a directory" },
 	{ -EIO, "4.3.0", "mailbox cannot be written: Input/output error" },
-	{ -ELOOP, "4.3.0", "mailbox cannot be written: a symbolic link stands in its path" },
-	{ -ENODATA, "4.3.0", "mailbox was not written: the message is shorter than its size" },
+	{ -ELOOP, "4.3.0",
+	  "mailbox cannot be written: a symbolic link stands in its path" },
+	{ -ENODATA, "4.3.0",
+	  "mailbox was not written: the message is shorter than its size" },
 };
 
 static void explains_errors(void **state)
@@ -234,10 +244,16 @@ static void explains_errors(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(delivers_perfectly), TEST(makes_private_folders), TEST(delivers_into_prefix),
-		TEST(mends_halves),       TEST(delivers_batches),      TEST(failures_stay_alone),
-		TEST(survives_lost_new),  TEST(clear_drops_uncommitted),
-		TEST(cleans_leftovers),   cmocka_unit_test(names_files),
+		TEST(delivers_perfectly),
+		TEST(makes_private_folders),
+		TEST(delivers_into_prefix),
+		TEST(mends_halves),
+		TEST(delivers_batches),
+		TEST(failures_stay_alone),
+		TEST(survives_lost_new),
+		TEST(clear_drops_uncommitted),
+		TEST(cleans_leftovers),
+		cmocka_unit_test(names_files),
 		cmocka_unit_test(explains_errors),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

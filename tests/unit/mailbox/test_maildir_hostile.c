@@ -69,19 +69,20 @@ static void refuses_files(void **state)
 	for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
 		if (files[i].file)
 			(void)close(open(box_path(t, files[i].file),
-			                 O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
+					 O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
 		int got = deliver(t, files[i].path, box_body);
 		if (got != files[i].want) fail_msg("row %zu: %d", i, got);
-		if (files[i].file) assert_int_equal(unlink(box_path(t, files[i].file)), 0);
+		if (files[i].file)
+			assert_int_equal(unlink(box_path(t, files[i].file)), 0);
 	}
 	char name[NAME_MAX + 2];
 	memset(name, 'n', sizeof name);
 	assert_int_equal(deliver(t, (struct str){ name, sizeof name }, box_body),
-	                 -ENAMETOOLONG);
+			 -ENAMETOOLONG);
 	static char longest[4096];
 	memset(longest, 'n', sizeof longest);
 	assert_int_equal(deliver(t, (struct str){ longest, sizeof longest }, box_body),
-	                 -ENAMETOOLONG);
+			 -ENAMETOOLONG);
 }
 
 /* Runs `fn` in a child; its exit status, or 1000 + the signal that ended it. */
@@ -181,7 +182,8 @@ static int dies_at_step(struct box_test *t)
 	struct str body = box_body;
 	struct letter letter = box_letter(&body, 1);
 	for (int i = 0; i < 8; i++)
-		maildir_batch_add(t->batch, t->prefix, i % 2 ? STR("a") : STR("b"), &letter);
+		maildir_batch_add(t->batch, t->prefix, i % 2 ? STR("a") : STR("b"),
+				  &letter);
 	if (die_after == 0) return 0;
 	maildir_batch_sync(t->batch);
 	if (die_after == 1) return 0;
@@ -261,7 +263,8 @@ static void makes_prefix(void **state)
 	(void)close(fd);
 	(void)close(open(box_path(t, "file"), O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
 	assert_int_equal(folder_prefix_open(str_of(box_path(t, "file")), 0, 0), -ENOTDIR);
-	assert_int_equal(folder_prefix_open(str_of(box_path(t, "file/x")), 0, 0), -ENOTDIR);
+	assert_int_equal(folder_prefix_open(str_of(box_path(t, "file/x")), 0, 0),
+			 -ENOTDIR);
 	fd = folder_prefix_open(STR("/"), 0, 0);
 	assert_true(fd >= 0);
 	(void)close(fd);
@@ -272,9 +275,12 @@ static void makes_prefix(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(follows_no_links), TEST(refuses_files),
-		TEST(tells_missing_rights), TEST(tells_full_disks),
-		TEST(death_leaves_nothing_partial), TEST(makes_prefix),
+		TEST(follows_no_links),
+		TEST(refuses_files),
+		TEST(tells_missing_rights),
+		TEST(tells_full_disks),
+		TEST(death_leaves_nothing_partial),
+		TEST(makes_prefix),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

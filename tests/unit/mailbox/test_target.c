@@ -10,9 +10,9 @@
 
 #include "mailbox/target.h"
 
-#define L16 "aaaaaaaaaaaaaaaa"
-#define L64 L16 L16 L16 L16
-#define LABEL L16 L16 L16 "aaaaaaaaaaaa"
+#define L16         "aaaaaaaaaaaaaaaa"
+#define L64         L16 L16 L16 L16
+#define LABEL       L16 L16 L16 "aaaaaaaaaaaa"
 #define DOMAIN_LONG LABEL "." LABEL "." LABEL "." LABEL
 
 static const struct {
@@ -20,9 +20,12 @@ static const struct {
 	enum target want;
 	const char *path;
 } expansions[] = {
-	{ STR_INIT("/m/%d/%n"), STR_INIT("Joe@Example.COM"), TARGET_OK, "example.com/joe" },
-	{ STR_INIT("/m/%d/%n"), STR_INIT("joe+lists@a.example"), TARGET_OK, "a.example/joe" },
-	{ STR_INIT("/m/%d/%n"), STR_INIT("joe+a+b@a.example"), TARGET_OK, "a.example/joe" },
+	{ STR_INIT("/m/%d/%n"), STR_INIT("Joe@Example.COM"), TARGET_OK,
+	  "example.com/joe" },
+	{ STR_INIT("/m/%d/%n"), STR_INIT("joe+lists@a.example"), TARGET_OK,
+	  "a.example/joe" },
+	{ STR_INIT("/m/%d/%n"), STR_INIT("joe+a+b@a.example"), TARGET_OK,
+	  "a.example/joe" },
 	{ STR_INIT("/m/%d/%n"), STR_INIT("+joe@a.example"), TARGET_OK, "a.example/+joe" },
 	{ STR_INIT("/m/%d/%n"), STR_INIT("++joe@a.example"), TARGET_OK, "a.example/+" },
 	{ STR_INIT("/m/%u"), STR_INIT("Joe+Lists@A.example"), TARGET_OK,
@@ -57,7 +60,8 @@ static const struct {
 	/* Nothing that is spelled like an escape becomes one (Q166616: "=" is legal). */
 	{ STR_INIT("/m/%n"), STR_INIT("a=2Fb@a.example"), TARGET_OK, "a=3D2fb" },
 	/* UTF-8 stays, what is not UTF-8 does not, nor do C1 control characters. */
-	{ STR_INIT("/m/%n"), STR_INIT("j\xc3\xb6rg@a.example"), TARGET_OK, "j\xc3\xb6rg" },
+	{ STR_INIT("/m/%n"), STR_INIT("j\xc3\xb6rg@a.example"), TARGET_OK,
+	  "j\xc3\xb6rg" },
 	{ STR_INIT("/m/%n"), STR_INIT("j\xf6rg@a.example"), TARGET_OK, "j=F6rg" },
 	{ STR_INIT("/m/%n"), STR_INIT("\xc0\xaf@a.example"), TARGET_OK, "=C0=AF" },
 	{ STR_INIT("/m/%n"), STR_INIT("a\xc2\x85z@a.example"), TARGET_OK, "a=C2=85z" },
@@ -72,10 +76,13 @@ static const struct {
 	{ STR_INIT("m/%n"), STR_INIT("j@a.example"), TARGET_BAD_TEMPLATE, "" },
 	{ STR_INIT("/m/%n"), STR_INIT(L64 L64 L64 "aaaaaaaa@a.example"), TARGET_OK,
 	  L64 L64 L64 "aaaaaaaa" },
-	{ STR_INIT("/m/%n"), STR_INIT(L64 L64 L64 "aaaaaaaaa@a.example"), TARGET_TOO_LONG, "" },
-	{ STR_INIT("/m/%n"), STR_INIT(L64 L64 L64 L64 L16 "@a.example"), TARGET_TOO_LONG, "" },
+	{ STR_INIT("/m/%n"), STR_INIT(L64 L64 L64 "aaaaaaaaa@a.example"), TARGET_TOO_LONG,
+	  "" },
+	{ STR_INIT("/m/%n"), STR_INIT(L64 L64 L64 L64 L16 "@a.example"), TARGET_TOO_LONG,
+	  "" },
 	{ STR_INIT("/m/%d/%n"), STR_INIT("j@" DOMAIN_LONG), TARGET_TOO_LONG, "" },
-	{ STR_INIT("/m/%d/%n@%n"), STR_INIT(L64 L64 L16 "@a.example"), TARGET_TOO_LONG, "" },
+	{ STR_INIT("/m/%d/%n@%n"), STR_INIT(L64 L64 L16 "@a.example"), TARGET_TOO_LONG,
+	  "" },
 	{ STR_INIT("/m/%n/%n/%n/%n/%n/%n/%n/%n/%n/%n/%n/%n/%n/%n/%n/%n"),
 	  STR_INIT(L64 L64 "@a.example"), TARGET_TOO_LONG, "" },
 };
@@ -87,8 +94,8 @@ static void expands(void **state)
 		struct buf out;
 		buf_init(&out, 4096);
 		buf_str(&out, STR("before"));
-		enum target got =
-			target_expand(&out, expansions[i].template, expansions[i].address);
+		enum target got = target_expand(&out, expansions[i].template,
+						expansions[i].address);
 		struct str path = str_from(buf_view(&out), 6);
 		if (got != expansions[i].want || out.overflowed ||
 		    !str_eq(path, str_of(expansions[i].path)))
@@ -98,7 +105,8 @@ static void expands(void **state)
 	}
 }
 
-/* A builder of the caller's that is too small is an error of the path, not of the builder. */
+/* A builder of the caller's that is too small is an error of the path, not of the
+ * builder. */
 static void leaves_builder_whole(void **state)
 {
 	(void)state;
@@ -107,7 +115,7 @@ static void leaves_builder_whole(void **state)
 	buf_init_fixed(&out, memory, sizeof memory);
 	buf_str(&out, STR("abc"));
 	assert_int_equal(target_expand(&out, STR("/m/%u"), STR("joe@a.example")),
-	                 TARGET_TOO_LONG);
+			 TARGET_TOO_LONG);
 	assert_false(out.overflowed);
 	assert_int_equal(out.len, 3);
 }
@@ -155,7 +163,8 @@ static void checks_templates(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof templates / sizeof *templates; i++) {
 		const char *why = target_template_check(templates[i].template);
-		if ((why == NULL) != templates[i].good) fail_msg("row %zu: %s", i, why ? why : "good");
+		if ((why == NULL) != templates[i].good)
+			fail_msg("row %zu: %s", i, why ? why : "good");
 		if (why) continue;
 		struct buf out;
 		buf_init(&out, 4096);
@@ -181,21 +190,24 @@ static void names_are_injective(void **state)
 	for (unsigned a = 0; a < 256; a++) {
 		for (unsigned b = 0; b < 256; b++) {
 			char address[] = { (char)a, (char)b, '@', 'd' };
-			if (b == '+' || a == '"' || b == '"' || ascii_lower((char)a) != (char)a ||
+			if (b == '+' || a == '"' || b == '"' ||
+			    ascii_lower((char)a) != (char)a ||
 			    ascii_lower((char)b) != (char)b)
 				continue;
 			struct buf out;
 			buf_init_fixed(&out, names[count], 6);
 			assert_int_equal(target_expand(&out, STR("/m/%n"),
-			                               (struct str){ address, 4 }), TARGET_OK);
+						       (struct str){ address, 4 }),
+					 TARGET_OK);
 			struct str name = buf_view(&out);
-			assert_true(name.len >= 2 && name.at[0] != '.' && str_find(name, '/') < 0 &&
-			            str_find(name, '\0') < 0);
+			assert_true(name.len >= 2 && name.at[0] != '.' &&
+				    str_find(name, '/') < 0 && str_find(name, '\0') < 0);
 			names[count++][out.len] = '\0';
 		}
 	}
 	qsort(names, count, sizeof names[0], (int (*)(const void *, const void *))strcmp);
-	for (size_t i = 1; i < count; i++) assert_string_not_equal(names[i - 1], names[i]);
+	for (size_t i = 1; i < count; i++)
+		assert_string_not_equal(names[i - 1], names[i]);
 }
 
 int main(void)

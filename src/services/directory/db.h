@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The embedded directory: users and aliases in one SQLite file, used by the directory
+ * role, which only reads, and by `imsctl user`, which also writes, at the same time
+ * (write-ahead log). Addresses are compared without regard to ASCII case. Calls are local
+ * and wait for a lock for `busy_ms` at most. */
+#ifndef IMS_DIRECTORY_DB_H
+#define IMS_DIRECTORY_DB_H
+
+#include <sys/types.h>
+
+#include "lib/base/buf.h"
+
+enum {
+	DIRECTORY_ADDRESS_MAX = 320, /* octets of an address */
+	DIRECTORY_HOME_MAX = 255,
+	DIRECTORY_VERIFIER_MAX = 512,
+	DIRECTORY_SCHEMA = 1, /* PRAGMA user_version */
+	DIRECTORY_PATH_MAX = 1024,
+};
+
+/* The account that owns databases, and the uid where there is no such account. */
+#define DIRECTORY_ACCOUNT "ims-directory"
+enum { DIRECTORY_UID = 65534 };
+
+enum directory_result {
+	DIRECTORY_OK,
+	DIRECTORY_NONE,    /* no such entry */
+	DIRECTORY_EXISTS,  /* such an entry is there already, as user or alias */
+	DIRECTORY_MISSING, /* there is no database at that path */
+	DIRECTORY_BUSY,    /* locked for longer than busy_ms */
+	DIRECTORY_DENIED,  /* no right to read or write it */
+	DIRECTORY_BROKEN,  /* not a database, damaged, or of a newer version */
+	DIRECTORY_FAILED,  /* disk full or I/O error */
+};
+
+struct directory_db;
+
+/* Makes the empty files of a database that does not exist yet, with mode 0600, and gives
+ * them to `owner` where we are root: SQLite's helpers too, so that the owner need not be
+ * able to write to the folder. 0 (also if it exists) or a negative errno. */
+int directory_db_prepare(struct str path, uid_t owner, gid_t group);
+
+/* Opens a database; an empty one gets its tables. On DIRECTORY_OK *db is the caller's;
+ * otherwise it is NULL and `why` (for a log) has a sentence. */
+enum directory_result directory_db_open(struct directory_db **db, struct str path,
+					int busy_ms, struct buf *why);
+void directory_db_close(struct directory_db *db); /* NULL is fine */
+/* Whether the file at the path is no longer the one that is open. */
+bool directory_db_is_replaced(const struct directory_db *db);
+/* What SQLite said of the last call that did not succeed. */
+struct str directory_db_error(const struct directory_db *db);
+
+struct directory_entry {
+	struct str address; /* the entry's own, not an alias */
+	struct str home;    /* server that the user is homed on */
+	int64_t created_s;  /* Unix time */
+	bool disabled;
+	bool has_password;
+};
+
+/* Looks up a recipient: the address itself as a user or an alias, then without its
+ * "+detail" (before an unquoted "+" that is not the first character). A disabled user is
+ * DIRECTORY_NONE. The entry's strings live until the next call on `db`. */
+enum directory_result directory_db_lookup(struct directory_db *db, struct str address,
+					  struct directory_entry *entry);
+
+/* --- administration --------------------------------------------------------------------
+ */
+
+/* Of `verifier` (a crypt(5) hash, empty: no password) a copy is stored. */
+enum directory_result directory_db_add(struct directory_db *db, struct str address,
+				       struct str home, struct str verifier,
+				       int64_t now_s);
+enum directory_result directory_db_set_verifier(struct directory_db *db,
+						struct str address, struct str verifier);
+/* Its aliases go with it. */
+enum directory_result directory_db_remove(struct directory_db *db, struct str address);
+/* Calls `fn` for every user, in the order of addresses. */
+enum directory_result
+directory_db_each(struct directory_db *db,
+		  void (*fn)(void *arg, const struct directory_entry *entry), void *arg);
+
+#endif

@@ -1,0 +1,359 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <setjmp.h>
+#include <sqlite3.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "services/directory/db.h"
+
+struct db_test {
+	char root[64], path[128];
+	struct directory_db *db;
+};
+
+static int removed(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+	(void)st, (void)type, (void)ftw;
+	return remove(path);
+}
+
+static enum directory_result open_db(struct db_test *t, const char *path)
+{
+	char memory[256];
+	struct buf why;
+	buf_init_fixed(&why, memory, sizeof memory);
+	enum directory_result result = directory_db_open(&t->db, str_of(path), 100, &why);
+	assert_int_equal(result == DIRECTORY_OK, t->db != NULL);
+	assert_int_equal(result == DIRECTORY_OK, why.len == 0);
+	return result;
+}
+
+static int setup_empty(void **state)
+{
+	struct db_test *t = calloc(1, sizeof *t);
+	(void)snprintf(t->root, sizeof t->root, "/tmp/ims-directory-XXXXXX");
+	assert_non_null(mkdtemp(t->root));
+	(void)snprintf(t->path, sizeof t->path, "%s/users.db", t->root);
+	*state = t;
+	return 0;
+}
+
+static int setup(void **state)
+{
+	assert_int_equal(setup_empty(state), 0);
+	struct db_test *t = *state;
+	assert_int_equal(directory_db_prepare(str_of(t->path), geteuid(), getegid()), 0);
+	assert_int_equal(open_db(t, t->path), DIRECTORY_OK);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct db_test *t = *state;
+	directory_db_close(t->db);
+	(void)nftw(t->root, removed, 16, FTW_DEPTH | FTW_PHYS);
+	free(t);
+	return 0;
+}
+
+/* Another program's connection. */
+static void sql(const struct db_test *t, const char *text)
+{
+	sqlite3 *other = NULL;
+	char *error = NULL;
+	assert_int_equal(sqlite3_open(t->path, &other), SQLITE_OK);
+	if (sqlite3_exec(other, text, NULL, NULL, &error) != SQLITE_OK)
+		fail_msg("%s", error);
+	assert_int_equal(sqlite3_close(other), SQLITE_OK);
+}
+
+static void makes_private_files(void **state)
+{
+	struct db_test *t = *state;
+	static const char *const suffixes[] = { "", "-wal", "-shm" };
+	struct stat st;
+	char path[160];
+	for (size_t i = 0; i < 3; i++) {
+		(void)snprintf(path, sizeof path, "%s%s", t->path, suffixes[i]);
+		assert_int_equal(stat(path, &st), 0);
+		assert_int_equal(st.st_mode, S_IFREG | 0600);
+		assert_int_equal(st.st_uid, geteuid());
+	}
+	/* They stay when the last one closes, and making them again changes nothing. */
+	assert_int_equal(
+		directory_db_add(t->db, STR("joe@a.example"), STR("h"), STR(""), 1), 0);
+	directory_db_close(t->db);
+	t->db = NULL;
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(directory_db_prepare(str_of(t->path), 1, 1), 0);
+	assert_int_equal(stat(t->path, &st), 0);
+	assert_int_equal(st.st_uid, geteuid());
+	struct directory_entry e;
+	assert_int_equal(open_db(t, t->path), DIRECTORY_OK);
+	assert_int_equal(directory_db_lookup(t->db, STR("joe@a.example"), &e),
+			 DIRECTORY_OK);
+}
+
+static const struct {
+	const char *ask;
+	enum directory_result want;
+	const char *address;
+} lookups[] = {
+	{ "joe@a.example", DIRECTORY_OK, "Joe@a.example" },
+	{ "JOE@A.EXAMPLE", DIRECTORY_OK, "Joe@a.example" },
+	{ "joe+lists@a.example", DIRECTORY_OK, "Joe@a.example" },
+	{ "joe+a+b@a.example", DIRECTORY_OK, "Joe@a.example" },
+	{ "joe+@a.example", DIRECTORY_OK, "Joe@a.example" },
+	{ "ann+own@a.example", DIRECTORY_OK, "ann+own@a.example" },
+	{ "ann+other@a.example", DIRECTORY_OK, "ann@a.example" },
+	{ "postmaster@a.example", DIRECTORY_OK, "Joe@a.example" },
+	{ "Postmaster+x@a.example", DIRECTORY_OK, "Joe@a.example" },
+	{ "j\xc3\xb6rg@a.example", DIRECTORY_OK, "j\xc3\xb6rg@a.example" },
+	{ "j\xc3\x96rg@a.example", DIRECTORY_NONE, "" }, /* ASCII case only */
+	{ "joe@b.example", DIRECTORY_NONE, "" },
+	{ "joe", DIRECTORY_NONE, "" },
+	{ "", DIRECTORY_NONE, "" },
+	{ "@a.example", DIRECTORY_NONE, "" },
+	{ "+joe@a.example", DIRECTORY_NONE, "" },
+	{ "\"joe+x\"@a.example", DIRECTORY_NONE, "" },
+	{ "gone@a.example", DIRECTORY_NONE, "" },
+	{ "gone+x@a.example", DIRECTORY_NONE, "" },
+	{ "ann+shut@a.example", DIRECTORY_NONE, "" }, /* disabled: no way around it */
+	{ "to-gone@a.example", DIRECTORY_NONE, "" },
+	{ "joe@a.example' OR '1'='1", DIRECTORY_NONE, "" },
+	{ "%@a.example", DIRECTORY_NONE, "" },
+	{ "joe@a.example\n", DIRECTORY_NONE, "" },
+};
+
+static void looks_up(void **state)
+{
+	struct db_test *t = *state;
+	sql(t, "INSERT INTO user (address, home, created, disabled) VALUES"
+	       " ('Joe@a.example', 'mx1.example', 1, 0), ('ann@a.example', "
+	       "'mx2.example', 2, 0),"
+	       " ('ann+own@a.example', 'mx2.example', 3, 0),"
+	       " ('ann+shut@a.example', 'mx2.example', 3, 1),"
+	       " ('gone@a.example', 'mx1.example', 4, 1),"
+	       " ('j\xc3\xb6rg@a.example', 'mx1.example', 5, 0);"
+	       "INSERT INTO alias VALUES ('postmaster@a.example', 'joe@a.example'),"
+	       " ('to-gone@a.example', 'gone@a.example')");
+	for (size_t i = 0; i < sizeof lookups / sizeof *lookups; i++) {
+		struct directory_entry e;
+		enum directory_result got =
+			directory_db_lookup(t->db, str_of(lookups[i].ask), &e);
+		if (got != lookups[i].want) fail_msg("row %zu: %d", i, (int)got);
+		if (got == DIRECTORY_OK && !str_eq(e.address, str_of(lookups[i].address)))
+			fail_msg("row %zu: %.*s", i, STR_ARG(e.address));
+		if (got == DIRECTORY_OK) assert_true(str_starts(e.home, STR("mx")));
+	}
+	/* A NUL does not end the comparison early. */
+	struct directory_entry e;
+	assert_int_equal(directory_db_lookup(t->db, STR("joe@a.example\0x"), &e),
+			 DIRECTORY_NONE);
+	char address[DIRECTORY_ADDRESS_MAX + 1];
+	memset(address, 'a', sizeof address);
+	assert_int_equal(
+		directory_db_lookup(t->db, (struct str){ address, sizeof address }, &e),
+		DIRECTORY_NONE);
+}
+
+static void collect(void *arg, const struct directory_entry *e)
+{
+	struct buf *out = arg;
+	buf_fmt(out, "%.*s %.*s %lld %d %d;", STR_ARG(e->address), STR_ARG(e->home),
+		(long long)e->created_s, e->disabled, e->has_password);
+}
+
+static void administers(void **state)
+{
+	struct db_test *t = *state;
+	assert_int_equal(
+		directory_db_add(t->db, STR("joe@a.example"), STR("mx"), STR("$y$"), 7),
+		DIRECTORY_OK);
+	assert_int_equal(
+		directory_db_add(t->db, STR("JOE@a.example"), STR(""), STR(""), 8),
+		DIRECTORY_EXISTS);
+	sql(t, "INSERT INTO alias VALUES ('info@a.example', 'joe@a.example')");
+	assert_int_equal(
+		directory_db_add(t->db, STR("Info@a.example"), STR(""), STR(""), 8),
+		DIRECTORY_EXISTS);
+	assert_int_equal(
+		directory_db_add(t->db, STR("ann@a.example"), STR(""), STR(""), 9),
+		DIRECTORY_OK);
+	struct buf out;
+	buf_init(&out, 4096);
+	assert_int_equal(directory_db_each(t->db, collect, &out), DIRECTORY_OK);
+	assert_true(str_eq(buf_view(&out),
+			   STR("ann@a.example  9 0 0;joe@a.example mx 7 0 1;")));
+	assert_int_equal(
+		directory_db_set_verifier(t->db, STR("Ann@A.example"), STR("$y$2")),
+		DIRECTORY_OK);
+	assert_int_equal(
+		directory_db_set_verifier(t->db, STR("nobody@a.example"), STR("$y$")),
+		DIRECTORY_NONE);
+	assert_int_equal(directory_db_set_verifier(t->db, STR("joe@a.example"), STR("")),
+			 DIRECTORY_OK);
+	buf_reset(&out);
+	assert_int_equal(directory_db_each(t->db, collect, &out), DIRECTORY_OK);
+	assert_true(str_eq(buf_view(&out),
+			   STR("ann@a.example  9 0 1;joe@a.example mx 7 0 0;")));
+	assert_int_equal(directory_db_remove(t->db, STR("JOE@a.example")), DIRECTORY_OK);
+	assert_int_equal(directory_db_remove(t->db, STR("joe@a.example")),
+			 DIRECTORY_NONE);
+	assert_int_equal(directory_db_remove(t->db, STR("")), DIRECTORY_NONE);
+	struct directory_entry e;
+	assert_int_equal(directory_db_lookup(t->db, STR("info@a.example"), &e),
+			 DIRECTORY_NONE);
+	buf_free(&out);
+}
+
+static void write_file(const char *path, const char *text, size_t len)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	assert_int_equal(write(fd, text, len), (ssize_t)len);
+	(void)close(fd);
+}
+
+static void tells_broken_files(void **state)
+{
+	struct db_test *t = *state;
+	static const char junk[4096] = "this is not a database";
+	assert_int_equal(open_db(t, t->path), DIRECTORY_MISSING);
+	assert_int_equal(open_db(t, "/dev/null/users.db"), DIRECTORY_MISSING);
+	assert_int_equal(open_db(t, t->root), DIRECTORY_BROKEN);
+	static char longest[DIRECTORY_PATH_MAX + 1];
+	memset(longest, 'a', sizeof longest - 1);
+	assert_int_equal(open_db(t, longest), DIRECTORY_FAILED);
+	assert_int_equal(directory_db_prepare(str_of(longest), 0, 0), -ENAMETOOLONG);
+	assert_int_equal(directory_db_prepare(STR("/dev/null/x"), 0, 0), -ENOTDIR);
+	write_file(t->path, junk, sizeof junk);
+	assert_int_equal(open_db(t, t->path), DIRECTORY_BROKEN);
+	/* Somebody else's database, and one of a later version. */
+	assert_int_equal(unlink(t->path), 0);
+	sql(t, "CREATE TABLE user (x)");
+	assert_int_equal(open_db(t, t->path), DIRECTORY_BROKEN);
+	assert_int_equal(unlink(t->path), 0);
+	sql(t, "PRAGMA user_version = 2");
+	assert_int_equal(open_db(t, t->path), DIRECTORY_BROKEN);
+	assert_int_equal(unlink(t->path), 0);
+	sql(t, "PRAGMA user_version = 1");
+	assert_int_equal(open_db(t, t->path), DIRECTORY_BROKEN);
+}
+
+/* Damage that shows only in the middle of a question. */
+static void tells_corruption(void **state)
+{
+	struct db_test *t = *state;
+	struct directory_entry e;
+	for (int i = 0; i < 200; i++) {
+		char address[32];
+		(void)snprintf(address, sizeof address, "u%d@a.example", i);
+		assert_int_equal(
+			directory_db_add(t->db, str_of(address), STR("mx"), STR(""), 1),
+			0);
+	}
+	sql(t, "PRAGMA wal_checkpoint(TRUNCATE)");
+	directory_db_close(t->db);
+	int fd = open(t->path, O_WRONLY | O_CLOEXEC);
+	char junk[4096];
+	memset(junk, 0x5a, sizeof junk);
+	for (off_t page = 1; page < 8; page++)
+		assert_int_equal(pwrite(fd, junk, sizeof junk, page * 4096), 4096);
+	(void)close(fd);
+	assert_int_equal(open_db(t, t->path), DIRECTORY_OK);
+	assert_int_equal(directory_db_lookup(t->db, STR("u77@a.example"), &e),
+			 DIRECTORY_BROKEN);
+	assert_true(directory_db_error(t->db).len > 0);
+	assert_int_equal(directory_db_each(t->db, collect, NULL), DIRECTORY_BROKEN);
+}
+
+static void waits_for_locks(void **state)
+{
+	struct db_test *t = *state;
+	sqlite3 *other = NULL;
+	struct directory_entry e;
+	assert_int_equal(sqlite3_open(t->path, &other), SQLITE_OK);
+	/* A writer keeps no reader out, only other writers, and those for 100 ms. */
+	assert_int_equal(sqlite3_exec(other, "BEGIN IMMEDIATE", NULL, NULL, NULL),
+			 SQLITE_OK);
+	assert_int_equal(directory_db_lookup(t->db, STR("joe@a.example"), &e),
+			 DIRECTORY_NONE);
+	struct timespec before, after;
+	(void)clock_gettime(CLOCK_MONOTONIC, &before);
+	assert_int_equal(
+		directory_db_add(t->db, STR("joe@a.example"), STR(""), STR(""), 1),
+		DIRECTORY_BUSY);
+	(void)clock_gettime(CLOCK_MONOTONIC, &after);
+	assert_true(after.tv_sec - before.tv_sec < 5);
+	assert_true(str_eq(directory_db_error(t->db), STR("database is locked")));
+	assert_int_equal(sqlite3_exec(other, "COMMIT", NULL, NULL, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_close(other), SQLITE_OK);
+	assert_int_equal(
+		directory_db_add(t->db, STR("joe@a.example"), STR(""), STR(""), 1),
+		DIRECTORY_OK);
+	/* And a reader sees what another program wrote a moment ago. */
+	sql(t, "INSERT INTO user VALUES ('new@a.example', '', NULL, 1, 0)");
+	assert_int_equal(directory_db_lookup(t->db, STR("new@a.example"), &e),
+			 DIRECTORY_OK);
+}
+
+static void notices_replacement(void **state)
+{
+	struct db_test *t = *state;
+	char aside[160];
+	assert_false(directory_db_is_replaced(t->db));
+	(void)snprintf(aside, sizeof aside, "%s.aside", t->path);
+	assert_int_equal(rename(t->path, aside), 0);
+	assert_true(directory_db_is_replaced(t->db));
+	write_file(t->path, "", 0);
+	assert_true(directory_db_is_replaced(t->db));
+	assert_int_equal(unlink(t->path), 0);
+	assert_int_equal(rename(aside, t->path), 0);
+	assert_false(directory_db_is_replaced(t->db));
+}
+
+static int denied(struct db_test *t)
+{
+	if (geteuid() == 0 && (setgid(65534) != 0 || setuid(65534) != 0)) return 100;
+	return (int)open_db(t, t->path);
+}
+
+static void tells_missing_rights(void **state)
+{
+	struct db_test *t = *state;
+	assert_int_equal(chmod(t->root, 0755), 0);
+	write_file(t->path, "", 0);
+	assert_int_equal(chmod(t->path, 0400), 0);
+	pid_t pid = fork();
+	if (pid == 0) _exit(denied(t));
+	int status = 0;
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(WEXITSTATUS(status), DIRECTORY_DENIED);
+}
+
+#define TEST(f)  cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define EMPTY(f) cmocka_unit_test_setup_teardown(f, setup_empty, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(makes_private_files), TEST(looks_up),
+		TEST(administers),         EMPTY(tells_broken_files),
+		TEST(tells_corruption),    TEST(waits_for_locks),
+		TEST(notices_replacement), EMPTY(tells_missing_rights),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
