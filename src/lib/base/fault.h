@@ -10,7 +10,7 @@
 void fault_check(const char *place, struct str text);
 #define FAULT(place, text) fault_check(place, text)
 #else
-#define FAULT(place, text) ((void)0)
+#define FAULT(place, text) ((void)(text))
 #endif
 
 #endif
