@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What one operation does to the tables, inside a write transaction. */
+#ifndef IMS_SPOOL_APPLY_H
+#define IMS_SPOOL_APPLY_H
+
+#include "lib/base/buf.h"
+#include "spool/kv.h"
+#include "spool/store.h"
+
+struct apply {
+	struct kv *kv;
+	struct spool_totals totals;
+	struct buf *scratch;
+	bool recount;      /* the totals are to be counted anew at the next start */
+	uint64_t *unlinks; /* out: big bodies of removed messages, SPOOL_BATCH_MAX */
+	size_t unlinks_count;
+};
+
+int apply_begin(struct apply *a); /* reads the totals */
+/* 0 with op->result set (0, or refused and nothing changed); or an error of the engine, after
+ * which the transaction is to be aborted. */
+int apply_op(struct apply *a, struct spool_op *op);
+int apply_end(struct apply *a); /* writes the totals */
+
+/* Counts everything in `msg`; damaged records count as messages. */
+int totals_count(struct kv *kv, struct spool_totals *out);
+
+/* The totals, or false if they are missing, damaged or to be counted anew. */
+bool totals_read(struct kv *kv, struct spool_totals *out);
+/* Adds (sign 1) or takes away (sign -1) what one message counts for. */
+void totals_add(struct spool_totals *t, const struct spool_msg *msg, int sign);
+
+#endif
