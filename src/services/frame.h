@@ -9,6 +9,7 @@
 #include "lib/event/event.h"
 #include "lib/ipc/channel.h"
 #include "lib/os/loop.h"
+#include "lib/os/process.h"
 
 enum { FRAME_INDEX_MAX = 64 };
 
@@ -18,8 +19,10 @@ struct frame;
 struct role_ops {
 	enum role role;
 	/* With the rights that the process was started with (root if the service is): open
-	 * folders and files, make and chown what is missing. Returns 0 or a sysexits code
-	 * after having logged why. */
+	 * folders and files, make and chown what is missing (frame->user is who the role
+	 * will be), name to the sandbox what must stay open. Returns 0 or a sysexits code
+	 * after having logged why: a role that cannot open at the start of the service
+	 * ends it with that code. */
 	int (*open)(struct frame *f);
 	/* Rights are given up; the loop is about to run. */
 	int (*serve)(struct frame *f);
@@ -36,9 +39,12 @@ struct role_ops {
 struct frame {
 	const struct role_ops *ops;
 	unsigned index;
+	struct process_user user; /* who the role runs as */
 	struct loop *loop;
 	struct conf *conf;
-	struct event_log *log; /* sends to journal; to stderr while there is none */
+	/* Sends to journal; while there is none a bounded number of records waits, and what
+	 * is an error goes to stderr. journal itself sets log->write to its own in open. */
+	struct event_log *log;
 	struct channel *master;
 	struct channel *peers[ROLE_COUNT][FRAME_INDEX_MAX]; /* NULL: down */
 	bool restarted; /* this process replaces one that died */
@@ -46,8 +52,22 @@ struct frame {
 };
 
 struct channel *frame_peer(const struct frame *f, enum role role, unsigned index);
-/* Says goodbye to master after flushing the channels, and stops the loop. */
+/* Leaves: what is queued on the channels still goes out (for a few seconds at most), then
+ * the loop stops and the process exits with status 0. Without having been told to drain
+ * that makes master start a fresh one at once. */
 void frame_leave(struct frame *f);
+/* "receive[1]"; "spool" for a role that runs once. */
+enum { FRAME_TITLE_MAX = 32 };
+void frame_title(char title[FRAME_TITLE_MAX], enum role role, unsigned index);
+/* Who a role runs as: the account ims-ROLE, else a fixed number; if the service is not
+ * started by root, everybody is who started it. */
+struct process_user frame_user(enum role role);
+
+/* The child's whole life, from the environment that master gave it to its exit status. */
+int frame_main(const struct role_ops *ops);
+/* The service: imsd's command line. `roles` has the roles that are built in, by number;
+ * the process plays the one that its environment names, or master. */
+int imsd_main(int argc, char **argv, const struct role_ops *const roles[ROLE_COUNT]);
 
 extern const struct role_ops receive_role, spool_role, mailbox_role, journal_role,
 	directory_role, console_role;

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The process that keeps the family: it reads the configuration, opens the listening
+ * sockets, starts the roles, gives them channels to each other, starts again what dies,
+ * and ends them in order. It parses nothing that comes from outside.
+ *
+ *   options.c    the command line          folders.c   folders and the pid file
+ *   master.c     life: start and stop      notify.c    the service manager
+ *   reload.c     configuration             admin.c     questions of console
+ *   children.c   processes and channels    crash.c     what a death means
+ *   listeners.c  listening sockets
+ */
+#ifndef IMS_SERVICES_MASTER_MASTER_H
+#define IMS_SERVICES_MASTER_MASTER_H
+
+#include "lib/ipc/scoreboard.h"
+#include "services/frame.h"
+#include "services/master/backoff.h"
+#include "services/master/crash_history.h"
+#include "services/records.h"
+
+enum {
+	MASTER_RECEIVERS_MAX = 16,
+	MASTER_CHILDREN_MAX = 32,
+	MASTER_LISTENERS_MAX = 256,
+	MASTER_ADDRESSES_MAX = 16, /* of one listener block */
+	MASTER_DEATHS_MAX = 64,    /* that spool has still to be told */
+	MASTER_DRAIN_MS = 30 * 1000,
+	MASTER_NOW_MS = 3 * 1000, /* from `leave at once` to SIGKILL */
+	MASTER_KILL_MS = 2 * 1000, /* from a closed channel to SIGKILL */
+};
+
+struct options {
+	const char *config;
+	bool check; /* only the configuration */
+};
+
+enum child_state {
+	CHILD_DOWN,  /* never started, or waits to be started again */
+	CHILD_SETUP, /* started, has not said ready */
+	CHILD_READY,
+};
+
+struct child {
+	struct master *master;
+	enum role role;
+	unsigned index, slot; /* slot: of the scoreboard, and position in children[] */
+	enum child_state state;
+	pid_t pid;          /* 0: none */
+	struct channel *ch; /* NULL: none, or dead before the process is */
+	bool asked_to_leave, forced; /* forced: to leave at once */
+	bool served;                 /* has said ready in one life at least */
+	unsigned restarts;
+	struct backoff backoff;
+	int64_t started_ms; /* of this life, monotonic */
+	uint64_t generation;
+	struct loop_timer *timer; /* DOWN: to start again; else: to kill */
+	char title[FRAME_TITLE_MAX];
+};
+
+struct listener_address {
+	struct conf_address address;
+	int fd; /* -1: could not be opened */
+};
+
+struct listener {
+	char name[128];
+	size_t count;
+	struct listener_address addresses[MASTER_ADDRESSES_MAX];
+	bool sent; /* the receive workers have it as it is here */
+};
+
+struct listener_set {
+	size_t count;
+	struct listener list[MASTER_LISTENERS_MAX];
+};
+
+enum master_phase { MASTER_STARTING, MASTER_RUNNING, MASTER_STOPPING };
+
+struct master {
+	struct options options;
+	const struct role_ops *const *roles;
+	struct loop *loop;
+	enum master_phase phase;
+	int status; /* with which the service ends */
+	const char *stop_reason;
+	bool now;       /* stopping without finishing */
+	bool stop_told; /* in the log */
+
+	struct conf *conf;
+	uint64_t generation;
+	int conf_fd; /* memfd of the bundle in use */
+
+	struct event_log log;
+	struct records records;
+
+	struct child children[MASTER_CHILDREN_MAX];
+	size_t child_count;
+	struct scoreboard_slot *slots;
+	int slots_fd;
+	struct crash_history history;
+	struct msg_death deaths[MASTER_DEATHS_MAX];
+	size_t death_count;
+
+	struct listener_set *listeners;
+	struct loop_timer *stop_timer, *listen_timer;
+	int pid_fd;
+};
+
+/* options.c: 0 and `*go`, or the exit status; has said what is wrong or asked for. */
+int options_parse(int argc, char **argv, struct options *o, bool *go);
+
+/* master.c */
+int master_main(const struct options *o, const struct role_ops *const *roles);
+void master_stop(struct master *m, const char *reason, int status);
+void master_advance(struct master *m); /* next step of start or stop; after any change */
+
+/* reload.c: the first configuration: 0 or a sysexits code, `text` says what is wrong. */
+int config_first(struct master *m, struct buf *text);
+/* A new generation for everybody, or the old one stays. The same result. */
+int config_reload(struct master *m, struct buf *text);
+int config_check(const struct options *o);
+
+/* folders.c: 0 or a sysexits code, having said why on stderr. */
+int folders_make(const struct conf *conf);
+int pid_file_make(struct master *m);
+void pid_file_remove(struct master *m);
+
+/* children.c */
+bool children_plan(struct master *m); /* which ones; starts none. False: no memory */
+void child_start(struct child *c);
+void child_send_conf(struct child *c);
+void child_ask_to_leave(struct child *c, bool now);
+void child_kill(struct child *c);
+void children_reap(void *arg); /* SIGCHLD */
+struct child *child_find(struct master *m, enum role role, unsigned index);
+
+/* crash.c */
+void crash_note(struct child *c, int status);
+void crash_tell_spool(struct master *m, struct child *spool);
+void crash_tell_receive(struct master *m, struct child *receive); /* who is shunned */
+
+/* listeners.c */
+/* Sets of listening sockets: makes one for `conf`, taking over sockets of `old` where the
+ * address is the same; what is left in `old` is then to be closed. Returns how many could
+ * not be opened; each is told through `told` with -errno (opened ones with 0). */
+typedef void listener_told_fn(void *arg, struct str name, const struct conf_address *a, int error);
+size_t listeners_open(struct listener_set *set, struct listener_set *old,
+		      const struct conf *conf, listener_told_fn *told, void *arg);
+void listeners_close(struct listener_set *set);
+size_t listeners_first(struct master *m); /* how many could not be opened */
+void listeners_reload(struct master *m);
+void listeners_retry(void *arg); /* what could not be opened */
+void listeners_send(struct master *m, struct channel *receive);
+
+/* admin.c */
+void admin_message(struct child *console, enum msg_type type, struct str payload);
+
+/* notify.c: tells the service manager, if there is one (sd_notify(3)). */
+void notify(const char *state);
+void notify_reloading(void);
+
+#endif

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "services/records.h"
+
+#include <unistd.h>
+
+#include "lib/event/format.h"
+
+static void on_tell_lost(void *arg)
+{
+	struct records *r = arg;
+	if (r->lost == 0 || !r->journal) return;
+	uint64_t lost = r->lost;
+	r->lost = 0;
+	event_begin(r->log, EVENT_record_lost, 0, 0);
+	event_i64(r->log, FIELD_count, (int64_t)lost);
+	event_str(r->log, FIELD_process, str_of(r->log->role));
+	event_end(r->log);
+}
+
+void records_init(struct records *r, struct loop *loop, struct event_log *log)
+{
+	*r = (struct records){ .loop = loop, .log = log };
+	r->tell_lost = (struct loop_turn){ .fn = on_tell_lost, .arg = r };
+	buf_init(&r->waiting, RECORDS_WAITING_MAX);
+}
+
+void records_free(struct records *r)
+{
+	loop_turn_cancel(r->loop, &r->tell_lost);
+	buf_free(&r->waiting);
+}
+
+/* Somebody may be watching a start that fails before there is a log. */
+static void write_stderr(struct str record)
+{
+	static struct event_view view; /* too large for a stack */
+	struct buf line;
+	if (!event_view_read(&view, record) || view.severity != EVENT_SEVERITY_ERROR) return;
+	buf_init(&line, EVENT_LINE_MAX);
+	event_format_text(&view, &line);
+	if (!line.overflowed) {
+		ssize_t n = write(STDERR_FILENO, line.at, line.len);
+		(void)n; /* there is nowhere left to complain */
+	}
+	buf_free(&line);
+}
+
+void records_write(void *arg, struct str record)
+{
+	struct records *r = arg;
+	if (r->journal && channel_backlog(r->journal) + record.len <= RECORDS_WAITING_MAX) {
+		channel_send_event(r->journal, &(struct msg_event){ record });
+		if (r->lost) loop_at_turn_end(r->loop, &r->tell_lost);
+		return;
+	}
+	if (r->journal) {
+		r->lost++;
+		return;
+	}
+	write_stderr(record);
+	size_t len = r->waiting.len;
+	buf_put_str(&r->waiting, record);
+	if (!r->waiting.overflowed) return;
+	/* Half a record must not stay. */
+	r->waiting.len = len;
+	r->waiting.overflowed = false;
+	r->lost++;
+}
+
+void records_replay(struct records *r, void (*write_one)(void *arg, struct str record), void *arg)
+{
+	struct cur c = cur_of(buf_view(&r->waiting));
+	while (c.left && !c.bad) {
+		struct str record = cur_str(&c);
+		if (!c.bad) write_one(arg, record);
+	}
+	buf_free(&r->waiting);
+}
+
+void records_journal(struct records *r, struct channel *journal)
+{
+	r->journal = journal;
+	if (!journal) return;
+	records_replay(r, records_write, r);
+	if (r->lost) loop_at_turn_end(r->loop, &r->tell_lost);
+}
