@@ -3,7 +3,7 @@
 
 #include "lib/base/json.h"
 #include "lib/event/quote.h"
-#include "lib/event/time.h"
+#include "lib/event/instant.h"
 
 void event_format_text(const struct event_view *v, struct buf *out)
 {

@@ -4,7 +4,7 @@
 #include "lib/event/format.h"
 #include "lib/event/parse_json.h"
 #include "lib/event/quote.h"
-#include "lib/event/time.h"
+#include "lib/event/instant.h"
 
 enum { KEY_MAX = 32 };
 

@@ -4,7 +4,7 @@
 #include "lib/base/utf8.h"
 #include "lib/event/format.h"
 #include "lib/event/quote.h"
-#include "lib/event/time.h"
+#include "lib/event/instant.h"
 
 /* What is being written: one event in one form into one buffer. */
 struct post {

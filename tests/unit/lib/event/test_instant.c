@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "lib/event/time.h"
+#include "lib/event/instant.h"
 
 static struct str written(char *memory, size_t size, int64_t ms)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "lib/event/time.h"
+#include "lib/event/instant.h"
 
 enum {
 	DAY_S = 86400,

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Points in time as text: RFC 3339 in UTC with milliseconds. Pure: no clock, no zone of
  * the system. Times are Unix milliseconds from 1970 to the end of the year 9999. */
-#ifndef IMS_EVENT_TIME_H
-#define IMS_EVENT_TIME_H
+#ifndef IMS_EVENT_INSTANT_H
+#define IMS_EVENT_INSTANT_H
 
 #include "lib/base/buf.h"
 
