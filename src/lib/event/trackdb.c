@@ -18,6 +18,7 @@ static const char tables_sql[] =
 	"CREATE TABLE %s.event(event INTEGER PRIMARY KEY, ts INTEGER NOT NULL, number INTEGER NOT NULL,"
 	" id INTEGER, sid INTEGER, sender TEXT COLLATE NOCASE, recipient TEXT COLLATE NOCASE,"
 	" msgid TEXT, file INTEGER NOT NULL, offset INTEGER NOT NULL);"
+	"CREATE INDEX %s.event_ts ON event(ts);"
 	"CREATE INDEX %s.event_id ON event(id) WHERE id IS NOT NULL;"
 	"CREATE INDEX %s.event_sender ON event(sender) WHERE sender IS NOT NULL;"
 	"CREATE INDEX %s.event_recipient ON event(recipient) WHERE recipient IS NOT NULL;"

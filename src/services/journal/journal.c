@@ -176,11 +176,12 @@ static void say_lost(struct journal *j, uint64_t count, struct str reason)
 /* An error when it begins; what it cost when it is over. */
 static void say_errors(struct journal *j, struct sink *s)
 {
-	if (s->error && s->error != j->said) {
-		j->said = s->error;
+	int error = s->error ? s->error : s->stuck;
+	if (error && error != j->said) {
+		j->said = error;
 		event_begin(&j->own, EVENT_log_error, 0, 0);
 		event_str(&j->own, FIELD_path, str_of(s->path));
-		event_str(&j->own, FIELD_error, str_of(strerror(s->error)));
+		event_str(&j->own, FIELD_error, str_of(strerror(error)));
 		event_end(&j->own);
 	}
 	if (s->error) return;
@@ -194,10 +195,10 @@ void journal_flush(struct journal *j, int64_t now_ms, int64_t wall_ms)
 	j->now_ms = now_ms;
 	j->wall_ms = wall_ms;
 	target_log(j);
+	if (j->log.pending.len) j->lagging = true;
 	sink_flush(&j->log, now_ms);
 	sink_flush(&j->postfix, now_ms);
 	copy_flush(&j->copy);
-	j->lagging = true;
 	if (j->log.opened != j->opened) {
 		j->opened = j->log.opened;
 		j->feed.rescan = true;
@@ -209,7 +210,7 @@ static void say_all(struct journal *j)
 	uint64_t copies = j->copy.lost, bad = j->bad_records;
 	say_errors(j, &j->log);
 	say_errors(j, &j->postfix);
-	if (!j->log.error && !j->postfix.error) j->said = 0;
+	if (!j->log.error && !j->postfix.error && !j->log.stuck && !j->postfix.stuck) j->said = 0;
 	j->bad_records = 0;
 	if (bad) say_lost(j, bad, STR("a process sent what is no event"));
 	if (!copies || j->copy.pending.len) return;
@@ -243,10 +244,10 @@ static bool clean(struct journal *j)
 
 int64_t journal_tick(struct journal *j, int64_t now_ms, int64_t wall_ms)
 {
-	bool lagged = j->lagging;
+	j->now_ms = now_ms;
+	j->wall_ms = wall_ms;
 	say_all(j);
 	journal_flush(j, now_ms, wall_ms);
-	j->lagging = lagged;
 	bool more = j->settings.track && j->lagging &&
 	            feed_step(&j->feed, now_ms, wall_ms - j->settings.keep_ms);
 	if (!more) {

@@ -36,23 +36,30 @@ static void end_torn_line(int fd, off_t size)
 	}
 }
 
-int sink_open(struct sink *s)
+/* Opens the file of that name and leaves the one that was open, if it can. */
+static int sink_renew(struct sink *s)
 {
 	struct stat st;
-	if (s->fd >= 0 || !s->path[0]) return 0;
-	s->fd = open(s->path, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0640);
-	if (s->fd < 0) return -errno;
-	if (fstat(s->fd, &st) != 0) {
+	int fd = open(s->path, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0640);
+	if (fd < 0) return -errno;
+	if (fstat(fd, &st) != 0) {
 		int error = errno;
-		sink_shut(s);
+		(void)close(fd);
 		return -error;
 	}
+	sink_shut(s);
+	s->fd = fd;
 	s->device = st.st_dev;
 	s->inode = st.st_ino;
 	s->regular = S_ISREG(st.st_mode);
 	if (s->regular) end_torn_line(s->fd, st.st_size);
 	s->opened++;
 	return 0;
+}
+
+int sink_open(struct sink *s)
+{
+	return s->fd >= 0 || !s->path[0] ? 0 : sink_renew(s);
 }
 
 /* Whether the name leads to another file by now, or to none. */
@@ -91,7 +98,8 @@ void sink_flush(struct sink *s, int64_t now_ms)
 	if (s->error && now_ms - s->tried_ms < SINK_RETRY_MS) return;
 	if (s->fd >= 0 && now_ms - s->checked_ms >= SINK_CHECK_MS) {
 		s->checked_ms = now_ms;
-		if (is_moved(s)) sink_shut(s);
+		/* Without the right to make a new one it is better to go on in the old. */
+		s->stuck = is_moved(s) ? -sink_renew(s) : 0;
 	}
 	int error = write_pending(s);
 	/* A descriptor that failed may be the fault: the next attempt takes a new one. */
@@ -107,6 +115,6 @@ bool sink_target(struct sink *s, struct str path, int64_t now_ms)
 	sink_flush(s, now_ms);
 	sink_shut(s);
 	s->checked_ms = now_ms;
-	s->error = 0;
+	s->error = s->stuck = 0;
 	return str_to_cstr(path, s->path, sizeof s->path);
 }

@@ -21,6 +21,7 @@ struct sink {
 	bool regular;
 	struct buf pending;
 	int error;          /* errno of the last attempt, 0: it went well */
+	int stuck;          /* errno: the file was moved, and there is no making a new one */
 	int64_t checked_ms, tried_ms;
 	uint64_t lost;      /* lines dropped since the owner last set it to 0 */
 	unsigned opened;    /* how often a file was opened: tells that there is another */
