@@ -228,16 +228,15 @@ static int status_of(enum directory_result result)
 
 /* As root we become the owner of the database before it is opened, so that no file of it
  * ever belongs to root and locks the service out. */
-static int become_owner(const struct request *r, bool *became)
+static int become_owner(int folder, struct str name, bool *became)
 {
-	char path[DIRECTORY_PATH_MAX];
+	char file[DIRECTORY_NAME_MAX + 1];
 	struct stat st;
 	if (geteuid() != 0) return 0;
-	if (!str_to_cstr(r->path, path, sizeof path)) return -ENAMETOOLONG;
-	if (stat(path, &st) != 0) return errno == ENOENT ? 0 : -errno;
-	if (setegid(st.st_gid) != 0 || seteuid(st.st_uid) != 0) return -errno;
+	if (!str_to_cstr(name, file, sizeof file)) return -ENAMETOOLONG;
+	if (fstatat(folder, file, &st, 0) != 0) return errno == ENOENT ? 0 : -errno;
 	*became = true;
-	return 0;
+	return setegid(st.st_gid) == 0 && seteuid(st.st_uid) == 0 ? 0 : -errno;
 }
 
 static void become_self(bool became)
@@ -247,41 +246,57 @@ static void become_self(bool became)
 		_exit(complain(EX_OSERR, "cannot become root again", STR("")));
 }
 
-static int make_database(const struct request *r)
+static int open_folder(const struct request *r, bool make)
 {
 	struct process_user user = process_user_find(DIRECTORY_ACCOUNT, DIRECTORY_UID);
-	int error = directory_db_prepare(r->path, user.uid, user.gid);
-	if (!error) return 0;
-	(void)complain(0, strerror(-error), r->path);
-	return error == -EACCES || error == -EPERM ? EX_NOPERM : EX_CANTCREAT;
+	struct str name = directory_db_name(r->path);
+	int folder = directory_db_folder(r->path, make, user.uid, user.gid);
+	int error = folder < 0 || !make
+			    ? folder
+			    : directory_db_prepare(folder, name, user.uid, user.gid);
+	if (error >= 0) return folder;
+	if (folder >= 0) (void)close(folder);
+	return error;
 }
 
-static int with_database(struct request *r,
-			 int (*act)(struct request *r, struct directory_db *db,
-				    struct str verifier),
-			 struct str verifier)
+static int status_of_errno(int error, bool make)
+{
+	if (error == -EACCES || error == -EPERM) return EX_NOPERM;
+	return make ? EX_CANTCREAT : EX_NOUSER;
+}
+
+typedef int act_fn(struct request *r, struct directory_db *db, struct str verifier);
+
+static int with_open(struct request *r, int folder, act_fn *act, struct str verifier)
 {
 	char memory[256];
 	struct buf why;
 	struct directory_db *db = NULL;
-	bool became = false;
-	buf_init_fixed(&why, memory, sizeof memory);
-	int error = become_owner(r, &became);
-	if (error) {
-		become_self(became);
-		return complain(EX_NOPERM, strerror(-error), r->path);
-	}
-	enum directory_result result = directory_db_open(&db, r->path, BUSY_MS, &why);
-	int status = 0;
+	buf_init_fixed(&why, memory, sizeof memory - 1);
+	enum directory_result result =
+		directory_db_open(&db, folder, directory_db_name(r->path), BUSY_MS, &why);
 	if (result != DIRECTORY_OK) {
-		buf_byte(&why, '\0');
-		status = complain(status_of(result), why.overflowed ? "error" : memory,
-				  r->path);
-	} else {
-		status = act(r, db, verifier);
+		memory[why.len] = '\0';
+		return complain(status_of(result), memory, r->path);
 	}
+	int status = act(r, db, verifier);
 	directory_db_close(db);
+	return status;
+}
+
+/* `make`: the database may not exist yet. */
+static int with_database(struct request *r, bool make, act_fn *act, struct str verifier)
+{
+	bool became = false;
+	int folder = open_folder(r, make);
+	if (folder < 0)
+		return complain(status_of_errno(folder, make), strerror(-folder),
+				r->path);
+	int error = become_owner(folder, directory_db_name(r->path), &became);
+	int status = error ? complain(EX_NOPERM, strerror(-error), r->path)
+			   : with_open(r, folder, act, verifier);
 	become_self(became);
+	(void)close(folder);
 	return status;
 }
 
@@ -422,9 +437,8 @@ static int run_add(struct request *r)
 			(void)fputs("Empty for a user who cannot log in.\n", stderr);
 		status = read_verifier(&verifier, terminal);
 	}
-	if (!status) status = make_database(r);
 	if (!status) warn_domain(r);
-	return status ? status : with_database(r, act_add, buf_view(&verifier));
+	return status ? status : with_database(r, true, act_add, buf_view(&verifier));
 }
 
 static int run_passwd(struct request *r)
@@ -433,7 +447,7 @@ static int run_passwd(struct request *r)
 	struct buf verifier;
 	buf_init_fixed(&verifier, memory, sizeof memory);
 	int status = read_verifier(&verifier, false);
-	return status ? status : with_database(r, act_passwd, buf_view(&verifier));
+	return status ? status : with_database(r, false, act_passwd, buf_view(&verifier));
 }
 
 static int run_del(struct request *r)
@@ -444,7 +458,7 @@ static int run_del(struct request *r)
 		if (answer != 'y' && answer != 'Y')
 			return complain(0, "nothing done", STR(""));
 	}
-	return with_database(r, act_del, STR(""));
+	return with_database(r, false, act_del, STR(""));
 }
 
 /* A database that nobody has made yet has no users, which is no error. */
@@ -454,7 +468,7 @@ static int run_list(struct request *r)
 	if (str_to_cstr(r->path, path, sizeof path) && access(path, F_OK) != 0 &&
 	    errno == ENOENT)
 		return complain(0, "there is no database yet", r->path);
-	return with_database(r, act_list, STR(""));
+	return with_database(r, false, act_list, STR(""));
 }
 
 int ctl_user(const struct conf *conf, int argc, char **argv)

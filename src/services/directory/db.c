@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sqlite3.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -55,45 +56,50 @@ enum { ENTRY_MAX = DIRECTORY_ADDRESS_MAX + DIRECTORY_HOME_MAX };
 struct directory_db {
 	sqlite3 *sql;
 	sqlite3_stmt *prepared[STATEMENT_COUNT];
+	int folder;
 	struct stat file;
 	char text[ENTRY_MAX]; /* strings of the last entry that was looked up */
-	char path[DIRECTORY_PATH_MAX];
+	char name[DIRECTORY_NAME_MAX + 1];
 };
 
 /* --- files -------------------------------------------------------------------------- */
 
-static int prepare_file(const char *path, uid_t owner, gid_t group)
-{
-	int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-	if (fd < 0) return errno == EEXIST ? 0 : -errno;
-	int error = geteuid() == 0 && fchown(fd, owner, group) != 0 ? -errno : 0;
-	(void)close(fd);
-	if (error) (void)unlink(path);
-	return error;
-}
-
-int directory_db_prepare(struct str path, uid_t owner, gid_t group)
-{
-	static const char *const suffixes[] = { "", "-wal", "-shm" };
-	char name[DIRECTORY_PATH_MAX + 8];
-	for (size_t i = 0; i < sizeof suffixes / sizeof *suffixes; i++) {
-		struct buf b;
-		buf_init_fixed(&b, name, sizeof name);
-		buf_str(&b, str_sub(path, 0, DIRECTORY_PATH_MAX));
-		buf_str(&b, str_of(suffixes[i]));
-		buf_byte(&b, '\0');
-		if (b.overflowed || path.len >= DIRECTORY_PATH_MAX) return -ENAMETOOLONG;
-		int error = prepare_file(name, owner, group);
-		if (error) return error;
-	}
-	return 0;
-}
-
 bool directory_db_is_replaced(const struct directory_db *db)
 {
 	struct stat st;
-	return stat(db->path, &st) != 0 || st.st_dev != db->file.st_dev ||
-	       st.st_ino != db->file.st_ino;
+	return fstatat(db->folder, db->name, &st, 0) != 0 ||
+	       st.st_dev != db->file.st_dev || st.st_ino != db->file.st_ino;
+}
+
+/* SQLite takes names only. Ours lead through /proc to the descriptor of the folder; the
+ * one thing that SQLite's file system must not do with them is to resolve that link, for
+ * the path that it stands for may be closed to us. */
+static int keep_name(sqlite3_vfs *vfs, const char *name, int size, char *out)
+{
+	(void)vfs;
+	return str_to_cstr(str_of(name), out, (size_t)size) ? SQLITE_OK : SQLITE_CANTOPEN;
+}
+
+static const char *file_system(void)
+{
+	static sqlite3_vfs ours;
+	const sqlite3_vfs *unix_vfs = sqlite3_vfs_find(NULL);
+	if (ours.zName || !unix_vfs) return ours.zName;
+	ours = *unix_vfs;
+	ours.pNext = NULL;
+	ours.zName = "ims-directory";
+	ours.xFullPathname = keep_name;
+	(void)sqlite3_vfs_register(&ours, 0);
+	return ours.zName;
+}
+
+static int open_by_folder(struct directory_db *db)
+{
+	char path[DIRECTORY_NAME_MAX + 64];
+	(void)snprintf(path, sizeof path, "/proc/self/fd/%d/%s", db->folder, db->name);
+	return sqlite3_open_v2(path, &db->sql,
+			       SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX,
+			       file_system());
 }
 
 /* --- errors ------------------------------------------------------------------------- */
@@ -194,27 +200,27 @@ static enum directory_result result_of_errno(int error, struct buf *why)
 /* SQLite would say "unable to open database file" of everything. */
 static enum directory_result check_file(struct directory_db *db, struct buf *why)
 {
-	if (stat(db->path, &db->file) != 0 || eaccess(db->path, R_OK | W_OK) != 0)
+	if (fstatat(db->folder, db->name, &db->file, 0) != 0 ||
+	    faccessat(db->folder, db->name, R_OK | W_OK, AT_EACCESS) != 0)
 		return result_of_errno(errno, why);
 	if (S_ISREG(db->file.st_mode)) return DIRECTORY_OK;
 	buf_str(why, STR("not a file"));
 	return DIRECTORY_BROKEN;
 }
 
-enum directory_result directory_db_open(struct directory_db **out, struct str path,
-					int busy_ms, struct buf *why)
+enum directory_result directory_db_open(struct directory_db **out, int folder,
+					struct str name, int busy_ms, struct buf *why)
 {
 	*out = NULL;
 	struct directory_db *db = calloc(1, sizeof *db);
-	if (!db || !str_to_cstr(path, db->path, sizeof db->path)) {
+	if (!db || !str_to_cstr(name, db->name, sizeof db->name)) {
 		free(db);
 		return result_of_errno(db ? ENAMETOOLONG : ENOMEM, why);
 	}
+	db->folder = folder;
 	enum directory_result result = check_file(db, why);
 	if (result == DIRECTORY_OK) {
-		int code = sqlite3_open_v2(db->path, &db->sql,
-					   SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX,
-					   NULL);
+		int code = open_by_folder(db);
 		if (code == SQLITE_OK) code = set_up(db, busy_ms, why);
 		result = result_of(code);
 		if (result != DIRECTORY_OK && why->len == 0)

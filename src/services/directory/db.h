@@ -16,6 +16,7 @@ enum {
 	DIRECTORY_VERIFIER_MAX = 512,
 	DIRECTORY_SCHEMA = 1, /* PRAGMA user_version */
 	DIRECTORY_PATH_MAX = 1024,
+	DIRECTORY_NAME_MAX = 240, /* of the file; helpers have longer names */
 };
 
 /* The account that owns databases, and the uid where there is no such account. */
@@ -35,17 +36,27 @@ enum directory_result {
 
 struct directory_db;
 
+/* A database is reached through an open descriptor of its folder, so that a role that has
+ * given up its rights need not be able to walk there. The folder itself must let the
+ * owner of the database search it. */
+
+/* Opens the folder that `path` names a file of; made with mode 0700 for `owner` if only
+ * the folder itself is missing and `make` is set. A descriptor, or a negative errno. */
+int directory_db_folder(struct str path, bool make, uid_t owner, gid_t group);
+struct str directory_db_name(struct str path); /* behind the last slash */
+
 /* Makes the empty files of a database that does not exist yet, with mode 0600, and gives
  * them to `owner` where we are root: SQLite's helpers too, so that the owner need not be
  * able to write to the folder. 0 (also if it exists) or a negative errno. */
-int directory_db_prepare(struct str path, uid_t owner, gid_t group);
+int directory_db_prepare(int folder, struct str name, uid_t owner, gid_t group);
 
-/* Opens a database; an empty one gets its tables. On DIRECTORY_OK *db is the caller's;
- * otherwise it is NULL and `why` (for a log) has a sentence. */
-enum directory_result directory_db_open(struct directory_db **db, struct str path,
-					int busy_ms, struct buf *why);
+/* Opens a database; an empty one gets its tables. `folder` is borrowed and must stay open
+ * as long as the database. On DIRECTORY_OK *db is the caller's; otherwise it is NULL and
+ * `why` (for a log) has a sentence. */
+enum directory_result directory_db_open(struct directory_db **db, int folder,
+					struct str name, int busy_ms, struct buf *why);
 void directory_db_close(struct directory_db *db); /* NULL is fine */
-/* Whether the file at the path is no longer the one that is open. */
+/* Whether the file of that name is no longer the one that is open. */
 bool directory_db_is_replaced(const struct directory_db *db);
 /* What SQLite said of the last call that did not succeed. */
 struct str directory_db_error(const struct directory_db *db);

@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -25,6 +24,7 @@ enum answer { ANSWER_NO, ANSWER_YES, ANSWER_LATER };
 
 struct source {
 	struct buf name, path;
+	int folder;              /* of the database; or -errno of opening it */
 	struct directory_db *db; /* NULL: not open */
 	int64_t check_ms;        /* next look at the file */
 	int64_t retry_ms;        /* not asked before */
@@ -57,6 +57,7 @@ static void source_close(struct source *s)
 static void source_free(struct source *s)
 {
 	source_close(s);
+	if (s->folder >= 0) (void)close(s->folder);
 	buf_free(&s->name);
 	buf_free(&s->path);
 }
@@ -76,8 +77,12 @@ static bool source_open(struct directory *d, struct source *s)
 	char memory[256];
 	struct buf why;
 	buf_init_fixed(&why, memory, sizeof memory);
-	if (directory_db_open(&s->db, buf_view(&s->path), BUSY_MS, &why) !=
-	    DIRECTORY_OK) {
+	if (s->folder < 0) buf_str(&why, str_of(strerror(-s->folder)));
+	else
+		(void)directory_db_open(&s->db, s->folder,
+					directory_db_name(buf_view(&s->path)), BUSY_MS,
+					&why);
+	if (!s->db) {
 		source_failed(d, s, buf_view(&why));
 		return false;
 	}
@@ -104,8 +109,27 @@ static struct source *source_find(struct directory *d, struct str name)
 	return NULL;
 }
 
+static void source_set(struct source *s, const struct conf_directory *c)
+{
+	*s = (struct source){ .folder = -1 };
+	buf_init(&s->name, DIRECTORY_PATH_MAX);
+	buf_init(&s->path, DIRECTORY_PATH_MAX);
+	buf_str(&s->name, c->name);
+	buf_str(&s->path, c->sqlite);
+}
+
+/* What an open database and its folder are; the old row is left without. */
+static void source_take(struct source *s, struct source *old)
+{
+	s->db = old->db;
+	s->folder = old->folder;
+	s->check_ms = old->check_ms;
+	old->db = NULL;
+	old->folder = -1;
+}
+
 /* Makes the table again from the configuration; databases that stay keep what they have.
- */
+ * A folder that is new is opened with the rights of now. */
 static void sources_set(struct directory *d, const struct conf *conf)
 {
 	struct source old[SOURCES_MAX];
@@ -116,42 +140,30 @@ static void sources_set(struct directory *d, const struct conf *conf)
 		const struct conf_directory *c = &conf->directories[i];
 		if (c->sqlite.len == 0) continue;
 		struct source *s = &d->sources[d->count++];
-		*s = (struct source){ 0 };
-		buf_init(&s->name, DIRECTORY_PATH_MAX);
-		buf_init(&s->path, DIRECTORY_PATH_MAX);
-		buf_str(&s->name, c->name);
-		buf_str(&s->path, c->sqlite);
-		for (size_t j = 0; j < old_count; j++) {
-			if (!str_eq(buf_view(&old[j].path), c->sqlite) || !old[j].db)
-				continue;
-			s->db = old[j].db;
-			s->check_ms = old[j].check_ms;
-			old[j].db = NULL;
-		}
+		source_set(s, c);
+		for (size_t j = 0; j < old_count && s->folder < 0; j++)
+			if (str_eq(buf_view(&old[j].path), c->sqlite) &&
+			    old[j].folder >= 0)
+				source_take(s, &old[j]);
+		if (s->folder < 0)
+			s->folder = directory_db_folder(c->sqlite, true, d->user.uid,
+							d->user.gid);
 	}
 	for (size_t i = 0; i < old_count; i++) source_free(&old[i]);
 }
 
 /* --- life --------------------------------------------------------------------------- */
 
-/* With the first rights: the files, made for the role's user if they are missing, and the
- * folder, if only that is. */
+/* With the first rights: the files, made for the role's user if they are missing. */
 static void source_prepare(struct directory *d, struct source *s)
 {
-	char folder[DIRECTORY_PATH_MAX];
 	struct str path = buf_view(&s->path);
-	ptrdiff_t slash = str_rfind(path, '/');
-	if (!str_to_cstr(str_sub(path, 0, slash > 0 ? (size_t)slash : 1), folder,
-			 sizeof folder)) {
-		log_error(d, path, str_of(strerror(ENAMETOOLONG)));
-		return;
-	}
-	if (mkdir(folder, 0700) == 0 && d->user.root &&
-	    chown(folder, d->user.uid, d->user.gid) != 0)
-		log_error(d, path, str_of(strerror(errno)));
-	int error = directory_db_prepare(path, d->user.uid, d->user.gid);
+	int error = s->folder < 0 ? s->folder : 0;
+	if (!error)
+		error = directory_db_prepare(s->folder, directory_db_name(path),
+					     d->user.uid, d->user.gid);
 	/* Its helpers come and go beside it. */
-	if (!error) error = sandbox_allow_path(folder, true);
+	if (!error) error = sandbox_allow_fd(s->folder, true);
 	if (error) log_error(d, path, str_of(strerror(-error)));
 }
 

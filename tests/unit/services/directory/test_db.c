@@ -21,6 +21,7 @@
 
 struct db_test {
 	char root[64], path[128];
+	int folder;
 	struct directory_db *db;
 };
 
@@ -30,12 +31,13 @@ static int removed(const char *path, const struct stat *st, int type, struct FTW
 	return remove(path);
 }
 
-static enum directory_result open_db(struct db_test *t, const char *path)
+static enum directory_result open_db(struct db_test *t, const char *name)
 {
 	char memory[256];
 	struct buf why;
 	buf_init_fixed(&why, memory, sizeof memory);
-	enum directory_result result = directory_db_open(&t->db, str_of(path), 100, &why);
+	enum directory_result result =
+		directory_db_open(&t->db, t->folder, str_of(name), 100, &why);
 	assert_int_equal(result == DIRECTORY_OK, t->db != NULL);
 	assert_int_equal(result == DIRECTORY_OK, why.len == 0);
 	return result;
@@ -47,6 +49,8 @@ static int setup_empty(void **state)
 	(void)snprintf(t->root, sizeof t->root, "/tmp/ims-directory-XXXXXX");
 	assert_non_null(mkdtemp(t->root));
 	(void)snprintf(t->path, sizeof t->path, "%s/users.db", t->root);
+	t->folder = directory_db_folder(str_of(t->path), false, 0, 0);
+	assert_true(t->folder >= 0);
 	*state = t;
 	return 0;
 }
@@ -55,8 +59,10 @@ static int setup(void **state)
 {
 	assert_int_equal(setup_empty(state), 0);
 	struct db_test *t = *state;
-	assert_int_equal(directory_db_prepare(str_of(t->path), geteuid(), getegid()), 0);
-	assert_int_equal(open_db(t, t->path), DIRECTORY_OK);
+	assert_int_equal(
+		directory_db_prepare(t->folder, STR("users.db"), geteuid(), getegid()),
+		0);
+	assert_int_equal(open_db(t, "users.db"), DIRECTORY_OK);
 	return 0;
 }
 
@@ -64,6 +70,7 @@ static int teardown(void **state)
 {
 	struct db_test *t = *state;
 	directory_db_close(t->db);
+	(void)close(t->folder);
 	(void)nftw(t->root, removed, 16, FTW_DEPTH | FTW_PHYS);
 	free(t);
 	return 0;
@@ -98,11 +105,11 @@ static void makes_private_files(void **state)
 	directory_db_close(t->db);
 	t->db = NULL;
 	assert_int_equal(stat(path, &st), 0);
-	assert_int_equal(directory_db_prepare(str_of(t->path), 1, 1), 0);
+	assert_int_equal(directory_db_prepare(t->folder, STR("users.db"), 1, 1), 0);
 	assert_int_equal(stat(t->path, &st), 0);
 	assert_int_equal(st.st_uid, geteuid());
 	struct directory_entry e;
-	assert_int_equal(open_db(t, t->path), DIRECTORY_OK);
+	assert_int_equal(open_db(t, "users.db"), DIRECTORY_OK);
 	assert_int_equal(directory_db_lookup(t->db, STR("joe@a.example"), &e),
 			 DIRECTORY_OK);
 }
@@ -231,26 +238,33 @@ static void tells_broken_files(void **state)
 {
 	struct db_test *t = *state;
 	static const char junk[4096] = "this is not a database";
-	assert_int_equal(open_db(t, t->path), DIRECTORY_MISSING);
-	assert_int_equal(open_db(t, "/dev/null/users.db"), DIRECTORY_MISSING);
-	assert_int_equal(open_db(t, t->root), DIRECTORY_BROKEN);
+	assert_int_equal(open_db(t, "users.db"), DIRECTORY_MISSING);
+	assert_int_equal(open_db(t, "."), DIRECTORY_BROKEN);
+	assert_int_equal(open_db(t, ""), DIRECTORY_MISSING);
 	static char longest[DIRECTORY_PATH_MAX + 1];
 	memset(longest, 'a', sizeof longest - 1);
 	assert_int_equal(open_db(t, longest), DIRECTORY_FAILED);
-	assert_int_equal(directory_db_prepare(str_of(longest), 0, 0), -ENAMETOOLONG);
-	assert_int_equal(directory_db_prepare(STR("/dev/null/x"), 0, 0), -ENOTDIR);
+	assert_int_equal(directory_db_prepare(t->folder, str_of(longest), 0, 0),
+			 -ENAMETOOLONG);
+	assert_int_equal(directory_db_prepare(t->folder, STR(""), 0, 0), -EISDIR);
+	assert_int_equal(directory_db_prepare(t->folder, STR("no/x"), 0, 0), -ENOENT);
+	assert_int_equal(directory_db_folder(STR("/dev/null/x"), true, 0, 0), -ENOTDIR);
+	assert_int_equal(directory_db_folder(STR("/nowhere/at/all"), true, 0, 0),
+			 -ENOENT);
+	assert_int_equal(directory_db_folder(STR("relative"), true, 0, 0), -EINVAL);
+	assert_int_equal(directory_db_folder(str_of(longest), true, 0, 0), -EINVAL);
 	write_file(t->path, junk, sizeof junk);
-	assert_int_equal(open_db(t, t->path), DIRECTORY_BROKEN);
+	assert_int_equal(open_db(t, "users.db"), DIRECTORY_BROKEN);
 	/* Somebody else's database, and one of a later version. */
 	assert_int_equal(unlink(t->path), 0);
 	sql(t, "CREATE TABLE user (x)");
-	assert_int_equal(open_db(t, t->path), DIRECTORY_BROKEN);
+	assert_int_equal(open_db(t, "users.db"), DIRECTORY_BROKEN);
 	assert_int_equal(unlink(t->path), 0);
 	sql(t, "PRAGMA user_version = 2");
-	assert_int_equal(open_db(t, t->path), DIRECTORY_BROKEN);
+	assert_int_equal(open_db(t, "users.db"), DIRECTORY_BROKEN);
 	assert_int_equal(unlink(t->path), 0);
 	sql(t, "PRAGMA user_version = 1");
-	assert_int_equal(open_db(t, t->path), DIRECTORY_BROKEN);
+	assert_int_equal(open_db(t, "users.db"), DIRECTORY_BROKEN);
 }
 
 /* Damage that shows only in the middle of a question. */
@@ -273,7 +287,7 @@ static void tells_corruption(void **state)
 	for (off_t page = 1; page < 8; page++)
 		assert_int_equal(pwrite(fd, junk, sizeof junk, page * 4096), 4096);
 	(void)close(fd);
-	assert_int_equal(open_db(t, t->path), DIRECTORY_OK);
+	assert_int_equal(open_db(t, "users.db"), DIRECTORY_OK);
 	assert_int_equal(directory_db_lookup(t->db, STR("u77@a.example"), &e),
 			 DIRECTORY_BROKEN);
 	assert_true(directory_db_error(t->db).len > 0);
@@ -325,10 +339,56 @@ static void notices_replacement(void **state)
 	assert_false(directory_db_is_replaced(t->db));
 }
 
+/* The folder's parents are closed to the owner of the database, and the folder cannot be
+ * written to: the descriptor is enough. */
+static int from_inside(struct db_test *t)
+{
+	struct directory_entry e;
+	if (setgid(65534) != 0 || setuid(65534) != 0) return 100;
+	if (access(t->path, F_OK) == 0) return 101;
+	if (open_db(t, "users.db") != DIRECTORY_OK) return 102;
+	if (directory_db_add(t->db, STR("joe@a.example"), STR("h"), STR(""), 1) !=
+	    DIRECTORY_OK)
+		return 103;
+	if (directory_db_lookup(t->db, STR("joe@a.example"), &e) != DIRECTORY_OK)
+		return 104;
+	if (directory_db_is_replaced(t->db)) return 105;
+	directory_db_close(t->db);
+	if (open_db(t, "users.db") != DIRECTORY_OK) return 106;
+	return directory_db_lookup(t->db, STR("joe@a.example"), &e) == DIRECTORY_OK ? 0
+										    : 107;
+}
+
+static void works_from_inside(void **state)
+{
+	struct db_test *t = *state;
+	if (geteuid() != 0) skip();
+	(void)snprintf(t->path, sizeof t->path, "%s/state/users.db", t->root);
+	assert_int_equal(mkdir(t->root, 0700), -1);
+	(void)close(t->folder);
+	t->folder = directory_db_folder(str_of(t->path), true, 65534, 65534);
+	assert_true(t->folder >= 0);
+	struct stat st;
+	assert_int_equal(fstatat(t->folder, ".", &st, 0), 0);
+	assert_int_equal(st.st_mode, S_IFDIR | 0700);
+	assert_int_equal(st.st_uid, 65534);
+	char folder[80];
+	(void)snprintf(folder, sizeof folder, "%s/state", t->root);
+	assert_int_equal(chown(folder, 0, 0), 0);
+	assert_int_equal(chmod(folder, 0755), 0);
+	assert_int_equal(directory_db_prepare(t->folder, STR("users.db"), 65534, 65534),
+			 0);
+	pid_t pid = fork();
+	if (pid == 0) _exit(from_inside(t));
+	int status = 0;
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(WEXITSTATUS(status), 0);
+}
+
 static int denied(struct db_test *t)
 {
 	if (geteuid() == 0 && (setgid(65534) != 0 || setuid(65534) != 0)) return 100;
-	return (int)open_db(t, t->path);
+	return (int)open_db(t, "users.db");
 }
 
 static void tells_missing_rights(void **state)
@@ -354,6 +414,7 @@ int main(void)
 		TEST(administers),         EMPTY(tells_broken_files),
 		TEST(tells_corruption),    TEST(waits_for_locks),
 		TEST(notices_replacement), EMPTY(tells_missing_rights),
+		EMPTY(works_from_inside),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
