@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Results as Markdown. A ratio is the median of the ratios of the same round, because the
+machine changes more between rounds than within one."""
+import statistics
+
+GOALS = """\
+| goal | wanted | measured |
+|---|---|---|
+"""
+
+
+def median(rows, key):
+    values = [row[key] for row in rows if row.get(key) is not None]
+    return statistics.median(values) if values else None
+
+
+def shown(value, digits=0):
+    return "–" if value is None else f"{value:,.{digits}f}"
+
+
+def picked(rows, **wanted):
+    return [row for row in rows if all(row.get(k) == v for k, v in wanted.items())]
+
+
+def ratio(rows, key, mine="ims", other="postfix", **case):
+    """Median over rounds of mine/other, or None."""
+    found = []
+    for row in picked(rows, peer=mine, **case):
+        for against in picked(rows, peer=other, round=row["round"], **case):
+            if row.get(key) is not None and against.get(key):
+                found.append(row[key] / against[key])
+    return statistics.median(found) if found else None
+
+
+def cell(rows):
+    if not rows:
+        return "–"
+    rates = [row["rate"] for row in rows]
+    text = f"{shown(median(rows, 'rate'))}/s [{shown(min(rates))}–{shown(max(rates))}]"
+    text += f", CPU {shown(median(rows, 'cpu_us'))} µs"
+    if median(rows, "p99_ms") is not None:
+        text += f", p99 {shown(median(rows, 'p99_ms'), 1)} ms"
+    lost = sum(row.get("failed", 0) for row in rows)
+    return text + (f", {lost} failed" if lost else "")
+
+
+def speed_table(rows, workload, title):
+    rows = picked(rows, workload=workload)
+    if not rows:
+        return ""
+    text = f"### {title}\n\n| size | sessions | ims | Postfix | rate | CPU |\n|---|---|---|---|---|---|\n"
+    for size, sessions in sorted({(row["size"], row["sessions"]) for row in rows}):
+        case = {"size": size, "sessions": sessions}
+        text += (f"| {size // 1024} KiB | {sessions} | {cell(picked(rows, peer='ims', **case))} | "
+                 f"{cell(picked(rows, peer='postfix', **case))} | "
+                 f"**{shown(ratio(rows, 'rate', **case), 2)}×** | "
+                 f"{shown(ratio(rows, 'cpu_us', **case), 3)}× |\n")
+    return text + "\n"
+
+
+def other_tables(rows):
+    text = ""
+    calls = picked(rows, workload="syscalls")
+    if calls:
+        text += "### System calls per accepted message\n\n| sessions | peer | calls |\n|---|---|---|\n"
+        for row in sorted(calls, key=lambda r: (r["sessions"], r["peer"])):
+            text += f"| {row['sessions']} | {row['peer']} | {shown(row['calls'], 1)} |\n"
+        text += "\n"
+    idle = picked(rows, workload="idle")
+    if idle:
+        text += ("### Idle sessions\n\n| peer | asked | open at the end | opened in s | "
+                 "KiB a session (PSS) |\n|---|---|---|---|---|\n")
+        for row in idle:
+            text += (f"| {row['peer']} | {row['sessions']} | {row['alive']} | "
+                     f"{shown(row['open_secs'], 1)} | {shown(row['kib'], 1)} |\n")
+        text += "\n"
+    for row in picked(rows, workload="restart"):
+        text += (f"### Restart with {row['kept']:,} messages kept ({row['peer']})\n\n"
+                 f"First greeting after {row['ready_s']:.3f} s, first 250 after "
+                 f"{row['first_250_s']:.3f} s; `spool` has {row['spool_rss_kib'] / 1024:.1f} MiB "
+                 f"resident, {row['spool_anon_kib'] / 1024:.1f} MiB of it its own.\n\n")
+    return text
+
+
+def pipelined(rows):
+    rows = picked(rows, workload="pipelined")
+    if not rows:
+        return ""
+    text = ("### Pipelined, 100 messages a connection, 10 sessions, 4 KiB\n\n"
+            "| peer | rate | of the bare sink |\n|---|---|---|\n")
+    for peer in sorted({row["peer"] for row in rows}):
+        share = ratio(rows, "rate", peer, "sink")
+        text += f"| {peer} | {shown(median(picked(rows, peer=peer), 'rate'))}/s | {shown(share and share * 100)} % |\n"
+    return text + "\n"
+
+
+def goals(rows):
+    """What the project asked of this release, beside what was measured."""
+    main = {"size": 4096, "sessions": 100}
+    accept, box = picked(rows, workload="accept"), picked(rows, workload="maildir")
+    lines = [("accept, 4 KiB, 100 sessions, against Postfix", "≥ 8×",
+              ratio(accept, "rate", **main), 2, "×"),
+             ("Maildir, 4 KiB, 100 sessions, against Postfix", "≥ 3×",
+              ratio(box, "rate", **main), 2, "×"),
+             ("CPU per accepted message, against Postfix", "≤ 0.1×",
+              ratio(accept, "cpu_us", **main), 3, "×"),
+             ("system calls per accepted message, 100 sessions", "≤ 40",
+              median(picked(rows, workload="syscalls", peer="ims", sessions=100), "calls"), 1, ""),
+             ("pipelined, share of a bare sink", "≥ 80 %",
+              (ratio(picked(rows, workload="pipelined"), "rate", "ims", "sink") or 0) * 100 or None,
+              0, " %"),
+             ("idle session", "≤ 8 KiB",
+              median(picked(rows, workload="idle", peer="ims"), "kib"), 1, " KiB"),
+             ("idle sessions held", "10,000",
+              max((r["alive"] for r in picked(rows, workload="idle", peer="ims")), default=None), 0, ""),
+             ("restart with 100,000 messages", "< 1 s",
+              median(picked(rows, workload="restart", peer="ims"), "ready_s"), 3, " s"),
+             ("`spool` resident then", "< 100 MiB",
+              (median(picked(rows, workload="restart", peer="ims"), "spool_rss_kib") or 0) / 1024 or None,
+              1, " MiB")]
+    return GOALS + "".join(f"| {what} | {wanted} | {shown(value, digits)}{unit if value else ''} |\n"
+                           for what, wanted, value, digits, unit in lines) + "\n"
+
+
+def markdown(rows, machine):
+    text = f"# Benchmark of {machine['date']}\n\n"
+    text += "".join(f"* {key}: {value}\n" for key, value in machine.items()) + "\n"
+    text += ("Rates are messages a second: median [least–most] of the rounds; CPU is per message, "
+             "of all processes of the peer.\n\n")
+    text += goals(rows)
+    text += speed_table(rows, "accept", "Accept (durable; nothing is delivered)")
+    text += speed_table(rows, "maildir", "Into Maildirs (from the first connection to the last file)")
+    return text + pipelined(rows) + other_tables(rows)
