@@ -236,8 +236,7 @@ static void works_beside_service(void **state)
 	struct buf why;
 	buf_init(&why, 256);
 	assert_int_equal(run(t, "", "add joe@a.example"), 0);
-	int folder = directory_db_folder(str_of(t->path), false, 0, 0);
-	assert_int_equal(directory_db_open(&db, folder, STR("users.db"), 100, &why),
+	assert_int_equal(directory_db_open(&db, str_of(t->path), 100, &why),
 			 DIRECTORY_OK);
 	struct directory_entry e;
 	assert_int_equal(directory_db_lookup(db, STR("joe@a.example"), &e), DIRECTORY_OK);
@@ -248,23 +247,7 @@ static void works_beside_service(void **state)
 	assert_int_equal(directory_db_lookup(db, STR("joe@a.example"), &e),
 			 DIRECTORY_NONE);
 	directory_db_close(db);
-	(void)close(folder);
 	buf_free(&why);
-}
-
-/* A folder that is missing is made; its parents may be closed to the database's owner. */
-static void makes_folder(void **state)
-{
-	struct user_test *t = *state;
-	char path[160];
-	(void)snprintf(path, sizeof path, "%s/state/users.db", t->root);
-	t->directories[0].sqlite = str_of(path);
-	assert_int_equal(chmod(t->root, 0700), 0);
-	assert_int_equal(run(t, "", "list"), 0);
-	assert_int_equal(run(t, "", "del joe@a.example"), EX_NOUSER);
-	assert_int_equal(run(t, "", "add joe@a.example"), 0);
-	assert_int_equal(run(t, "", "list"), 0);
-	assert_non_null(strstr(t->out, "joe@a.example"));
 }
 
 /* Root makes and changes the database of another user; nothing of it becomes root's. */
@@ -300,10 +283,9 @@ static void leaves_files_to_owner(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(takes_steps),           TEST(keeps_hash_only),
-		TEST(wants_one_directory),   TEST(tells_trouble),
-		TEST(makes_folder),          TEST(works_beside_service),
-		TEST(leaves_files_to_owner),
+		TEST(takes_steps),          TEST(keeps_hash_only),
+		TEST(wants_one_directory),  TEST(tells_trouble),
+		TEST(works_beside_service), TEST(leaves_files_to_owner),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -192,7 +192,7 @@ static void test_no_room(void **state)
 	assert_true(folder_has("log", "event=hold number=3020 severity=notice role=spool[0] id=0000000000000001 "));
 	assert_true(folder_has("log", "event=log_error number=3017 severity=error role=journal[0] path=/dev/full "
 	                              "error=\"No space left on device\""));
-	char want[64];
+	char want[128];
 	(void)snprintf(want, sizeof want, "event=record_lost number=3016 severity=warning role=journal[0] count=%zu",
 	               lost);
 	assert_true(folder_has("log", want));
