@@ -57,6 +57,7 @@ struct directory_db {
 	sqlite3 *sql;
 	sqlite3_stmt *prepared[STATEMENT_COUNT];
 	int folder;
+	bool wrote; /* the write-ahead log may hold what the file does not */
 	struct stat file;
 	char text[ENTRY_MAX]; /* strings of the last entry that was looked up */
 	char name[DIRECTORY_NAME_MAX + 1];
@@ -177,7 +178,10 @@ static int set_up(struct directory_db *db, int busy_ms, struct buf *why)
 			       "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
 			       "PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF");
 	if (code == SQLITE_OK) code = schema_version(db, &version);
-	if (code == SQLITE_OK && version == 0) code = make_schema(db);
+	if (code == SQLITE_OK && version == 0) {
+		db->wrote = true;
+		code = make_schema(db);
+	}
 	if (code == SQLITE_OK && version > DIRECTORY_SCHEMA) {
 		buf_str(why,
 			STR("the database was made by a newer version of this program"));
@@ -240,6 +244,12 @@ void directory_db_close(struct directory_db *db)
 	if (!db) return;
 	for (size_t i = 0; i < STATEMENT_COUNT; i++)
 		(void)sqlite3_finalize(db->prepared[i]);
+	/* Emptied, so that a copy of the file is a copy of the users, and a file that is
+	 * put in its place does not meet the log of another. A reader may be in the way;
+	 * then the next one does it. */
+	if (db->wrote)
+		(void)sqlite3_wal_checkpoint_v2(db->sql, NULL, SQLITE_CHECKPOINT_TRUNCATE,
+						NULL, NULL);
 	int code = sqlite3_close(db->sql);
 	assert(code == SQLITE_OK);
 	free(db);
@@ -269,6 +279,7 @@ static enum directory_result run(struct directory_db *db, sqlite3_stmt *s)
 	(void)sqlite3_reset(s);
 	(void)sqlite3_clear_bindings(s);
 	if (code != SQLITE_DONE) return result_of(code);
+	db->wrote = true;
 	return changes > 0 ? DIRECTORY_OK : DIRECTORY_NONE;
 }
 

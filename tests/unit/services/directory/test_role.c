@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "../role_test.h"
+
+#include <fcntl.h>
+
+#include "services/directory/db.h"
+
+static struct msg_found last;
+static char last_address[400];
+
+static void on_found(struct role_test *t, enum msg_type type, struct str payload)
+{
+	(void)t;
+	assert_int_equal(type, MSG_found);
+	assert_true(msg_found_get(payload, &last));
+	assert_true(str_to_cstr(last.address, last_address, sizeof last_address));
+	last.address = last.home = STR("");
+}
+
+static int setup(void **state)
+{
+	static struct role_test t;
+	char conf[512];
+	role_test_folder(&t);
+	t.answer = on_found;
+	(void)snprintf(conf, sizeof conf,
+		       "hostname mx.test\n"
+		       "directory staff { sqlite %s/state/users.db }\n"
+		       "directory bad { sqlite /dev/null/users.db }\n",
+		       t.root);
+	role_test_start(&t, &directory_role, ROLE_RECEIVE, conf);
+	*state = &t;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	role_test_end(*state);
+	return 0;
+}
+
+/* What the tool does meanwhile. It leaves nothing in the write-ahead log. */
+static void add_user(const struct role_test *t, const char *address)
+{
+	char path[128];
+	struct directory_db *db = NULL;
+	struct buf why;
+	buf_init(&why, 256);
+	(void)snprintf(path, sizeof path, "%s/state/users.db", t->root);
+	int folder = directory_db_folder(str_of(path), true, geteuid(), getegid());
+	assert_int_equal(
+		directory_db_prepare(folder, STR("users.db"), geteuid(), getegid()), 0);
+	assert_int_equal(directory_db_open(&db, folder, STR("users.db"), 100, &why),
+			 DIRECTORY_OK);
+	assert_int_equal(
+		directory_db_add(db, str_of(address), STR("mx.test"), STR(""), 1),
+		DIRECTORY_OK);
+	directory_db_close(db);
+	struct stat st;
+	assert_int_equal(fstatat(folder, "users.db-wal", &st, 0), 0);
+	assert_int_equal(st.st_size, 0);
+	(void)close(folder);
+	buf_free(&why);
+}
+
+static int ask(struct role_test *t, const char *directory, const char *address)
+{
+	static uint64_t query = 40;
+	channel_send_lookup(t->far, &(struct msg_lookup){ .query = ++query,
+							  .directory = str_of(directory),
+							  .address = str_of(address) });
+	role_test_run(t, 1);
+	assert_int_equal(last.query, query);
+	return last.result;
+}
+
+static void answers(void **state)
+{
+	struct role_test *t = *state;
+	/* The bad one was told of at the start and costs the others nothing. */
+	assert_true(role_test_said(t, "/dev/null/users.db"));
+	assert_true(role_test_said(t, "Not a directory"));
+	assert_int_equal(ask(t, "staff", "joe@a.example"), 0);
+	add_user(t, "Joe@a.example");
+	assert_int_equal(ask(t, "staff", "joe+x@A.example"), 1);
+	assert_string_equal(last_address, "Joe@a.example");
+	assert_int_equal(ask(t, "bad", "joe@a.example"), 2);
+	assert_int_equal(ask(t, "unknown", "joe@a.example"), 2);
+	assert_int_equal(ask(t, "staff", ""), 0);
+}
+
+/* A file that was put in the place of the other is opened; damage is "not now", and is
+ * left alone for a while. */
+static void follows_replacement(void **state)
+{
+	struct role_test *t = *state;
+	char path[128], other[160];
+	static const char junk[8192] = "this is not a database";
+	(void)snprintf(path, sizeof path, "%s/state/users.db", t->root);
+	(void)snprintf(other, sizeof other, "%s.new", path);
+	add_user(t, "joe@a.example");
+	assert_int_equal(ask(t, "staff", "joe@a.example"), 1);
+	int fd = open(other, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+	assert_int_equal(write(fd, junk, sizeof junk), sizeof junk);
+	(void)close(fd);
+	assert_int_equal(rename(other, path), 0);
+	(void)usleep(1100 * 1000);
+	assert_int_equal(ask(t, "staff", "joe@a.example"), 2);
+	assert_true(role_test_said(t, "not a database"));
+	unsigned events = t->events;
+	assert_int_equal(ask(t, "staff", "joe@a.example"), 2);
+	assert_int_equal(t->events, events);
+	assert_int_equal(unlink(path), 0);
+	(void)snprintf(other, sizeof other, "%s-wal", path);
+	(void)unlink(other);
+	(void)snprintf(other, sizeof other, "%s-shm", path);
+	(void)unlink(other);
+	add_user(t, "ann@a.example");
+	(void)usleep(2100 * 1000);
+	assert_int_equal(ask(t, "staff", "ann@a.example"), 1);
+	assert_int_equal(ask(t, "staff", "joe@a.example"), 0);
+}
+
+static void reloads(void **state)
+{
+	struct role_test *t = *state;
+	char conf[512];
+	add_user(t, "joe@a.example");
+	assert_int_equal(ask(t, "staff", "joe@a.example"), 1);
+	(void)snprintf(conf, sizeof conf,
+		       "directory people { sqlite %s/state/users.db }\n", t->root);
+	struct conf *old = t->frame.conf;
+	t->frame.conf = role_test_conf(conf);
+	directory_role.reload(&t->frame, old);
+	conf_free(old);
+	assert_int_equal(ask(t, "people", "joe@a.example"), 1);
+	assert_int_equal(ask(t, "staff", "joe@a.example"), 2);
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(answers),
+		TEST(follows_replacement),
+		TEST(reloads),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
