@@ -11,7 +11,7 @@
 
 #include "ctl/password.h"
 #include "lib/base/json.h"
-#include "lib/os/process.h"
+#include "lib/ipc/identity.h"
 #include "lib/smtp/address.h"
 #include "services/directory/db.h"
 
@@ -248,7 +248,7 @@ static void become_self(bool became)
 
 static int open_folder(const struct request *r, bool make)
 {
-	struct process_user user = process_user_find(DIRECTORY_ACCOUNT, DIRECTORY_UID);
+	struct process_user user = role_user(ROLE_DIRECTORY);
 	struct str name = directory_db_name(r->path);
 	int folder = directory_db_folder(r->path, make, user.uid, user.gid);
 	int error = folder < 0 || !make

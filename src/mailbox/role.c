@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "mailbox/role.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -121,7 +120,7 @@ static int mailbox_open(struct frame *f)
 	m->turn = (struct loop_turn){ .fn = on_turn_end, .arg = m };
 	roots_init(&m->roots);
 	buf_init(&m->last_error, JOB_TEXT_MAX);
-	m->user = process_user_find(MAILBOX_ACCOUNT, MAILBOX_UID);
+	m->user = f->user;
 	m->deliver = deliver_new(&m->roots, &mine);
 	if (!m->deliver) return EX_OSERR;
 	open_roots(m, f->conf);

@@ -244,7 +244,7 @@ static bool frame_begin(struct frame *f, const struct role_ops *ops)
 	(void)signal(SIGPIPE, SIG_IGN);
 	frame_title(self.title, ops->role, f->index);
 	process_name_set(self.title);
-	f->user = frame_user(ops->role);
+	f->user = role_user(ops->role);
 	f->loop = loop_new();
 	if (!f->loop) return false;
 	f->log = &self.log;

@@ -9,7 +9,7 @@
 #include "lib/event/event.h"
 #include "lib/ipc/channel.h"
 #include "lib/os/loop.h"
-#include "lib/os/process.h"
+#include "lib/ipc/identity.h"
 
 enum { FRAME_INDEX_MAX = 64 };
 
@@ -59,9 +59,6 @@ void frame_leave(struct frame *f);
 /* "receive[1]"; "spool" for a role that runs once. */
 enum { FRAME_TITLE_MAX = 32 };
 void frame_title(char title[FRAME_TITLE_MAX], enum role role, unsigned index);
-/* Who a role runs as: the account ims-ROLE, else a fixed number; if the service is not
- * started by root, everybody is who started it. */
-struct process_user frame_user(enum role role);
 
 /* The child's whole life, from the environment that master gave it to its exit status. */
 int frame_main(const struct role_ops *ops);

@@ -67,6 +67,11 @@ void outcome_done(struct spool *s, const struct msg_done *m)
 	if (!job || !job->away) return;
 	struct cur cur = cur_of(m->results);
 	while (job_result_next(&cur, &result)) outcome_result(s, job, &result);
+	/* No recipient is left without an outcome, whatever the worker said. */
+	for (uint32_t i = 0; i < job->rcpt_count; i++)
+		if (!job->rcpts[i].told)
+			outcome_defer(s, job, i, STR("4.3.0"), STR("The mailbox worker gave no answer"),
+				STR(""));
 	job_back(s, job);
 	jobs_pump(s);
 }

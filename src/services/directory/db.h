@@ -19,10 +19,6 @@ enum {
 	DIRECTORY_NAME_MAX = 240, /* of the file; helpers have longer names */
 };
 
-/* The account that owns databases, and the uid where there is no such account. */
-#define DIRECTORY_ACCOUNT "ims-directory"
-enum { DIRECTORY_UID = 65534 };
-
 enum directory_result {
 	DIRECTORY_OK,
 	DIRECTORY_NONE,    /* no such entry */

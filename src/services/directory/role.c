@@ -173,7 +173,7 @@ static int directory_open(struct frame *f)
 	if (!d) return EX_OSERR;
 	f->role = d;
 	d->frame = f;
-	d->user = process_user_find(DIRECTORY_ACCOUNT, DIRECTORY_UID);
+	d->user = f->user;
 	sources_set(d, f->conf);
 	for (size_t i = 0; i < d->count; i++) source_prepare(d, &d->sources[i]);
 	return 0;

@@ -15,9 +15,7 @@
 #include "services/frame.h"
 #include "services/journal/journal.h"
 
-/* The account that owns the log, and the uid where there is no such account. */
-#define JOURNAL_ACCOUNT "ims-journal"
-enum { JOURNAL_UID = 65534, FOLDER_MODE = 0750 };
+enum { FOLDER_MODE = 0750 };
 
 struct journal_role_state {
 	struct frame *frame;
@@ -156,7 +154,7 @@ static int role_open(struct frame *f)
 	journal_init(&s->journal, f->log->role, STDERR_FILENO, str_of(stream ? stream : ""));
 	struct journal_settings settings = settings_of(f->conf);
 	journal_set(&s->journal, &settings, loop_now_ms(f->loop), loop_wall_ms(f->loop));
-	struct process_user user = process_user_find(JOURNAL_ACCOUNT, JOURNAL_UID);
+	struct process_user user = f->user;
 	int status = make_folder(f, settings.place.folder, user);
 	if (status == 0) open_named(f, &s->journal, user);
 	return status;
