@@ -226,7 +226,7 @@ static void map_find(struct lmdb_env *e)
 {
 	static const uint32_t magic = 0xBEEFC0DE; /* of page 0, after its header */
 	struct kv *kv;
-	struct str value;
+	struct str value = { NULL, 0 };
 	uint64_t page;
 	unsigned char resident;
 	e->map = NULL;
