@@ -65,7 +65,8 @@ def test_mutt(service, tmp_path):
     need("mutt")
     rc = tmp_path / "muttrc"
     rc.write_text(f'set smtp_url="smtp://127.0.0.1:{service.port}/"\nset from="a@client.example"\n'
-                  "set use_from=yes\nset copy=no\nset ssl_starttls=no\nset hostname=client.example\n"
+                  "set use_from=yes\nset copy=no\nset ssl_starttls=no\nset ssl_force_tls=no\n"
+                  "set hostname=client.example\n"
                   f'set record=""\nset tmpdir="{tmp_path}"\n')
     run(["mutt", "-n", "-F", str(rc), "-s", "mutt", TO], "hello from mutt\n.dot\n",
         env={"HOME": str(tmp_path), "PATH": "/usr/bin:/bin", "TERM": "dumb"})
