@@ -25,7 +25,12 @@ static struct verdict policy_foreign(const struct facts *f)
 struct verdict policy_recipient(const struct facts *f)
 {
 	bool postmaster = policy_is_postmaster(f->local);
-	if (f->domain.len == 0 && postmaster) return verdict_accept();
+	if (f->domain.len == 0) {
+		if (postmaster) return verdict_accept();
+		/* Q156997: nobody guesses where such an address might be at home. */
+		return verdict_builtin(550, "5.1.3",
+			STR("The address has no domain; write user@domain"), "no domain");
+	}
 	const struct conf_domain *domain = conf_domain_find(f->conf, f->domain);
 	if (!domain) {
 		/* RFC 5321 4.5.1: the postmaster of this server itself is always there. */
