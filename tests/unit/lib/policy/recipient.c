@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "verdict_is.h"
+
+static const char text[] =
+	"hostname mx.us.example\n"                                             /* 1 */
+	"domain us.example www.us.example {\n"                                 /* 2 */
+	"	users staff\n"                                                 /* 3 */
+	"	deliver maildir /m/%d/%n\n"                                    /* 4 */
+	"}\n"
+	"domain any.example { users any; deliver maildir /m/%d/%n }\n"
+	"domain moved.example { users any; deliver route inside }\n"
+	"directory staff { sqlite /var/lib/ims/users }\n"
+	"route inside { via 10.0.0.1 }\n"
+	"host 192.0.2.1 accept relay yes\n"
+	"host 192.0.2.0/24 accept\n";
+
+enum { STRANGER, KNOWN, RELAY, LOGGED_IN }; /* who sends */
+enum { ASK = 1 };
+
+static void expect(const struct conf *conf, size_t row, int who, const char *local,
+                   const char *domain, enum answer exists, unsigned code, const char *dsn,
+                   const char *rule)
+{
+	static const char *const clients[] = { "203.0.113.1", "192.0.2.7", "192.0.2.1", "203.0.113.1" };
+	struct ip client;
+	assert_true(ip_parse(str_of(clients[who]), &client));
+	struct facts facts = {
+		.conf = conf, .listener = &conf->listeners[0], .host = conf_host_find(conf, client),
+		.authenticated = who == LOGGED_IN, .spool_up = true,
+		.local = str_of(local), .domain = str_of(domain), .exists = exists,
+	};
+	struct verdict v = policy_recipient(&facts);
+	verdict_is(row, &v, code, dsn, rule);
+}
+
+struct row {
+	int who;
+	const char *local, *domain;
+	enum answer exists;
+	unsigned code;
+	const char *dsn, *rule;
+};
+
+static void run(const struct row *rows, size_t count)
+{
+	struct conf *conf = conf_of(text);
+	for (size_t i = 0; i < count; i++)
+		expect(conf, i, rows[i].who, rows[i].local, rows[i].domain, rows[i].exists, rows[i].code,
+			rows[i].dsn, rows[i].rule);
+	conf_free(conf);
+}
+
+static void local_domains(void **state)
+{
+	(void)state;
+	static const struct row rows[] = {
+		{ STRANGER, "ann", "us.example", ANSWER_UNKNOWN, ASK, "", "" },
+		{ STRANGER, "ann", "us.example", ANSWER_YES, 0, "", "" },
+		{ STRANGER, "ann", "us.example", ANSWER_NO, 550, "5.1.1", "t.conf:3" },
+		{ STRANGER, "ann", "us.example", ANSWER_CANNOT_TELL, 451, "4.3.0", "directory" },
+		{ STRANGER, "ann", "WWW.US.Example", ANSWER_UNKNOWN, ASK, "", "" },
+		{ STRANGER, "ann", "www.us.example", ANSWER_NO, 550, "5.1.1", "t.conf:3" },
+		/* nobody may send to a user that does not exist, however trusted */
+		{ RELAY, "ann", "us.example", ANSWER_NO, 550, "5.1.1", "t.conf:3" },
+		{ RELAY, "ann", "us.example", ANSWER_CANNOT_TELL, 451, "4.3.0", "directory" },
+		{ LOGGED_IN, "ann", "us.example", ANSWER_NO, 550, "5.1.1", "t.conf:3" },
+		{ STRANGER, "whoever", "any.example", ANSWER_UNKNOWN, 0, "", "" },
+		{ STRANGER, "whoever", "moved.example", ANSWER_UNKNOWN, 0, "", "" },
+		{ STRANGER, "whoever", "any.example", ANSWER_NO, 0, "", "" },
+		/* below a local domain is not in it */
+		{ STRANGER, "ann", "x.us.example", ANSWER_YES, 550, "5.7.1", "relay denied" },
+		{ STRANGER, "ann", "example", ANSWER_YES, 550, "5.7.1", "relay denied" },
+		{ STRANGER, "ann", "notus.example", ANSWER_YES, 550, "5.7.1", "relay denied" },
+	};
+	run(rows, ROWS(rows));
+}
+
+static void foreign_domains(void **state)
+{
+	(void)state;
+	static const struct row rows[] = {
+		{ STRANGER, "bob", "there.example", ANSWER_UNKNOWN, 550, "5.7.1", "relay denied" },
+		{ KNOWN, "bob", "there.example", ANSWER_UNKNOWN, 550, "5.7.1", "relay denied" },
+		{ RELAY, "bob", "there.example", ANSWER_UNKNOWN, 0, "", "" },
+		{ LOGGED_IN, "bob", "there.example", ANSWER_UNKNOWN, 0, "", "" },
+		{ STRANGER, "bob", "[192.0.2.25]", ANSWER_UNKNOWN, 550, "5.7.1", "relay denied" },
+		{ RELAY, "bob", "[192.0.2.25]", ANSWER_UNKNOWN, 0, "", "" },
+		{ STRANGER, "bob", "mx.us.example", ANSWER_UNKNOWN, 550, "5.7.1", "relay denied" },
+		/* Q156997: a name without a domain is never sent on to a guess */
+		{ STRANGER, "bob", "", ANSWER_UNKNOWN, 550, "5.1.3", "no domain" },
+		{ RELAY, "bob", "", ANSWER_UNKNOWN, 550, "5.1.3", "no domain" },
+		{ LOGGED_IN, "bob", "", ANSWER_UNKNOWN, 550, "5.1.3", "no domain" },
+	};
+	run(rows, ROWS(rows));
+}
+
+static void postmaster(void **state)
+{
+	(void)state;
+	static const struct row rows[] = {
+		{ STRANGER, "postmaster", "", ANSWER_UNKNOWN, 0, "", "" },
+		{ STRANGER, "POSTMaster", "", ANSWER_UNKNOWN, 0, "", "" },
+		/* Q242387: of every local domain, whatever its directory says */
+		{ STRANGER, "postmaster", "us.example", ANSWER_UNKNOWN, 0, "", "" },
+		{ STRANGER, "Postmaster", "US.EXAMPLE", ANSWER_NO, 0, "", "" },
+		{ STRANGER, "postmaster", "www.us.example", ANSWER_CANNOT_TELL, 0, "", "" },
+		{ STRANGER, "postmaster", "any.example", ANSWER_UNKNOWN, 0, "", "" },
+		{ STRANGER, "postmaster", "moved.example", ANSWER_UNKNOWN, 0, "", "" },
+		{ STRANGER, "postmaster", "mx.us.example", ANSWER_UNKNOWN, 0, "", "" },
+		{ STRANGER, "PostMaster", "MX.us.example", ANSWER_UNKNOWN, 0, "", "" },
+		{ STRANGER, "postmaster", "there.example", ANSWER_UNKNOWN, 550, "5.7.1", "relay denied" },
+		{ RELAY, "postmaster", "there.example", ANSWER_UNKNOWN, 0, "", "" },
+		/* Q245041: not what begins like it, and not what ends like it */
+		{ STRANGER, "p", "us.example", ANSWER_NO, 550, "5.1.1", "t.conf:3" },
+		{ STRANGER, "po", "us.example", ANSWER_NO, 550, "5.1.1", "t.conf:3" },
+		{ STRANGER, "pos", "us.example", ANSWER_UNKNOWN, ASK, "", "" },
+		{ STRANGER, "postmaste", "us.example", ANSWER_NO, 550, "5.1.1", "t.conf:3" },
+		{ STRANGER, "postmaster1", "us.example", ANSWER_NO, 550, "5.1.1", "t.conf:3" },
+		{ STRANGER, "postmaster ", "us.example", ANSWER_NO, 550, "5.1.1", "t.conf:3" },
+		{ STRANGER, "", "us.example", ANSWER_NO, 550, "5.1.1", "t.conf:3" },
+		{ STRANGER, "postmaster+x", "mx.us.example", ANSWER_UNKNOWN, 550, "5.7.1", "relay denied" },
+		{ STRANGER, "p", "", ANSWER_UNKNOWN, 550, "5.1.3", "no domain" },
+	};
+	run(rows, ROWS(rows));
+	assert_true(policy_is_postmaster(STR("POSTMASTER")));
+	assert_false(policy_is_postmaster(STR("")));
+	assert_false(policy_is_postmaster(STR("postmaster\0")));
+}
+
+/* Local parts that carry an address of elsewhere. They come unquoted and undecoded, and are
+ * never taken apart: at the worst they are the name of nobody. */
+static void elsewhere(void **state)
+{
+	(void)state;
+	static const struct row rows[] = {
+		/* Q244346: percent hack */
+		{ STRANGER, "user%victim.example", "any.example", ANSWER_UNKNOWN, 550, "5.7.1", "relay denied" },
+		{ RELAY, "user%victim.example", "any.example", ANSWER_UNKNOWN, 550, "5.7.1", "relay denied" },
+		{ LOGGED_IN, "user%victim.example", "moved.example", ANSWER_UNKNOWN, 550, "5.7.1", "relay denied" },
+		{ STRANGER, "user%victim.example", "us.example", ANSWER_UNKNOWN, ASK, "", "" },
+		{ STRANGER, "user%victim.example", "us.example", ANSWER_NO, 550, "5.1.1", "t.conf:3" },
+		{ STRANGER, "user%us.example", "there.example", ANSWER_UNKNOWN, 550, "5.7.1", "relay denied" },
+		/* a directory that lists such a user has the last word */
+		{ STRANGER, "50%off", "us.example", ANSWER_YES, 0, "", "" },
+		/* bang path */
+		{ STRANGER, "victim.example!user", "any.example", ANSWER_UNKNOWN, 550, "5.7.1", "relay denied" },
+		{ STRANGER, "!", "any.example", ANSWER_UNKNOWN, 550, "5.7.1", "relay denied" },
+		{ STRANGER, "victim!user", "us.example", ANSWER_NO, 550, "5.1.1", "t.conf:3" },
+		/* Q264330: "IMCEA user@domain2.com"@localdomain1.com */
+		{ STRANGER, "IMCEA user@domain2.com", "any.example", ANSWER_UNKNOWN, 550, "5.7.1", "relay denied" },
+		{ RELAY, "user@victim.example", "any.example", ANSWER_UNKNOWN, 550, "5.7.1", "relay denied" },
+		{ STRANGER, "user@victim.example", "us.example", ANSWER_NO, 550, "5.1.1", "t.conf:3" },
+		{ STRANGER, "postmaster@victim.example", "us.example", ANSWER_NO, 550, "5.1.1", "t.conf:3" },
+		{ STRANGER, "postmaster%us.example", "any.example", ANSWER_UNKNOWN, 550, "5.7.1", "relay denied" },
+		/* Q237927: an encapsulated address is a name like another, and is not decoded */
+		{ STRANGER, "IMCEASMTP-user+40victim+2Ecom", "us.example", ANSWER_UNKNOWN, ASK, "", "" },
+		{ STRANGER, "IMCEASMTP-user+40victim+2Ecom", "us.example", ANSWER_NO, 550, "5.1.1", "t.conf:3" },
+		{ STRANGER, "IMCEASMTP-user+40victim+2Ecom", "any.example", ANSWER_UNKNOWN, 0, "", "" },
+		{ STRANGER, "IMCEASMTP-user+40any+2Eexample", "there.example", ANSWER_YES, 550, "5.7.1", "relay denied" },
+		{ STRANGER, "IMCEASMTP-postmaster", "us.example", ANSWER_NO, 550, "5.1.1", "t.conf:3" },
+		{ STRANGER, "IMCEAEX-_O=ORG_OU=SITE_CN=RECIPIENTS_CN=ALIAS", "us.example", ANSWER_NO, 550, "5.1.1", "t.conf:3" },
+	};
+	run(rows, ROWS(rows));
+}
+
+static void rule_text(void **state)
+{
+	(void)state;
+	static const struct conf_origin at = { STR_INIT("/etc/ims/ims.conf"), 17 };
+	static const struct conf_origin whole = { STR_INIT("profile office"), 0 };
+	struct verdict verdicts[] = {
+		verdict_rule(550, "5.1.1", STR("x"), &at),
+		verdict_rule(550, "5.1.1", STR("x"), &whole),
+		verdict_builtin(550, "5.1.1", STR("x"), "relay denied"),
+		verdict_accept(),
+	};
+	static const char *const want[] = { "/etc/ims/ims.conf:17", "profile office", "relay denied", "" };
+	for (size_t i = 0; i < ROWS(verdicts); i++) {
+		char memory[64];
+		struct buf out;
+		buf_init_fixed(&out, memory, sizeof memory);
+		verdict_rule_write(&verdicts[i], &out);
+		assert_true(str_eq(buf_view(&out), str_of(want[i])));
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(local_domains),
+		cmocka_unit_test(foreign_domains),
+		cmocka_unit_test(postmaster),
+		cmocka_unit_test(elsewhere),
+		cmocka_unit_test(rule_text),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
