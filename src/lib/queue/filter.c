@@ -30,47 +30,75 @@ static bool filter_size(struct filter *f, char op, struct str value)
 	int64_t size_b;
 	if (!units_size(value, &size_b) || op == '=') return false;
 	if (op == '>') f->size_min_b = (uint64_t)size_b + 1;
-	else f->size_max_b = size_b > 0 ? (uint64_t)size_b - 1 : 0;
-	return true;
+	else f->size_below_b = (uint64_t)size_b;
+	return op == '>' || size_b > 0;
 }
 
-static bool filter_term(struct filter *f, struct str term, struct buf *why)
+static bool filter_address_parse(struct str value, struct str *out)
+{
+	*out = value;
+	return value.len > 0 && !str_eq(value, STR("@"));
+}
+
+enum filter_key { KEY_STATE, KEY_ID, KEY_FROM, KEY_TO, KEY_OLDER, KEY_YOUNGER, KEY_SIZE, KEYS };
+
+static const struct {
+	struct str name;
+	const char *wants;
+} keys[KEYS] = {
+	[KEY_STATE] = { STR_INIT("state"), "state is active, deferred, held or poison" },
+	[KEY_ID] = { STR_INIT("id"), "a message id is up to 16 hex digits" },
+	[KEY_FROM] = { STR_INIT("from"), "an address or @domain is missing" },
+	[KEY_TO] = { STR_INIT("to"), "an address or @domain is missing" },
+	[KEY_OLDER] = { STR_INIT("older"), "older wants a time such as 90s, 15m, 4h, 2d" },
+	[KEY_YOUNGER] = { STR_INIT("younger"), "younger wants a time such as 90s, 15m, 4h, 2d" },
+	[KEY_SIZE] = { STR_INIT("size"), "size wants > or < and a size such as 1M" },
+};
+
+/* A value of zero that would stand for "any" in the filter is no value. */
+static bool filter_value(struct filter *f, enum filter_key key, char op, struct str value)
+{
+	switch (key) {
+	case KEY_STATE: return filter_state(value, &f->state);
+	case KEY_ID: return str_from_hex64(value, &f->id) && f->id;
+	case KEY_FROM: return filter_address_parse(value, &f->from);
+	case KEY_TO: return filter_address_parse(value, &f->to);
+	case KEY_OLDER: return units_duration(value, &f->older_ms);
+	case KEY_YOUNGER: return units_duration(value, &f->younger_ms) && f->younger_ms > 0;
+	case KEY_SIZE: return filter_size(f, op, value);
+	case KEYS: break;
+	}
+	return false;
+}
+
+/* `said`: a bit for each key that stood there already, size twice for its two signs. */
+static bool filter_term(struct filter *f, unsigned *said, struct str term, struct buf *why)
 {
 	size_t at = 0;
 	while (at < term.len && !(term.at[at] == '=' || term.at[at] == '<' || term.at[at] == '>')) at++;
 	if (at == 0 || at == term.len)
 		return filter_no(why, "a filter is made of key=value terms, and this is none", term);
-	struct str key = str_sub(term, 0, at), value = str_from(term, at + 1);
 	char op = term.at[at];
-	if (str_eq(key, STR("size"))) {
-		return filter_size(f, op, value) ||
-		       filter_no(why, "size wants > or < and a size such as 1M", term);
-	}
-	if (op != '=') return filter_no(why, "only size is compared with < or >", term);
-	if (str_eq(key, STR("state")))
-		return filter_state(value, &f->state) ||
-		       filter_no(why, "state is active, deferred, held or poison", term);
-	if (str_eq(key, STR("from"))) f->from = value;
-	else if (str_eq(key, STR("to"))) f->to = value;
-	else if (str_eq(key, STR("id")))
-		return (str_from_hex64(value, &f->id) && f->id) ||
-		       filter_no(why, "a message id is up to 16 hex digits", term);
-	else if (str_eq(key, STR("older")))
-		return units_duration(value, &f->older_ms) ||
-		       filter_no(why, "older wants a time such as 90s, 15m, 4h, 2d", term);
-	else if (str_eq(key, STR("younger")))
-		return units_duration(value, &f->younger_ms) ||
-		       filter_no(why, "younger wants a time such as 90s, 15m, 4h, 2d", term);
-	else
+	unsigned key = 0;
+	while (key < KEYS && !str_eq(str_sub(term, 0, at), keys[key].name)) key++;
+	if (op != '=' && key != KEY_SIZE)
+		return filter_no(why, "only size is compared with < or >", term);
+	if (key == KEYS)
 		return filter_no(why, "the keys are state, id, from, to, older, younger, size", term);
-	return value.len > 0 || filter_no(why, "an address or @domain is missing", term);
+	/* All terms must hold; of two the second would silently win. */
+	unsigned bit = 1u << (op == '<' ? KEYS : key);
+	if (*said & bit) return filter_no(why, "this stands there twice", term);
+	*said |= bit;
+	return filter_value(f, (enum filter_key)key, op, str_from(term, at + 1)) ||
+	       filter_no(why, keys[key].wants, term);
 }
 
 bool filter_parse(struct str text, struct filter *out, struct buf *why)
 {
+	unsigned said = 0;
 	*out = (struct filter){ 0 };
 	for (struct str term; (term = str_word(&text)).len > 0;)
-		if (!filter_term(out, term, why)) return false;
+		if (!filter_term(out, &said, term, why)) return false;
 	return true;
 }
 
@@ -80,29 +108,27 @@ bool filter_parse_selector(struct str text, struct filter *out, struct buf *why)
 	struct str word = str_word(&rest), value = str_trim(rest);
 	*out = (struct filter){ 0 };
 	if (str_eq(word, STR("all")) && value.len == 0) return true;
-	if (str_eq(word, STR("domain")) && value.len > 0 && str_find(value, ' ') < 0) {
-		/* A bare name here, @name in a filter: both mean the recipients' domain. */
-		out->to = value;
+	struct str tail = value, name = str_word(&tail);
+	/* A bare name here, @name in a filter: both mean the recipients' domain. */
+	if (str_eq(word, STR("domain")) && tail.len == 0 && filter_address_parse(name, &out->to))
 		return true;
-	}
-	if (str_eq(word, STR("sender")) && value.len > 0 && str_find(value, ' ') < 0) {
-		out->from = value;
+	if (str_eq(word, STR("sender")) && tail.len == 0 && filter_address_parse(name, &out->from))
 		return true;
-	}
+	*out = (struct filter){ 0 };
 	if (value.len == 0 && str_from_hex64(word, &out->id) && out->id) return true;
 	if (str_find(text, '=') >= 0) return filter_parse(text, out, why);
 	return filter_no(why, "name a message id, 'domain D', 'sender A', a filter such as "
 	                      "state=deferred, or 'all'", text);
 }
 
-/* `wanted` is a whole address, @domain, or a bare domain. */
+/* `wanted` is a whole address (postmaster has no domain), @domain, or a bare domain. */
 static bool filter_address(struct str wanted, struct str address)
 {
 	if (str_eq(wanted, STR("<>"))) return address.len == 0;
-	if (str_find(wanted, '@') > 0) return str_eq_nocase(wanted, address);
-	struct str domain = wanted.len && wanted.at[0] == '@' ? str_from(wanted, 1) : wanted;
 	ptrdiff_t at = str_rfind(address, '@');
-	return at >= 0 && str_eq_nocase(str_from(address, (size_t)at + 1), domain);
+	if (at < 0 || str_find(wanted, '@') > 0) return str_eq_nocase(wanted, address);
+	struct str domain = wanted.len && wanted.at[0] == '@' ? str_from(wanted, 1) : wanted;
+	return str_eq_nocase(str_from(address, (size_t)at + 1), domain);
 }
 
 bool filter_matches(const struct filter *f, const struct filter_facts *facts)
@@ -113,7 +139,7 @@ bool filter_matches(const struct filter *f, const struct filter_facts *facts)
 	if (f->older_ms && facts->age_ms < f->older_ms) return false;
 	if (f->younger_ms && facts->age_ms > f->younger_ms) return false;
 	if (facts->size_b < f->size_min_b) return false;
-	return f->size_max_b == 0 || facts->size_b <= f->size_max_b;
+	return f->size_below_b == 0 || facts->size_b < f->size_below_b;
 }
 
 bool filter_matches_recipient(const struct filter *f, struct str address)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Which messages of the queue a command means.
- *   FILTER    state=deferred to=@example.com from=a@b older=1h size>1M   (all must hold)
+ *   FILTER    state=deferred to=@example.com from=a@b older=1h size>1M   (all must hold,
+ *             each key once, size once with > and once with <)
  *   SELECTOR  MESSAGE-ID | domain D | sender A | all
  * One grammar for imsctl and for the processes. Pure. */
 #ifndef IMS_QUEUE_FILTER_H
@@ -19,7 +20,7 @@ struct filter {
 	struct str from; /* whole address, or @domain; "<>" is the null sender */
 	struct str to;
 	int64_t older_ms, younger_ms;     /* 0: any */
-	uint64_t size_min_b, size_max_b;  /* size_max_b 0: any */
+	uint64_t size_min_b, size_below_b; /* size_below_b 0: any */
 };
 
 /* What the filter looks at. `to` is asked for each recipient in turn. */
