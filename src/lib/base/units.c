@@ -41,8 +41,13 @@ bool units_size(struct str s, int64_t *bytes)
 	return units_parse(s, units, sizeof units / sizeof units[0], bytes);
 }
 
+/* The years 0 to 9999. */
+static const int64_t time_min_ms = -62167219200000, time_max_ms = 253402300799999;
+
 void units_time_write(struct buf *out, int64_t unix_ms)
 {
+	if (unix_ms < time_min_ms) unix_ms = time_min_ms;
+	if (unix_ms > time_max_ms) unix_ms = time_max_ms;
 	int64_t days = unix_ms / 86400000, in_day = unix_ms % 86400000;
 	if (in_day < 0) {
 		in_day += 86400000;

@@ -10,7 +10,8 @@
 bool units_duration(struct str s, int64_t *ms);
 /* "64K" "50M" "2G", or plain bytes. */
 bool units_size(struct str s, int64_t *bytes);
-/* RFC 3339 in UTC with milliseconds: 2026-11-22T02:15:26.123Z */
+/* RFC 3339 in UTC with milliseconds: 2026-11-22T02:15:26.123Z.
+ * Years have four digits: a time before year 0 or after 9999 becomes the nearest. */
 void units_time_write(struct buf *out, int64_t unix_ms);
 
 #endif
