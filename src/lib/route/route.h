@@ -21,7 +21,8 @@ struct route {
 };
 
 /* `address` is local@domain, or "postmaster" alone. A postmaster whose domain has no
- * mailbox of that name goes to the configured postmaster where that one is local. */
+ * mailbox of that name goes where mail for the configured postmaster goes, or on as it is
+ * if none is configured. */
 struct route route_find(const struct conf *conf, struct str address, bool exists);
 
 /* The part after the last '@'; empty if there is none. */
