@@ -30,8 +30,7 @@ void body_begin(struct transaction *tx)
 
 static bool body_is_scarce(const struct receive *rx)
 {
-	size_t all = RECEIVE_WINDOW / WINDOW_BLOCK;
-	return window_free_blocks(rx->window) < all / BODY_SCARCE_PART;
+	return window_free_blocks(rx->window) < rx->window_blocks / BODY_SCARCE_PART;
 }
 
 /* Sends what is in the blocks as a piece. */

@@ -97,6 +97,7 @@ enum { IDLE_COMMAND, IDLE_DATA, IDLE_LINGER, IDLE_CLASSES };
 struct receive {
 	struct frame *frame;
 	struct window *window;
+	size_t window_blocks; /* of the window, in all; at least 18, for one read */
 	struct channel *spool, *directory;
 	struct census *census;
 	struct smtp_server_settings smtp;

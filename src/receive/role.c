@@ -32,6 +32,7 @@ static int role_open(struct frame *f)
 	if (!rx) return EX_OSERR;
 	f->role = rx;
 	rx->frame = f;
+	rx->window_blocks = RECEIVE_WINDOW / WINDOW_BLOCK;
 	rx->window = window_new(RECEIVE_WINDOW);
 	rx->census = scoreboard_census();
 	if (!rx->window || !rx->census) return EX_OSERR;
@@ -59,8 +60,8 @@ static void role_peer_up(struct frame *f, struct channel *ch)
 	struct receive *rx = f->role;
 	if (channel_peer(ch) == ROLE_SPOOL) {
 		rx->spool = ch;
-		channel_send_window_fd(ch, &(struct msg_window){ RECEIVE_WINDOW },
-			window_fd(rx->window));
+		uint32_t size = (uint32_t)(rx->window_blocks * WINDOW_BLOCK);
+		channel_send_window_fd(ch, &(struct msg_window){ size }, window_fd(rx->window));
 	} else if (channel_peer(ch) == ROLE_DIRECTORY) {
 		rx->directory = ch;
 	}
