@@ -160,8 +160,8 @@ static int64_t time_of(int64_t ms) { return ms > 0 ? ms : 0; }
 /* The earliest time of the open recipients of `msg`. Begins after `start` and ends as
  * soon as one with time `floor` is found, which no other can be before: recipients are
  * worked off in order, so the next one is mostly it. Damaged records have no time. */
-static int due_min(struct apply *a, const struct spool_msg *msg, uint32_t start, int64_t floor,
-		   int64_t *out)
+static int due_min(struct apply *a, const struct spool_msg *msg, uint32_t start,
+		   int64_t floor, int64_t *out)
 {
 	int64_t min = INT64_MAX;
 	for (uint32_t i = 0; i < msg->rcpts; i++) {
@@ -185,7 +185,8 @@ static int due_set_all(struct apply *a, const struct spool_msg *msg, int64_t due
 		int r = rcpt_get(a, msg->id, i, &rcpt);
 		if (r == -EBADMSG) continue;
 		if (r) return r;
-		if (!spool_rcpt_is_open(rcpt.state) || rcpt.next_due_ms == due_ms) continue;
+		if (!spool_rcpt_is_open(rcpt.state) || rcpt.next_due_ms == due_ms)
+			continue;
 		rcpt.next_due_ms = due_ms;
 		if ((r = rcpt_put(a, msg->id, &rcpt))) return r;
 	}
@@ -209,7 +210,7 @@ static int rcpts_clear(struct apply *a, uint64_t id)
 	return r == -ENOENT ? 0 : r;
 }
 
-/* Removes all that belongs to the id but its due entry; the file goes after the commit. */
+/* Removes all of the id but its due entry; the file goes after the commit. */
 static int clear(struct apply *a, uint64_t id, bool big)
 {
 	struct key key = key_of_id(id);
@@ -245,7 +246,8 @@ static int arrive_check(struct apply *a, const struct spool_op *op, size_t *size
 	const struct spool_arrive *in = &op->arrive;
 	struct str value;
 	struct key key = key_of_id(op->id);
-	if (!op->id || op->id == UINT64_MAX || (unsigned)in->state >= SPOOL_MSG_STATES) return -EINVAL;
+	if (!op->id || op->id == UINT64_MAX || (unsigned)in->state >= SPOOL_MSG_STATES)
+		return -EINVAL;
 	if (!in->rcpts_count || in->rcpts_count > SPOOL_RCPTS_MAX) return -EINVAL;
 	if (in->envelope.len > SPOOL_ENVELOPE_MAX) return -EMSGSIZE;
 	for (uint32_t i = 0; i < in->rcpts_count; i++)
@@ -260,8 +262,8 @@ static int arrive_check(struct apply *a, const struct spool_op *op, size_t *size
 }
 
 /* Copies the body and takes its CRC from the copy: a peer may change the spans. */
-static int body_put(struct apply *a, uint64_t id, const struct spool_arrive *in, size_t size,
-		    uint32_t *crc)
+static int body_put(struct apply *a, uint64_t id, const struct spool_arrive *in,
+		    size_t size, uint32_t *crc)
 {
 	struct key key = key_of_id(id);
 	char *at;
@@ -269,7 +271,8 @@ static int body_put(struct apply *a, uint64_t id, const struct spool_arrive *in,
 	if (r) return r;
 	size_t used = 0;
 	for (size_t i = 0; i < in->spans_count; i++) {
-		if (in->spans[i].len) memcpy(at + used, in->spans[i].at, in->spans[i].len);
+		if (in->spans[i].len)
+			memcpy(at + used, in->spans[i].at, in->spans[i].len);
 		used += in->spans[i].len;
 	}
 	*crc = crc32c(0, at, size);
@@ -279,9 +282,10 @@ static int body_put(struct apply *a, uint64_t id, const struct spool_arrive *in,
 static int op_arrive(struct apply *a, struct spool_op *op)
 {
 	struct spool_arrive *in = &op->arrive;
-	struct spool_msg msg = { .id = op->id, .arrived_ms = in->arrived_ms, .state = in->state,
-		.priority = in->priority, .rcpts = in->rcpts_count, .rcpts_open = in->rcpts_count,
-		.next_due_ms = INT64_MAX, .reason = in->reason, .envelope = in->envelope };
+	struct spool_msg msg = { .id = op->id, .arrived_ms = in->arrived_ms,
+		.state = in->state, .priority = in->priority, .rcpts = in->rcpts_count,
+		.rcpts_open = in->rcpts_count, .next_due_ms = INT64_MAX,
+		.reason = in->reason, .envelope = in->envelope };
 	size_t size;
 	int r = arrive_check(a, op, &size);
 	if (r) return r;
@@ -298,16 +302,18 @@ static int op_arrive(struct apply *a, struct spool_op *op)
 			.address = in->rcpts[i].address,
 			.next_due_ms = time_of(in->rcpts[i].next_due_ms) };
 		if ((r = rcpt_put(a, op->id, &rcpt))) return r;
-		if (rcpt.next_due_ms < msg.next_due_ms) msg.next_due_ms = rcpt.next_due_ms;
+		if (rcpt.next_due_ms < msg.next_due_ms)
+			msg.next_due_ms = rcpt.next_due_ms;
 	}
-	if (msg.state == SPOOL_ACTIVE && (r = due_put(a, op->id, msg.next_due_ms))) return r;
+	if (msg.state == SPOOL_ACTIVE && (r = due_put(a, op->id, msg.next_due_ms)))
+		return r;
 	totals_add(&a->totals, &msg, 1);
 	return msg_put(a, &msg);
 }
 
 /* After the recipient's record is written: the earliest time may have moved. */
-static int outcome_due(struct apply *a, struct spool_msg *msg, const struct spool_rcpt *rcpt,
-		       int64_t was_ms)
+static int outcome_due(struct apply *a, struct spool_msg *msg,
+		       const struct spool_rcpt *rcpt, int64_t was_ms)
 {
 	int64_t before = msg->next_due_ms;
 	int r = 0;
@@ -363,7 +369,8 @@ static int op_state(struct apply *a, struct spool_op *op)
 	int r = msg_get(a, op->id, &msg);
 	if (r) return r;
 	struct spool_msg old = msg;
-	if (old.state == SPOOL_ACTIVE && (r = due_clear(a, op->id, old.next_due_ms))) return r;
+	if (old.state == SPOOL_ACTIVE && (r = due_clear(a, op->id, old.next_due_ms)))
+		return r;
 	if (old.state == SPOOL_POISON && in->state == SPOOL_ACTIVE) msg.deaths = 0;
 	msg.state = in->state;
 	msg.reason = in->reason;
@@ -406,7 +413,8 @@ static int op_unlist(struct apply *a, struct spool_op *op)
 	struct spool_msg msg;
 	struct key key = key_of_due((struct spool_due){ op->next_due_ms, op->id });
 	int r = msg_get(a, op->id, &msg);
-	if (!r && msg.state == SPOOL_ACTIVE && msg.next_due_ms == time_of(op->next_due_ms))
+	if (!r && msg.state == SPOOL_ACTIVE &&
+	    msg.next_due_ms == time_of(op->next_due_ms))
 		return -EEXIST;
 	if (r && r != -ENOENT && r != -EBADMSG) return r;
 	return kv_del(a->kv, KV_DUE, key_view(&key));

@@ -17,8 +17,8 @@ struct apply {
 };
 
 int apply_begin(struct apply *a); /* reads the totals */
-/* 0 with op->result set (0, or refused and nothing changed); or an error of the engine, after
- * which the transaction is to be aborted. */
+/* 0 with op->result set (0, or refused and nothing changed); or an error of the engine,
+ * after which the transaction is to be aborted. */
 int apply_op(struct apply *a, struct spool_op *op);
 int apply_end(struct apply *a); /* writes the totals */
 

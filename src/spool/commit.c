@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A batch becomes one transaction. If it does not fit, everything that is not an arrival
- * goes first and arrivals follow in halves, so that a full disk never keeps the spool from
- * noting what is done (docs/spool.md, "A full disk"). */
+ * goes first and arrivals follow in halves, so that a full disk never keeps the spool
+ * from noting what is done (docs/spool.md, "A full disk"). */
 #include <assert.h>
 #include <errno.h>
 
@@ -66,11 +66,13 @@ static int bigs_seal(struct batch *b)
 		for (size_t i = u.first; good && i < u.first + u.count; i++) {
 			struct spool_op *op = &b->ops[i];
 			if (!has_big(op)) continue;
-			op->result = big_seal(b->ks, op->arrive.big, op->id);
-			if (op->result == -EIO) return -EIO;
-			good = !op->result;
+			int r = big_seal(b->ks, op->arrive.big, op->id);
+			if (r == -EIO) return -EIO;
 			sealed++;
-			if (!good) group_fails(b->ops, &u, i);
+			if (!r) continue;
+			good = false;
+			op->result = r;
+			group_fails(b->ops, &u, i);
 		}
 		if (good) b->units[kept++] = u;
 	}
@@ -79,7 +81,7 @@ static int bigs_seal(struct batch *b)
 }
 
 /* After the transactions: bodies of arrivals that are in the spool are consumed, others
- * get their first name back. If it is unknown whether they are in it, nothing is touched. */
+ * get their first name back. While that is unknown, nothing is touched. */
 static void bigs_settle(struct batch *b)
 {
 	bool broken = kvstore_usable(b->ks) != 0;
@@ -102,7 +104,8 @@ static uint64_t arrivals_size(const struct batch *b, size_t from, size_t to)
 	uint64_t sum = 0;
 	for (size_t n = from; n < to; n++) {
 		if (!b->units[n].arrival) continue;
-		for (size_t i = b->units[n].first; i < b->units[n].first + b->units[n].count; i++) {
+		for (size_t i = b->units[n].first;
+		     i < b->units[n].first + b->units[n].count; i++) {
 			const struct spool_op *op = &b->ops[i];
 			if (op->kind != SPOOL_OP_ARRIVE) continue;
 			sum += 2 * (op->arrive.envelope.len + 4096) +
@@ -186,7 +189,7 @@ static int units_split(struct batch *b, size_t from, size_t to)
 	return r ? r : units_split(b, middle, to);
 }
 
-/* Stable: others first, in their order, then arrivals in theirs. Returns how many others. */
+/* Stable: others first, then arrivals. Returns how many others. */
 static size_t units_sort(struct batch *b)
 {
 	size_t others = 0;
@@ -203,6 +206,10 @@ static int batch_run(struct batch *b)
 {
 	int r = units_try(b, 0, b->units_count);
 	if (!did_not_fit(r)) return r;
+	if (b->units_count == 1) {
+		fail_from(b->ops + b->units[0].first, b->units[0].count, r);
+		return 0;
+	}
 	size_t others = units_sort(b);
 	r = others ? units_split(b, 0, others) : 0;
 	if (r || others == b->units_count) return r;

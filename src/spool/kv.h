@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a backend with ordered tables gives to the store (kvstore.h): transactions over five
- * tables, and files. Errors are -errno: -ENOENT for "no such key", -ENOSPC or -ENOMEM for
- * "does not fit, the transaction is to be aborted"; anything else is fatal for the
- * environment. */
+/* What a backend with ordered tables gives to the store (kvstore.h): transactions over
+ * five tables, and files. Errors are -errno: -ENOENT for "no such key", -ENOSPC or
+ * -ENOMEM for "does not fit, the transaction is to be aborted"; anything else is fatal
+ * for the environment. */
 #ifndef IMS_SPOOL_KV_H
 #define IMS_SPOOL_KV_H
 
@@ -21,7 +21,7 @@ struct kv_engine {
 	/* One read transaction at a time, one write transaction beside it. */
 	int (*read_begin)(void *env, struct kv **out);
 	void (*read_end)(struct kv *kv);
-	/* `arrivals`: bytes that they will need; -ENOSPC leaves room for everything else. */
+	/* `arrivals`: bytes that they need; -ENOSPC leaves room for all else. */
 	int (*write_begin)(void *env, uint64_t arrivals, struct kv **out);
 	int (*write_commit)(struct kv *kv); /* durable when 0; ends it in any case */
 	void (*write_abort)(struct kv *kv);
@@ -35,23 +35,25 @@ struct kv_engine {
 	int (*seek)(struct kv *kv, enum kv_table table, struct str from, struct str *key,
 		    struct str *value);
 	/* Sets the value to `len` bytes, for the caller to write at once at *at. */
-	int (*put)(struct kv *kv, enum kv_table table, struct str key, size_t len, char **at);
+	int (*put)(struct kv *kv, enum kv_table table, struct str key, size_t len,
+		   char **at);
 	int (*del)(struct kv *kv, enum kv_table table, struct str key);
 
 	uint64_t (*version)(struct kv *kv); /* number of the last commit that it sees */
 };
 
-static inline int kv_get(struct kv *kv, enum kv_table table, struct str key, struct str *value)
+static inline int kv_get(struct kv *kv, enum kv_table table, struct str key,
+			 struct str *value)
 {
 	return kv->engine->get(kv, table, key, value);
 }
-static inline int kv_seek(struct kv *kv, enum kv_table table, struct str from, struct str *key,
-			  struct str *value)
+static inline int kv_seek(struct kv *kv, enum kv_table table, struct str from,
+			  struct str *key, struct str *value)
 {
 	return kv->engine->seek(kv, table, from, key, value);
 }
-static inline int kv_reserve(struct kv *kv, enum kv_table table, struct str key, size_t len,
-			     char **at)
+static inline int kv_reserve(struct kv *kv, enum kv_table table, struct str key,
+			     size_t len, char **at)
 {
 	return kv->engine->put(kv, table, key, len, at);
 }
@@ -61,14 +63,15 @@ static inline int kv_del(struct kv *kv, enum kv_table table, struct str key)
 }
 int kv_put(struct kv *kv, enum kv_table table, struct str key, struct str value);
 
-/* Files in the spool folder and its folder "big". Names are the program's own. A file is a
- * number >= 0. */
+/* Files in the spool folder and its folder "big". Names are the program's own. A file is
+ * a number >= 0. */
 typedef int files_list_fn(void *ctx, struct str name);
 struct files {
 	int (*create)(void *env, const char *name); /* -EEXIST if it is there */
 	int (*open)(void *env, const char *name);   /* to read */
 	void (*close)(void *env, int file);
-	int (*write)(void *env, int file, uint64_t offset, struct str bytes); /* all of it */
+	/* All of the bytes. */
+	int (*write)(void *env, int file, uint64_t offset, struct str bytes);
 	/* Bytes read into memory, < len only at the end of the file. */
 	int64_t (*read)(void *env, int file, uint64_t offset, void *memory, size_t len);
 	int64_t (*size)(void *env, int file);

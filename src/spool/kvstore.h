@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The store over ordered tables: everything that backends with transactions over five
- * tables and a folder of files have in common. A backend fills in `env`, `engine`, `files`
- * and calls kvstore_start. */
+ * tables and a folder of files have in common. A backend fills in `env`, `engine`,
+ * `files` and calls kvstore_start. */
 #ifndef IMS_SPOOL_KVSTORE_H
 #define IMS_SPOOL_KVSTORE_H
 
@@ -50,8 +50,8 @@ struct kvstore {
 	struct buf scratch;  /* one record */
 };
 
-/* Takes memory, checks or writes the schema, sweeps and counts where that is needed. On an
- * error the caller closes the environment and calls kvstore_stop. */
+/* Takes memory, checks or writes the schema, sweeps and counts where that is needed. On
+ * an error the caller closes the environment and calls kvstore_stop. */
 int kvstore_start(struct kvstore *ks);
 void kvstore_stop(struct kvstore *ks);
 int kvstore_schema_write(struct kv *kv); /* into empty tables */
@@ -64,15 +64,17 @@ int kvstore_big_begin(struct store *s, struct spool_big **out);
 int kvstore_big_append(struct store *s, struct spool_big *big, const struct str *spans,
 		       size_t count);
 void kvstore_big_abort(struct store *s, struct spool_big *big);
-int kvstore_read_msg(struct store *s, uint64_t id, struct arena *arena, struct spool_msg *out);
+int kvstore_read_msg(struct store *s, uint64_t id, struct arena *arena,
+		     struct spool_msg *out);
 int kvstore_read_rcpts(struct store *s, uint64_t id, uint32_t from, uint32_t limit,
 		       spool_rcpt_fn *fn, void *ctx);
-int kvstore_read_body(struct store *s, uint64_t id, uint64_t offset, void *memory, size_t len,
-		      uint32_t *crc, size_t *got);
+int kvstore_read_body(struct store *s, uint64_t id, uint64_t offset, void *memory,
+		      size_t len, uint32_t *crc, size_t *got);
 int kvstore_open_big(struct store *s, uint64_t id);
-int kvstore_due_list(struct store *s, int64_t now_ms, struct spool_due *from, size_t limit,
-		     spool_due_fn *fn, void *ctx);
-int kvstore_walk(struct store *s, uint64_t from, size_t limit, spool_msg_fn *fn, void *ctx);
+int kvstore_due_list(struct store *s, int64_t now_ms, struct spool_due *from,
+		     size_t limit, spool_due_fn *fn, void *ctx);
+int kvstore_walk(struct store *s, uint64_t from, size_t limit, spool_msg_fn *fn,
+		 void *ctx);
 int kvstore_totals(struct store *s, struct spool_totals *out);
 int kvstore_verify(struct store *s, bool bodies, spool_finding_fn *fn, void *ctx);
 

@@ -26,7 +26,8 @@ static int msg_at(struct kv *kv, uint64_t id, struct spool_msg *msg)
 	return record_get_msg(value, msg) ? 0 : -EBADMSG;
 }
 
-int kvstore_read_msg(struct store *s, uint64_t id, struct arena *arena, struct spool_msg *out)
+int kvstore_read_msg(struct store *s, uint64_t id, struct arena *arena,
+		     struct spool_msg *out)
 {
 	struct kvstore *ks;
 	struct kv *kv;
@@ -116,8 +117,8 @@ static int body_read(struct kvstore *ks, struct kv *kv, uint64_t id, uint64_t of
 	return 0;
 }
 
-int kvstore_read_body(struct store *s, uint64_t id, uint64_t offset, void *memory, size_t len,
-		      uint32_t *crc, size_t *got)
+int kvstore_read_body(struct store *s, uint64_t id, uint64_t offset, void *memory,
+		      size_t len, uint32_t *crc, size_t *got)
 {
 	struct kvstore *ks;
 	struct kv *kv;
@@ -152,7 +153,8 @@ static int due_read(struct kv *kv, int64_t now_ms, struct spool_due *from, size_
 	for (size_t n = 0; n < limit; n++) {
 		struct str key, value;
 		struct spool_due due;
-		struct key at = key_of_due((struct spool_due){ from->due_ms, from->id + 1 });
+		struct key at =
+			key_of_due((struct spool_due){ from->due_ms, from->id + 1 });
 		int r = kv_seek(kv, KV_DUE, key_view(&at), &key, &value);
 		if (r) return r == -ENOENT ? 0 : r;
 		if (!key_to_due(key, &due)) return -EIO;
@@ -163,8 +165,8 @@ static int due_read(struct kv *kv, int64_t now_ms, struct spool_due *from, size_
 	return 0;
 }
 
-int kvstore_due_list(struct store *s, int64_t now_ms, struct spool_due *from, size_t limit,
-		     spool_due_fn *fn, void *ctx)
+int kvstore_due_list(struct store *s, int64_t now_ms, struct spool_due *from,
+		     size_t limit, spool_due_fn *fn, void *ctx)
 {
 	struct kvstore *ks;
 	struct kv *kv;
@@ -175,7 +177,8 @@ int kvstore_due_list(struct store *s, int64_t now_ms, struct spool_due *from, si
 	return r;
 }
 
-static int walk_read(struct kv *kv, uint64_t from, size_t limit, spool_msg_fn *fn, void *ctx)
+static int walk_read(struct kv *kv, uint64_t from, size_t limit, spool_msg_fn *fn,
+		     void *ctx)
 {
 	for (size_t n = 0; n < limit; n++) {
 		struct str key, value;
@@ -185,13 +188,15 @@ static int walk_read(struct kv *kv, uint64_t from, size_t limit, spool_msg_fn *f
 		if (r) return r == -ENOENT ? 0 : r;
 		if (!key_to_id(key, &msg.id)) return -EIO;
 		from = msg.id + 1;
-		if (!record_get_msg(value, &msg)) msg = (struct spool_msg){ .id = msg.id };
+		if (!record_get_msg(value, &msg))
+			msg = (struct spool_msg){ .id = msg.id };
 		if ((r = fn(ctx, &msg)) || !from) return r;
 	}
 	return 0;
 }
 
-int kvstore_walk(struct store *s, uint64_t from, size_t limit, spool_msg_fn *fn, void *ctx)
+int kvstore_walk(struct store *s, uint64_t from, size_t limit, spool_msg_fn *fn,
+		 void *ctx)
 {
 	struct kvstore *ks;
 	struct kv *kv;

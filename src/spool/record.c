@@ -87,7 +87,10 @@ static struct cur checked(struct str record)
 	return cur_of(body);
 }
 
-static void put_time(struct buf *out, int64_t ms) { buf_put_u64(out, ms > 0 ? (uint64_t)ms : 0); }
+static void put_time(struct buf *out, int64_t ms)
+{
+	buf_put_u64(out, ms > 0 ? (uint64_t)ms : 0);
+}
 
 static int64_t get_time(struct cur *c)
 {
@@ -154,7 +157,8 @@ bool record_get_msg(struct str record, struct spool_msg *msg)
 	m.reason = get_text(&c, SPOOL_REASON_MAX);
 	m.envelope = get_text(&c, SPOOL_ENVELOPE_MAX);
 	if (!cur_done(&c)) return false;
-	if (m.rcpts > SPOOL_RCPTS_MAX || m.rcpts_open > m.rcpts || !m.rcpts_open) return false;
+	if (m.rcpts > SPOOL_RCPTS_MAX || m.rcpts_open > m.rcpts || !m.rcpts_open)
+		return false;
 	if (m.rcpts_deferred > m.rcpts_open) return false;
 	if (m.body == SPOOL_BODY_INLINE && m.size > SPOOL_INLINE_MAX) return false;
 	*msg = m;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Keys and records as they stand in the tables of the spool (docs/spool.md). Pure.
- * Keys are big-endian, so that byte order is the order of time. Records are little-endian,
- * begin with a version and end with a CRC-32C of all before; reading checks that, every
- * limit and every enum, so that a record which is read is one that could have been written. */
+ * Keys are big-endian, so that byte order is the order of time. Records are
+ * little-endian, begin with a version and end with a CRC-32C of all before; reading
+ * checks that, every limit and every enum, so that a record which is read is one that
+ * could have been written. */
 #ifndef IMS_SPOOL_RECORD_H
 #define IMS_SPOOL_RECORD_H
 
@@ -24,7 +25,10 @@ struct key key_of_id(uint64_t id);
 struct key key_of_rcpt(uint64_t id, uint32_t index);
 struct key key_of_due(struct spool_due due); /* negative times count as 0 */
 struct key key_of_name(struct str name);     /* meta; name.len <= KEY_MAX */
-static inline struct str key_view(const struct key *k) { return (struct str){ k->at, k->len }; }
+static inline struct str key_view(const struct key *k)
+{
+	return (struct str){ k->at, k->len };
+}
 /* False if the key has another length or a time beyond int64. */
 bool key_to_id(struct str key, uint64_t *id);
 bool key_to_rcpt(struct str key, uint64_t *id, uint32_t *index);

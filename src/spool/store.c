@@ -5,7 +5,8 @@
 
 struct str spool_msg_state_name(enum spool_msg_state state)
 {
-	static const struct str names[SPOOL_MSG_STATES] = { STR_INIT("active"), STR_INIT("held"),
+	static const struct str names[SPOOL_MSG_STATES] = { STR_INIT("active"),
+							    STR_INIT("held"),
 							    STR_INIT("poison") };
 	assert((unsigned)state < SPOOL_MSG_STATES);
 	return names[state];
@@ -73,7 +74,8 @@ void store_big_abort(struct store *s, struct spool_big *big)
 	s->backend->big_abort(s, big);
 }
 
-int store_read_msg(struct store *s, uint64_t id, struct arena *arena, struct spool_msg *out)
+int store_read_msg(struct store *s, uint64_t id, struct arena *arena,
+		   struct spool_msg *out)
 {
 	return s->backend->read_msg(s, id, arena, out);
 }
@@ -84,8 +86,8 @@ int store_read_rcpts(struct store *s, uint64_t id, uint32_t from, uint32_t limit
 	return s->backend->read_rcpts(s, id, from, limit, fn, ctx);
 }
 
-int store_read_body(struct store *s, uint64_t id, uint64_t offset, void *memory, size_t len,
-		    uint32_t *crc, size_t *got)
+int store_read_body(struct store *s, uint64_t id, uint64_t offset, void *memory,
+		    size_t len, uint32_t *crc, size_t *got)
 {
 	return s->backend->read_body(s, id, offset, memory, len, crc, got);
 }
@@ -108,14 +110,20 @@ int store_totals(struct store *s, struct spool_totals *out)
 	return s->backend->totals(s, out);
 }
 
-void store_health(struct store *s, struct spool_health *out) { s->backend->health(s, out); }
+void store_health(struct store *s, struct spool_health *out)
+{
+	s->backend->health(s, out);
+}
 
 int store_verify(struct store *s, bool bodies, spool_finding_fn *fn, void *ctx)
 {
 	return s->backend->verify(s, bodies, fn, ctx);
 }
 
-int store_backup(struct store *s, const char *folder) { return s->backend->backup(s, folder); }
+int store_backup(struct store *s, const char *folder)
+{
+	return s->backend->backup(s, folder);
+}
 
 int store_compact(const struct store_backend *backend, const char *path,
 		  const struct store_options *options)

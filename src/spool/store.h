@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The spool store: where mail is kept, as docs/spool.md tells it (states of a message,
- * what a crash leaves, what each error means). One interface, chosen by name in one place.
+ * what a crash leaves, what each error means).
  *
  * Threads: store_commit on one thread at a time; every other function on one other thread
  * at a time, also while a commit runs. No callback calls back into the store.
@@ -18,7 +18,7 @@ enum {
 	SPOOL_ENVELOPE_MAX = 256 * 1024, /* bytes */
 	SPOOL_RCPTS_MAX = 10000,         /* of one message */
 	SPOOL_ADDRESS_MAX = 1024,        /* bytes; longer: -EMSGSIZE */
-	SPOOL_HOST_MAX = 255,            /* bytes; this and the next are cut when longer */
+	SPOOL_HOST_MAX = 255, /* bytes; this and the next are cut when longer */
 	SPOOL_REPLY_MAX = 1024,
 	SPOOL_DSN_MAX = 16,
 	SPOOL_REASON_MAX = 256,
@@ -73,7 +73,8 @@ struct spool_rcpt {
 
 struct spool_totals {
 	uint64_t messages;
-	uint64_t held, poison, deferred; /* of them; deferred: active with a deferred recipient */
+	uint64_t held, poison; /* of them */
+	uint64_t deferred;     /* of them: active, and a recipient is deferred */
 	uint64_t rcpts, rcpts_open;
 	uint64_t bytes; /* of bodies */
 };
@@ -106,9 +107,10 @@ struct spool_rcpt_new {
 };
 
 /* -EEXIST: the id is taken; -EINVAL: no recipient or too many; -EMSGSIZE: over a limit.
- * The body is `spans` in order (at most SPOOL_INLINE_MAX bytes; each byte is read once, so
- * they may stand in memory that a peer can change), or `big`. A big body is consumed when
- * the result is 0 (then NULL here); otherwise it stays the caller's, to try again or abort. */
+ * The body is `spans` in order (at most SPOOL_INLINE_MAX bytes; each byte is read once,
+ * so they may stand in memory that a peer can change), or `big`. A big body is consumed
+ * when the result is 0 (then NULL here); otherwise it stays the caller's, to try again or
+ * abort. */
 struct spool_arrive {
 	int64_t arrived_ms;
 	uint8_t priority;
@@ -144,8 +146,8 @@ struct spool_set_state {
 
 struct spool_op {
 	enum spool_op_kind kind;
-	/* Operations that stand side by side with the same group > 0 fall or stand together:
-	 * the one that failed has its error, the others -ECANCELED. */
+	/* Operations that stand side by side with the same group > 0 fall or stand
+	 * together: the one that failed has its error, the others -ECANCELED. */
 	uint32_t group;
 	uint64_t id;
 	int result; /* out */
@@ -153,11 +155,11 @@ struct spool_op {
 		struct spool_arrive arrive;
 		struct spool_outcome outcome;
 		struct spool_set_state state;
-		/* DUE: all open recipients get this time (retry now). UNLIST: removes the due entry
-		 * at this time, as store_due_list gave it, of a message that is missing or damaged;
-		 * -EEXIST if the message is in order. */
+		/* DUE: all open recipients get this time (retry now). UNLIST: removes the
+		 * due entry at this time, as store_due_list gave it, of a message that is
+		 * missing or damaged; -EEXIST if the message is in order. */
 		int64_t next_due_ms;
-		uint32_t deaths; /* DEATH: out, the new count; the caller decides on poison */
+		uint32_t deaths; /* DEATH: out, the new count; poison is the caller's */
 	};
 };
 
@@ -211,22 +213,25 @@ struct store_options {
 
 struct store_backend {
 	const char *name;
-	int (*open)(const char *path, const struct store_options *options, struct store **out);
+	int (*open)(const char *path, const struct store_options *options,
+		    struct store **out);
 	void (*close)(struct store *s);
 	void (*commit)(struct store *s, struct spool_op *ops, size_t count);
 	int (*big_begin)(struct store *s, struct spool_big **out);
 	int (*big_append)(struct store *s, struct spool_big *big, const struct str *spans,
 			  size_t count);
 	void (*big_abort)(struct store *s, struct spool_big *big);
-	int (*read_msg)(struct store *s, uint64_t id, struct arena *arena, struct spool_msg *out);
+	int (*read_msg)(struct store *s, uint64_t id, struct arena *arena,
+			struct spool_msg *out);
 	int (*read_rcpts)(struct store *s, uint64_t id, uint32_t from, uint32_t limit,
 			  spool_rcpt_fn *fn, void *ctx);
-	int (*read_body)(struct store *s, uint64_t id, uint64_t offset, void *memory, size_t len,
-			 uint32_t *crc, size_t *got);
+	int (*read_body)(struct store *s, uint64_t id, uint64_t offset, void *memory,
+			 size_t len, uint32_t *crc, size_t *got);
 	int (*open_big)(struct store *s, uint64_t id);
-	int (*due_list)(struct store *s, int64_t now_ms, struct spool_due *from, size_t limit,
-			spool_due_fn *fn, void *ctx);
-	int (*walk)(struct store *s, uint64_t from, size_t limit, spool_msg_fn *fn, void *ctx);
+	int (*due_list)(struct store *s, int64_t now_ms, struct spool_due *from,
+			size_t limit, spool_due_fn *fn, void *ctx);
+	int (*walk)(struct store *s, uint64_t from, size_t limit, spool_msg_fn *fn,
+		    void *ctx);
 	int (*totals)(struct store *s, struct spool_totals *out);
 	void (*health)(struct store *s, struct spool_health *out);
 	int (*verify)(struct store *s, bool bodies, spool_finding_fn *fn, void *ctx);
@@ -263,8 +268,9 @@ int store_big_append(struct store *s, struct spool_big *big, const struct str *s
 		     size_t count);
 void store_big_abort(struct store *s, struct spool_big *big); /* NULL is fine */
 
-/* Reason and envelope are copied into `arena` (-ENOMEM if it is full). -EBADMSG: damaged. */
-int store_read_msg(struct store *s, uint64_t id, struct arena *arena, struct spool_msg *out);
+/* Reason and envelope are copied into `arena` (-ENOMEM: full). -EBADMSG: damaged. */
+int store_read_msg(struct store *s, uint64_t id, struct arena *arena,
+		   struct spool_msg *out);
 /* Recipients from index `from`, at most `limit`. -ENOENT: no such message. */
 int store_read_rcpts(struct store *s, uint64_t id, uint32_t from, uint32_t limit,
 		     spool_rcpt_fn *fn, void *ctx);
@@ -272,9 +278,9 @@ int store_read_rcpts(struct store *s, uint64_t id, uint32_t from, uint32_t limit
  * (may be NULL) carries the check over the pieces: 0 before the first piece, at offset 0,
  * then passed on unchanged. The piece that completes a damaged body gives -EBADMSG
  * and *got = 0: park the message. */
-int store_read_body(struct store *s, uint64_t id, uint64_t offset, void *memory, size_t len,
-		    uint32_t *crc, size_t *got);
-/* Read-only descriptor of a big body, the caller's to close. -EINVAL: the body is inline. */
+int store_read_body(struct store *s, uint64_t id, uint64_t offset, void *memory,
+		    size_t len, uint32_t *crc, size_t *got);
+/* Read-only descriptor of a big body, the caller's to close. -EINVAL: it is inline. */
 int store_open_big(struct store *s, uint64_t id);
 /* Messages due at `now_ms` or before, earliest first, after *from, at most `limit`; moves
  * *from on, so that messages in flight need not be seen again. */
@@ -289,13 +295,14 @@ void store_health(struct store *s, struct spool_health *out);
 /* Walks everything in slices; `bodies`: reads and checks bodies too. 0 if it came to the
  * end, whatever it found. */
 int store_verify(struct store *s, bool bodies, spool_finding_fn *fn, void *ctx);
-/* A copy that can be opened as a spool, in a folder that it makes. -EEXIST: it is there. */
+/* A copy that can be opened as a spool, in a folder that it makes (-EEXIST). */
 int store_backup(struct store *s, const char *folder);
 /* Writes the database anew without its free space. Offline: takes the writer's lock. */
 int store_compact(const struct store_backend *backend, const char *path,
 		  const struct store_options *options);
-/* Gives mapped pages back to the system; cheap, to be called now and then (they count as
- * resident memory of the process), and lets go of dead readers. */
+/* Gives mapped pages back to the system (they count as resident memory of the process)
+ * and lets go of dead readers. Cheap; for a timer. While the store works it also trims
+ * itself, every 64 MiB or so. */
 void store_trim(struct store *s);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Walks all tables against each other, in slices of one read transaction each. A message's
- * records change in one transaction, so a slice never sees half of a change. */
+/* Walks all tables against each other, in slices of one read transaction each. A
+ * message's records change in one transaction, so a slice never sees half of a change. */
 #include <errno.h>
 
 #include "lib/base/crc32c.h"
@@ -42,7 +42,9 @@ static void slice_end(struct verify *v)
 
 static int found(struct verify *v, enum spool_finding_kind kind, uint64_t id)
 {
-	struct spool_finding f = { .kind = kind, .id = id, .harmless = kind == SPOOL_BIG_ORPHAN };
+	struct spool_finding f = { .kind = kind,
+				   .id = id,
+				   .harmless = kind == SPOOL_BIG_ORPHAN };
 	return v->fn(v->ctx, &f);
 }
 
@@ -71,7 +73,8 @@ static int check_rcpts(struct verify *v, const struct spool_msg *msg)
 		struct spool_rcpt rcpt = { .index = i };
 		int r = kv_get(v->kv, KV_RCPT, key_view(&at), &value);
 		if (r && r != -ENOENT) return r;
-		if (r || !record_get_rcpt(value, &rcpt)) return found(v, SPOOL_BAD_RCPT, msg->id);
+		if (r || !record_get_rcpt(value, &rcpt))
+			return found(v, SPOOL_BAD_RCPT, msg->id);
 		if (!spool_rcpt_is_open(rcpt.state)) continue;
 		open++;
 		if (rcpt.state == SPOOL_DEFERRED) deferred++;
@@ -113,7 +116,8 @@ static int big_crc(struct verify *v, int file, uint64_t size, uint32_t *crc)
 {
 	*crc = 0;
 	for (uint64_t at = 0; at < size;) {
-		int64_t n = v->ks->files->read(v->ks->env, file, at, v->ks->piece, BIG_PIECE);
+		int64_t n =
+			v->ks->files->read(v->ks->env, file, at, v->ks->piece, BIG_PIECE);
 		if (n < 0) return (int)n;
 		if (!n) break;
 		*crc = crc32c(*crc, v->ks->piece, (size_t)n);
@@ -168,7 +172,9 @@ static int step_msg(struct verify *v)
 	totals_add(&v->totals, &msg, 1);
 	r = check_rcpts(v, &msg);
 	if (!r) r = check_due(v, &msg);
-	if (!r) r = msg.body == SPOOL_BODY_BIG ? check_big(v, &msg) : check_inline(v, &msg);
+	if (!r)
+		r = msg.body == SPOOL_BODY_BIG ? check_big(v, &msg)
+					       : check_inline(v, &msg);
 	return r;
 }
 
@@ -181,7 +187,8 @@ static int step_rcpt(struct verify *v)
 	int r = kv_seek(v->kv, KV_RCPT, key_view(&v->from), &key, &value);
 	if (r) return r;
 	if (!key_to_rcpt(key, &id, &index)) return -EIO;
-	v->from = key_of_rcpt(id + 1, 0); /* how many there are is checked by the message */
+	v->from =
+		key_of_rcpt(id + 1, 0); /* how many there are is checked by the message */
 	r = msg_at(v, id, &msg);
 	if (r == -ENOENT) return found(v, SPOOL_RCPT_ORPHAN, id);
 	return r == -EBADMSG ? 0 : r;
@@ -240,9 +247,10 @@ static int check_totals(struct verify *v)
 	/* Totals that are to be counted anew are no finding. */
 	if (!v->changed && totals_read(v->kv, &t)) {
 		const struct spool_totals *n = &v->totals;
-		if (t.messages != n->messages || t.held != n->held || t.poison != n->poison ||
-		    t.deferred != n->deferred || t.rcpts != n->rcpts ||
-		    t.rcpts_open != n->rcpts_open || t.bytes != n->bytes)
+		if (t.messages != n->messages || t.held != n->held ||
+		    t.poison != n->poison || t.deferred != n->deferred ||
+		    t.rcpts != n->rcpts || t.rcpts_open != n->rcpts_open ||
+		    t.bytes != n->bytes)
 			r = found(v, SPOOL_BAD_TOTALS, 0);
 	}
 	slice_end(v);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The LMDB environment as an engine of tables. No MDB_WRITEMAP (a stray pointer could
- * write mail), MDB_NOTLS (the reading transaction belongs to the store, not to a thread). */
+ * write mail), MDB_NOTLS (the reading transaction is the store's, not a thread's). */
 #include "spool/lmdb/env.h"
 
 #include <errno.h>
@@ -40,17 +40,38 @@ int lmdb_path(char out[LMDB_PATH_MAX], const char *path, const char *name)
 /* ---- transactions ---------------------------------------------------------------- */
 
 static struct lmdb_kv *of(struct kv *kv) { return (struct lmdb_kv *)(void *)kv; }
-static MDB_txn *txn_of(struct kv *kv) { return of(kv)->child ? of(kv)->child : of(kv)->txn; }
-static MDB_dbi dbi_of(struct kv *kv, enum kv_table table) { return of(kv)->env->tables[table]; }
+static MDB_txn *txn_of(struct kv *kv)
+{
+	return of(kv)->child ? of(kv)->child : of(kv)->txn;
+}
+static MDB_dbi dbi_of(struct kv *kv, enum kv_table table)
+{
+	return of(kv)->env->tables[table];
+}
 static MDB_val val_of(struct str s)
 {
 	return (MDB_val){ .mv_size = s.len, .mv_data = (void *)(uintptr_t)s.at };
 }
 static struct str str_of_val(MDB_val v) { return (struct str){ v.mv_data, v.mv_size }; }
 
+void lmdb_env_trim(struct lmdb_env *e)
+{
+	if (e->map) (void)madvise(e->map, (size_t)lmdb_env_used(e), MADV_DONTNEED);
+}
+
+/* Pages of the map count as memory of the process, though the system could take them at
+ * any time: a spool that is read through must not look like a leak. */
+static void trim_when_due(struct lmdb_kv *l)
+{
+	if (l->touched < LMDB_TOUCH) return;
+	l->touched = 0;
+	lmdb_env_trim(l->env);
+}
+
 static int read_begin(void *env, struct kv **out)
 {
 	struct lmdb_env *e = env;
+	trim_when_due(&e->reader);
 	int rc = mdb_txn_renew(e->reader.txn);
 	*out = &e->reader.kv;
 	return lmdb_error(rc);
@@ -71,7 +92,8 @@ static int reserve_to(struct lmdb_env *e, uint64_t end)
 	if (end <= e->reserved) return 0;
 	if (mdb_env_get_fd(e->mdb, &fd)) return -EIO;
 	/* From the start the first time: LMDB may have left holes before its end. */
-	if (fallocate(fd, FALLOC_FL_KEEP_SIZE, (off_t)e->reserved, (off_t)(end - e->reserved)))
+	if (fallocate(fd, FALLOC_FL_KEEP_SIZE, (off_t)e->reserved,
+		      (off_t)(end - e->reserved)))
 		return -errno;
 	e->reserved = end;
 	return 0;
@@ -90,40 +112,44 @@ static int reserve(struct lmdb_env *e, uint64_t arrivals)
 }
 
 /* Pages inside the file that nothing uses: lists of them are table 0, each beginning with
- * its length. */
-static uint64_t pages_free(MDB_txn *txn)
+ * its length. LMDB shows that table to reading transactions only. */
+static uint64_t pages_free(struct lmdb_env *e)
 {
-	MDB_val k, v;
+	MDB_txn *txn;
 	MDB_cursor *cursor;
+	MDB_val k, v;
 	uint64_t sum = 0;
-	if (mdb_cursor_open(txn, 0, &cursor)) return 0;
-	while (!mdb_cursor_get(cursor, &k, &v, MDB_NEXT)) {
-		size_t count = 0;
-		if (v.mv_size >= sizeof count) memcpy(&count, v.mv_data, sizeof count);
-		sum += count;
+	if (mdb_txn_begin(e->mdb, NULL, MDB_RDONLY, &txn)) return 0;
+	if (!mdb_cursor_open(txn, 0, &cursor)) {
+		while (!mdb_cursor_get(cursor, &k, &v, MDB_NEXT)) {
+			size_t count = 0;
+			if (v.mv_size >= sizeof count)
+				memcpy(&count, v.mv_data, sizeof count);
+			sum += count;
+		}
+		mdb_cursor_close(cursor);
 	}
-	mdb_cursor_close(cursor);
+	mdb_txn_abort(txn);
 	return sum;
 }
 
-/* The map is larger than arrivals may make the file: changes to a full one need room too. */
+/* The map is larger than arrivals may make the file: changes to a full one need room. */
 static bool map_fits(struct lmdb_env *e, uint64_t arrivals)
 {
 	if (lmdb_env_used(e) + arrivals <= e->map_size) return true;
-	return pages_free(e->writer.txn) * e->page_size >= arrivals + LMDB_SPARE;
+	return pages_free(e) * e->page_size >= arrivals + LMDB_SPARE;
 }
 
 static int write_begin(void *env, uint64_t arrivals, struct kv **out)
 {
 	struct lmdb_env *e = env;
+	if (arrivals && !map_fits(e, arrivals)) return -ENOSPC;
 	int r = arrivals ? reserve(e, arrivals) : 0;
-	if (!r) r = lmdb_error(mdb_txn_begin(e->mdb, NULL, 0, &e->writer.txn));
 	if (r) return r;
+	e->writer.touched += arrivals;
+	trim_when_due(&e->writer);
 	*out = &e->writer.kv;
-	if (!arrivals || map_fits(e, arrivals)) return 0;
-	mdb_txn_abort(e->writer.txn);
-	e->writer.txn = NULL;
-	return -ENOSPC;
+	return lmdb_error(mdb_txn_begin(e->mdb, NULL, 0, &e->writer.txn));
 }
 
 static int write_commit(struct kv *kv)
@@ -131,7 +157,13 @@ static int write_commit(struct kv *kv)
 	MDB_txn *txn = of(kv)->txn;
 	of(kv)->txn = NULL;
 	int r = lmdb_error(mdb_txn_commit(txn));
-	return r == -ENOENT || r == -EBUSY ? -EIO : r;
+	if (!r) return 0;
+	if (r != -ENOSPC && r != -ENOMEM) return -EIO;
+	/* If it was the meta page that failed, nobody knows what the disk has; LMDB then
+	 * lets no other transaction begin. */
+	if (mdb_txn_begin(of(kv)->env->mdb, NULL, 0, &txn)) return -EIO;
+	mdb_txn_abort(txn);
+	return r;
 }
 
 static void save_undo(struct kv *kv)
@@ -165,6 +197,7 @@ static int get(struct kv *kv, enum kv_table table, struct str key, struct str *v
 	MDB_val k = val_of(key), v;
 	int rc = mdb_get(txn_of(kv), dbi_of(kv, table), &k, &v);
 	if (!rc) *value = str_of_val(v);
+	if (!rc) of(kv)->touched += v.mv_size + LMDB_AROUND;
 	return lmdb_error(rc);
 }
 
@@ -180,6 +213,7 @@ static int seek(struct kv *kv, enum kv_table table, struct str from, struct str 
 	if (rc) return lmdb_error(rc);
 	*key = str_of_val(k);
 	*value = str_of_val(v);
+	of(kv)->touched += LMDB_AROUND;
 	return 0;
 }
 
@@ -200,10 +234,19 @@ static int del(struct kv *kv, enum kv_table table, struct str key)
 static uint64_t version(struct kv *kv) { return mdb_txn_id(of(kv)->txn); }
 
 const struct kv_engine lmdb_engine = {
-	.read_begin = read_begin, .read_end = read_end,
-	.write_begin = write_begin, .write_commit = write_commit, .write_abort = write_abort,
-	.save = save, .save_keep = save_keep, .save_undo = save_undo,
-	.get = get, .seek = seek, .put = put, .del = del, .version = version,
+	.read_begin = read_begin,
+	.read_end = read_end,
+	.write_begin = write_begin,
+	.write_commit = write_commit,
+	.write_abort = write_abort,
+	.save = save,
+	.save_keep = save_keep,
+	.save_undo = save_undo,
+	.get = get,
+	.seek = seek,
+	.put = put,
+	.del = del,
+	.version = version,
 };
 
 /* ---- opening --------------------------------------------------------------------- */
@@ -270,8 +313,8 @@ static int schema_make(struct lmdb_env *e)
 	return r;
 }
 
-int lmdb_env_open(struct lmdb_env *e, const char *file, const struct store_options *options,
-		  bool make)
+int lmdb_env_open(struct lmdb_env *e, const char *file,
+		  const struct store_options *options, bool make)
 {
 	char path[LMDB_PATH_MAX];
 	unsigned flags = MDB_NOSUBDIR | MDB_NOTLS;

@@ -16,6 +16,8 @@ enum {
 	LMDB_PATH_MAX = 4096,
 	LMDB_SPARE = 4 << 20,  /* bytes on disk that arrivals leave to everything else */
 	LMDB_GROW = 16 << 20,  /* bytes reserved at a time */
+	LMDB_TOUCH = 64 << 20, /* bytes touched until the map is trimmed by itself */
+	LMDB_AROUND = 16 << 10, /* what the kernel maps for one look, on average */
 };
 
 struct lmdb_env;
@@ -25,6 +27,7 @@ struct lmdb_kv {
 	struct lmdb_env *env;
 	MDB_txn *txn;
 	MDB_txn *child; /* the savepoint, or NULL */
+	uint64_t touched; /* about how many bytes of the map since the last trim */
 };
 
 struct lmdb_env {
@@ -51,9 +54,11 @@ extern const struct files lmdb_files; /* env: struct lmdb_env, its `folder` */
 /* -errno as struct kv_engine wants it. */
 int lmdb_error(int rc);
 /* Opens `file` in e->path with its tables; `make`: an empty one, with schema. */
-int lmdb_env_open(struct lmdb_env *e, const char *file, const struct store_options *options,
-		  bool make);
+int lmdb_env_open(struct lmdb_env *e, const char *file,
+		  const struct store_options *options, bool make);
 void lmdb_env_close(struct lmdb_env *e);
+/* Gives the pages of the map back; any thread. */
+void lmdb_env_trim(struct lmdb_env *e);
 /* Bytes of the file that are in use. */
 uint64_t lmdb_env_used(struct lmdb_env *e);
 /* path/name; -ENAMETOOLONG. */

@@ -16,8 +16,8 @@ static int failed(void) { return errno == EDQUOT ? -ENOSPC : -errno; }
 
 static int file_create(void *env, const char *name)
 {
-	int fd = openat(folder_of(env), name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW,
-			0600);
+	int fd = openat(folder_of(env), name,
+			O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
 	return fd < 0 ? failed() : fd;
 }
 
@@ -135,8 +135,17 @@ static int free_bytes(void *env, uint64_t *out)
 }
 
 const struct files lmdb_files = {
-	.create = file_create, .open = file_open, .close = file_close, .write = file_write,
-	.read = file_read, .size = file_size, .sync = file_sync, .sync_folder = sync_folder,
-	.rename = file_rename, .unlink = file_unlink, .list_big = list_big,
-	.descriptor = file_open, .free_bytes = free_bytes,
+	.create = file_create,
+	.open = file_open,
+	.close = file_close,
+	.write = file_write,
+	.read = file_read,
+	.size = file_size,
+	.sync = file_sync,
+	.sync_folder = sync_folder,
+	.rename = file_rename,
+	.unlink = file_unlink,
+	.list_big = list_big,
+	.descriptor = file_open,
+	.free_bytes = free_bytes,
 };

@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -18,9 +17,11 @@ static int folder_open(struct lmdb_env *e, const char *path, bool read_only)
 	e->folder = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (e->folder < 0) return -errno;
 	if (read_only) return 0;
-	e->lock = openat(e->folder, "lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	e->lock = openat(e->folder, "lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW,
+			 0600);
 	if (e->lock < 0) return -errno;
-	if (flock(e->lock, LOCK_EX | LOCK_NB)) return errno == EWOULDBLOCK ? -EBUSY : -errno;
+	if (flock(e->lock, LOCK_EX | LOCK_NB))
+		return errno == EWOULDBLOCK ? -EBUSY : -errno;
 	return mkdirat(e->folder, "big", 0700) && errno != EEXIST ? -errno : 0;
 }
 
@@ -61,7 +62,8 @@ static void lmdb_close(struct store *s)
 	free(ls);
 }
 
-static int lmdb_open(const char *path, const struct store_options *options, struct store **out)
+static int lmdb_open(const char *path, const struct store_options *options,
+		     struct store **out)
 {
 	struct lmdb_store *ls = calloc(1, sizeof *ls);
 	if (!ls) return -ENOMEM;
@@ -94,7 +96,7 @@ static void lmdb_trim(struct store *s)
 	struct lmdb_env *e = &((struct lmdb_store *)(void *)s)->env;
 	int dead;
 	(void)mdb_reader_check(e->mdb, &dead);
-	if (e->map) (void)madvise(e->map, (size_t)lmdb_env_used(e), MADV_DONTNEED);
+	lmdb_env_trim(e);
 }
 
 const struct store_backend store_lmdb = {

@@ -19,7 +19,8 @@ static int file_fsync(int folder, const char *name)
 }
 
 /* Writes a compacted copy of one snapshot; mdb_env_copy2 does not sync it. */
-static int database_copy(struct lmdb_env *e, int folder, const char *path, const char *name)
+static int database_copy(struct lmdb_env *e, int folder, const char *path,
+			 const char *name)
 {
 	char file[LMDB_PATH_MAX];
 	int r = lmdb_path(file, path, name);
@@ -58,7 +59,8 @@ static int file_copy(struct backup *b, int from, int to)
 	for (uint64_t at = 0;;) {
 		int64_t n = lmdb_files.read(b->e, from, at, b->piece, BIG_PIECE);
 		if (n <= 0) return (int)n;
-		int r = lmdb_files.write(b->e, to, at, (struct str){ b->piece, (size_t)n });
+		int r = lmdb_files.write(b->e, to, at,
+					 (struct str){ b->piece, (size_t)n });
 		if (r) return r;
 		at += (uint64_t)n;
 	}
@@ -118,7 +120,7 @@ static int missing_one(void *ctx, const struct spool_msg *msg)
 }
 
 /* A big message that arrived after the first pass over the files and was finished before
- * the second is in the snapshot without its body. All its recipients had their outcome. */
+ * the second is in the snapshot without its body; all its recipients had an outcome. */
 static int missing_remove(struct store *copy, struct spool_op *ops)
 {
 	struct missing m = { .e = &((struct lmdb_store *)(void *)copy)->env, .ops = ops };
@@ -156,7 +158,8 @@ static int copy_make(struct backup *b, const char *folder)
 	if (!r) r = database_copy(b->e, b->folder, folder, LMDB_FILE ".part");
 	if (!r) r = lmdb_files.list_big(b->e, big_link, b);
 	if (!r) r = file_fsync(b->folder, "big");
-	if (!r && renameat(b->folder, LMDB_FILE ".part", b->folder, LMDB_FILE)) r = -errno;
+	if (!r && renameat(b->folder, LMDB_FILE ".part", b->folder, LMDB_FILE))
+		r = -errno;
 	if (!r) r = copy_finish(folder);
 	return r ? r : file_fsync(b->folder, ".");
 }

@@ -151,7 +151,8 @@ static void name_set(struct fake_disk *d, const char *text, int file)
 {
 	struct name *n = name_find(d, text);
 	if (!n) {
-		d->names = grown(d->names, d->names_count, &d->names_cap, sizeof *d->names);
+		d->names =
+			grown(d->names, d->names_count, &d->names_cap, sizeof *d->names);
 		n = &d->names[d->names_count++];
 		(void)snprintf(n->text, sizeof n->text, "%s", text);
 	}
@@ -221,8 +222,8 @@ int fake_disk_find(struct fake_disk *d, const char *name)
 	return unlock(d, n ? n->file : -ENOENT);
 }
 
-static void write_and_note(struct fake_disk *d, int file, uint64_t offset, struct str bytes,
-			   bool through)
+static void write_and_note(struct fake_disk *d, int file, uint64_t offset,
+			   struct str bytes, bool through)
 {
 	file_write(d, file, offset, bytes);
 	if (!d->record) return;
@@ -301,12 +302,14 @@ int fake_disk_unlink(struct fake_disk *d, const char *name)
 	return unlock(d, 0);
 }
 
-int64_t fake_disk_read(struct fake_disk *d, int file, uint64_t offset, void *memory, size_t len)
+int64_t fake_disk_read(struct fake_disk *d, int file, uint64_t offset, void *memory,
+		       size_t len)
 {
 	lock(d);
 	const struct file *f = &d->files[file];
 	size_t n = 0;
-	if (offset < f->len) n = f->len - (size_t)offset < len ? f->len - (size_t)offset : len;
+	if (offset < f->len)
+		n = f->len - (size_t)offset < len ? f->len - (size_t)offset : len;
 	if (n) memcpy(memory, f->bytes + offset, n);
 	(void)unlock(d, 0);
 	return (int64_t)n;
@@ -361,8 +364,10 @@ static bool is_synced_by(const struct step *s, const struct step *sync)
 	case STEP_WRITE:
 	case STEP_TRUNCATE: return sync->kind == STEP_SYNC && sync->file == s->file;
 	case STEP_NAME:
-	case STEP_RENAME:   return sync->kind == STEP_SYNC_FOLDER && in_folder(s->to, sync->from);
-	case STEP_UNLINK:   return sync->kind == STEP_SYNC_FOLDER && in_folder(s->from, sync->from);
+	case STEP_RENAME:
+		return sync->kind == STEP_SYNC_FOLDER && in_folder(s->to, sync->from);
+	case STEP_UNLINK:
+		return sync->kind == STEP_SYNC_FOLDER && in_folder(s->from, sync->from);
 	case STEP_SYNC:
 	case STEP_SYNC_FOLDER: break;
 	}
@@ -378,12 +383,11 @@ static bool is_durable(const struct fake_disk *d, size_t at, size_t count)
 	return false;
 }
 
-/* `len`: how much of a write arrives. */
-static void replay(struct fake_disk *to, const struct step *s, size_t len)
+static void replay(struct fake_disk *to, const struct step *s)
 {
 	switch (s->kind) {
 	case STEP_WRITE:
-		file_write(to, s->file, s->offset, (struct str){ s->bytes, len });
+		file_write(to, s->file, s->offset, (struct str){ s->bytes, s->len });
 		break;
 	case STEP_TRUNCATE:
 		file_resize(to, &to->files[s->file], (size_t)s->offset);
@@ -404,39 +408,57 @@ static void replay(struct fake_disk *to, const struct step *s, size_t len)
 	}
 }
 
-/* Bytes that arrive of a step that was not synced; SIZE_MAX: the step is lost. */
-static size_t chance(const struct step *s, enum fake_cut cut, bool last, struct rng *rng)
+/* Only some sectors arrive; the file may have its full length nevertheless. */
+static void replay_torn(struct fake_disk *to, const struct step *s, bool prefix,
+			struct rng *rng)
 {
-	bool tear = s->kind == STEP_WRITE;
-	switch (cut) {
-	case FAKE_LOST: return SIZE_MAX;
-	case FAKE_TORN: tear = tear && last; break;
-	case FAKE_SUBSET:
-		if (rng_below(rng, 2)) return SIZE_MAX;
-		tear = tear && !rng_below(rng, 3);
-		break;
-	case FAKE_KEPT:
-	case FAKE_CUTS: tear = false; break;
+	size_t sectors = s->len / FAKE_SECTOR + 1, cut = rng_below(rng, sectors);
+	size_t end = (size_t)s->offset + s->len;
+	if (!prefix && rng_below(rng, 2) && end > to->files[s->file].len)
+		file_resize(to, &to->files[s->file], end);
+	for (size_t i = 0; i < sectors; i++) {
+		struct str sector = str_sub((struct str){ s->bytes, s->len },
+					    i * FAKE_SECTOR, FAKE_SECTOR);
+		if (prefix ? i < cut : rng_below(rng, 2) != 0)
+			file_write(to, s->file, s->offset + i * FAKE_SECTOR, sector);
 	}
-	if (!tear) return s->len;
-	return (size_t)rng_below(rng, s->len / FAKE_SECTOR + 1) * FAKE_SECTOR;
 }
 
-struct fake_disk *fake_disk_cut(const struct fake_disk *d, size_t steps, enum fake_cut cut,
-				uint64_t seed)
+enum chance { CHANCE_LOST, CHANCE_KEPT, CHANCE_TORN };
+
+static enum chance chance(const struct step *s, enum fake_cut cut, bool last,
+			  struct rng *rng)
+{
+	bool write = s->kind == STEP_WRITE;
+	switch (cut) {
+	case FAKE_LOST: return CHANCE_LOST;
+	case FAKE_TORN: return write && last ? CHANCE_TORN : CHANCE_KEPT;
+	case FAKE_SUBSET:
+		if (rng_below(rng, 2)) return CHANCE_LOST;
+		return write && !rng_below(rng, 3) ? CHANCE_TORN : CHANCE_KEPT;
+	case FAKE_KEPT:
+	case FAKE_CUTS: break;
+	}
+	return CHANCE_KEPT;
+}
+
+struct fake_disk *fake_disk_cut(const struct fake_disk *d, size_t steps,
+				enum fake_cut cut, uint64_t seed)
 {
 	struct fake_disk *to = fake_disk_new(false);
 	struct rng rng = { seed };
-	size_t end = steps < d->steps_count ? steps : d->steps_count, last_write = SIZE_MAX;
+	size_t end = steps < d->steps_count ? steps : d->steps_count,
+	       last_write = SIZE_MAX;
 	if (!to) return NULL;
 	for (size_t i = 0; i < d->files_count; i++) (void)file_add(to);
 	for (size_t i = 0; i < end; i++)
 		if (d->steps[i].kind == STEP_WRITE) last_write = i;
 	for (size_t i = 0; i < end; i++) {
 		const struct step *s = &d->steps[i];
-		size_t len = s->len;
-		if (!is_durable(d, i, steps)) len = chance(s, cut, i == last_write, &rng);
-		if (len != SIZE_MAX) replay(to, s, len);
+		enum chance c = CHANCE_KEPT;
+		if (!is_durable(d, i, steps)) c = chance(s, cut, i == last_write, &rng);
+		if (c == CHANCE_KEPT) replay(to, s);
+		if (c == CHANCE_TORN) replay_torn(to, s, cut == FAKE_TORN, &rng);
 	}
 	return to;
 }

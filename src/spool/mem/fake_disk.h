@@ -37,9 +37,16 @@ int fake_disk_list(struct fake_disk *d, struct str prefix,
 void fake_disk_limit(struct fake_disk *d, uint64_t bytes);
 uint64_t fake_disk_free_bytes(struct fake_disk *d);
 
-/* The `nth` call of that kind from now (1: the next) gives -error. A short write writes half
- * of its bytes first. 0 ends it. */
-enum fake_call { FAKE_WRITE, FAKE_SHORT_WRITE, FAKE_SYNC, FAKE_CREATE, FAKE_OPEN, FAKE_RENAME };
+/* The `nth` call of that kind from now (1: the next) gives -error. A short write writes
+ * half of its bytes first. 0 ends it. */
+enum fake_call {
+	FAKE_WRITE,
+	FAKE_SHORT_WRITE,
+	FAKE_SYNC,
+	FAKE_CREATE,
+	FAKE_OPEN,
+	FAKE_RENAME
+};
 void fake_disk_fail(struct fake_disk *d, enum fake_call call, unsigned nth, int error);
 bool fake_disk_failed(const struct fake_disk *d); /* the call has come */
 /* For disks that only mirror another one: asks the same question. */
@@ -50,14 +57,15 @@ size_t fake_disk_steps(const struct fake_disk *d);
 enum fake_cut {
 	FAKE_LOST,   /* what was not synced is lost */
 	FAKE_KEPT,   /* it is all there */
-	FAKE_TORN,   /* all but the last write, which is torn at a sector */
-	FAKE_SUBSET, /* any part of it, in any order; writes may be torn */
+	FAKE_TORN,   /* all but the last write, of which the first sectors are there */
+	FAKE_SUBSET, /* any part of it, in any order; of some writes any sectors, and the
+		      * file may have its full length without them */
 	FAKE_CUTS
 };
-/* The disk after a power cut while step number `steps` (1: the first) was under way: steps
- * before it are over, later ones have not begun. steps = fake_disk_steps + 1: all is over.
- * NULL: no memory. The caller frees it. */
-struct fake_disk *fake_disk_cut(const struct fake_disk *d, size_t steps, enum fake_cut cut,
-				uint64_t seed);
+/* The disk after a power cut while step number `steps` (1: the first) was under way:
+ * steps before it are over, later ones have not begun. steps = fake_disk_steps + 1: all
+ * is over. NULL: no memory. The caller frees it. */
+struct fake_disk *fake_disk_cut(const struct fake_disk *d, size_t steps,
+				enum fake_cut cut, uint64_t seed);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The store in memory over a log on a fake disk. A transaction is one record: magic,
- * sequence number, length, CRC-32C of all that and of the changes. A log ends where the next
- * record does not follow. */
+ * sequence number, length, CRC-32C of all that and of the changes. A log ends where the
+ * next record does not follow. */
 #include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -81,7 +81,8 @@ static int log_replay(struct mem_env *e)
 	(void)fake_disk_read(e->disk, e->log, 0, bytes, (size_t)size);
 	struct str log = { bytes, (size_t)size }, changes;
 	int r = 0;
-	while (!r && record_check(str_from(log, (size_t)e->log_end), e->seq + 1, &changes)) {
+	while (!r &&
+	       record_check(str_from(log, (size_t)e->log_end), e->seq + 1, &changes)) {
 		if (!tables_read(&e->tables, changes)) r = -ENOMEM;
 		tables_settle(&e->tables);
 		e->seq++;
@@ -99,7 +100,8 @@ static int log_append(struct mem_env *e)
 	tables_write_changes(&e->tables, &b);
 	record_end(&b);
 	int r = b.overflowed ? -ENOMEM
-			     : fake_disk_write(e->disk, e->log, e->log_end, buf_view(&b), false);
+			     : fake_disk_write(e->disk, e->log, e->log_end, buf_view(&b),
+					       false);
 	if (!r && fake_disk_sync(e->disk, e->log)) r = -EIO;
 	if (!r) {
 		e->seq++;
@@ -124,7 +126,8 @@ static int log_rewrite(struct mem_env *e)
 	record_begin(&b, 1);
 	tables_write_all(&e->tables, &b);
 	record_end(&b);
-	int r = b.overflowed ? -ENOMEM : fake_disk_write(e->disk, file, 0, buf_view(&b), false);
+	int r = b.overflowed ? -ENOMEM
+			     : fake_disk_write(e->disk, file, 0, buf_view(&b), false);
 	if (!r) r = fake_disk_sync(e->disk, file);
 	if (!r) r = fake_disk_rename(e->disk, "new.log", "log");
 	if (!r) r = fake_disk_sync_folder(e->disk, ".");
@@ -148,7 +151,8 @@ static void read_end(struct kv *kv) { (void)pthread_mutex_unlock(&of(kv)->lock);
 static int write_begin(void *env, uint64_t arrivals, struct kv **out)
 {
 	struct mem_env *e = env;
-	if (arrivals && fake_disk_free_bytes(e->disk) < arrivals + MEM_SPARE) return -ENOSPC;
+	if (arrivals && fake_disk_free_bytes(e->disk) < arrivals + MEM_SPARE)
+		return -ENOSPC;
 	return begin(e, out);
 }
 
@@ -216,18 +220,33 @@ static int del(struct kv *kv, enum kv_table table, struct str key)
 static uint64_t version(struct kv *kv) { return of(kv)->seq; }
 
 static const struct kv_engine mem_engine = {
-	.read_begin = read_begin, .read_end = read_end,
-	.write_begin = write_begin, .write_commit = write_commit, .write_abort = write_abort,
-	.save = save, .save_keep = save_keep, .save_undo = save_undo,
-	.get = get, .seek = seek, .put = put, .del = del, .version = version,
+	.read_begin = read_begin,
+	.read_end = read_end,
+	.write_begin = write_begin,
+	.write_commit = write_commit,
+	.write_abort = write_abort,
+	.save = save,
+	.save_keep = save_keep,
+	.save_undo = save_undo,
+	.get = get,
+	.seek = seek,
+	.put = put,
+	.del = del,
+	.version = version,
 };
 
 /* ---- files ----------------------------------------------------------------------- */
 
 static struct fake_disk *disk_of(void *env) { return ((struct mem_env *)env)->disk; }
 
-static int file_create(void *env, const char *name) { return fake_disk_create(disk_of(env), name); }
-static int file_open(void *env, const char *name) { return fake_disk_find(disk_of(env), name); }
+static int file_create(void *env, const char *name)
+{
+	return fake_disk_create(disk_of(env), name);
+}
+static int file_open(void *env, const char *name)
+{
+	return fake_disk_find(disk_of(env), name);
+}
 static void file_close(void *env, int file) { (void)env, (void)file; }
 static int file_write(void *env, int file, uint64_t offset, struct str bytes)
 {
@@ -237,7 +256,10 @@ static int64_t file_read(void *env, int file, uint64_t offset, void *memory, siz
 {
 	return fake_disk_read(disk_of(env), file, offset, memory, len);
 }
-static int64_t file_size(void *env, int file) { return fake_disk_size(disk_of(env), file); }
+static int64_t file_size(void *env, int file)
+{
+	return fake_disk_size(disk_of(env), file);
+}
 static int file_sync(void *env, int file) { return fake_disk_sync(disk_of(env), file); }
 static int sync_folder(void *env, const char *folder)
 {
@@ -280,10 +302,19 @@ static int free_bytes(void *env, uint64_t *out)
 }
 
 static const struct files mem_files = {
-	.create = file_create, .open = file_open, .close = file_close, .write = file_write,
-	.read = file_read, .size = file_size, .sync = file_sync, .sync_folder = sync_folder,
-	.rename = file_rename, .unlink = file_unlink, .list_big = list_big,
-	.descriptor = file_descriptor, .free_bytes = free_bytes,
+	.create = file_create,
+	.open = file_open,
+	.close = file_close,
+	.write = file_write,
+	.read = file_read,
+	.size = file_size,
+	.sync = file_sync,
+	.sync_folder = sync_folder,
+	.rename = file_rename,
+	.unlink = file_unlink,
+	.list_big = list_big,
+	.descriptor = file_descriptor,
+	.free_bytes = free_bytes,
 };
 
 /* ---- store ----------------------------------------------------------------------- */
@@ -326,14 +357,18 @@ static void mem_close(struct store *s)
 	free(ms);
 }
 
-static int mem_open(const char *path, const struct store_options *options, struct store **out)
+static int mem_open(const char *path, const struct store_options *options,
+		    struct store **out)
 {
 	(void)path; /* the disk is the folder */
 	if (!options || !options->disk) return -EINVAL;
 	struct mem_store *ms = calloc(1, sizeof *ms);
 	if (!ms) return -ENOMEM;
-	ms->ks = (struct kvstore){ .base.backend = &store_mem, .env = &ms->env,
-		.engine = &mem_engine, .files = &mem_files, .read_only = options->read_only };
+	ms->ks = (struct kvstore){ .base.backend = &store_mem,
+				   .env = &ms->env,
+				   .engine = &mem_engine,
+				   .files = &mem_files,
+				   .read_only = options->read_only };
 	ms->env.kv.engine = &mem_engine;
 	ms->env.disk = options->disk;
 	(void)pthread_mutex_init(&ms->env.lock, NULL);

@@ -7,7 +7,8 @@
 
 #include "lib/base/cur.h"
 
-size_t tables_find(const struct tables *t, enum kv_table table, struct str key, bool *exact)
+size_t tables_find(const struct tables *t, enum kv_table table, struct str key,
+		   bool *exact)
 {
 	const struct table *tab = &t->tables[table];
 	size_t low = 0, high = tab->count;
@@ -53,13 +54,15 @@ static bool insert(struct table *tab, size_t at, struct entry e)
 static void take_out(struct table *tab, size_t at)
 {
 	tab->count--;
-	memmove(tab->entries + at, tab->entries + at + 1, (tab->count - at) * sizeof *tab->entries);
+	memmove(tab->entries + at, tab->entries + at + 1,
+		(tab->count - at) * sizeof *tab->entries);
 }
 
 static bool change_room(struct tables *t)
 {
 	void *changes = t->changes;
-	if (!grow(&changes, t->changes_count, &t->changes_cap, sizeof *t->changes)) return false;
+	if (!grow(&changes, t->changes_count, &t->changes_cap, sizeof *t->changes))
+		return false;
 	t->changes = changes;
 	return true;
 }
@@ -126,7 +129,8 @@ void tables_free(struct tables *t)
 	tables_settle(t);
 	free(t->changes);
 	for (unsigned n = 0; n < KV_TABLES; n++) {
-		for (size_t i = 0; i < t->tables[n].count; i++) free(t->tables[n].entries[i].bytes);
+		for (size_t i = 0; i < t->tables[n].count; i++)
+			free(t->tables[n].entries[i].bytes);
 		free(t->tables[n].entries);
 	}
 	*t = (struct tables){ 0 };
@@ -134,7 +138,8 @@ void tables_free(struct tables *t)
 
 /* ---- records --------------------------------------------------------------------- */
 
-static void put_entry(struct buf *out, unsigned table, struct str key, const struct str *value)
+static void put_entry(struct buf *out, unsigned table, struct str key,
+		      const struct str *value)
 {
 	buf_put_u8(out, (uint8_t)table);
 	buf_put_u8(out, value ? 1 : 0);

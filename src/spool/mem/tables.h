@@ -39,7 +39,8 @@ static inline struct str entry_value(const struct entry *e)
 }
 
 /* Position of the first entry with key >= `key`; *exact: it has that key. */
-size_t tables_find(const struct tables *t, enum kv_table table, struct str key, bool *exact);
+size_t tables_find(const struct tables *t, enum kv_table table, struct str key,
+		   bool *exact);
 /* The value, to be written by the caller; NULL: no memory. */
 char *tables_put(struct tables *t, enum kv_table table, struct str key, size_t len);
 int tables_del(struct tables *t, enum kv_table table, struct str key);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Damage in tables and files: verify names it, reads refuse it, operations get past it. */
+/* Damage: verify names it, reads refuse it, operations get past it. */
 #include "fixture.h"
 
 #include <errno.h>
@@ -18,7 +18,7 @@ static struct key key_of(enum which which, enum kv_table *table)
 	case RCPT_NEXT:  *table = KV_RCPT; return key_of_rcpt(1, 2);
 	case BODY:       *table = KV_BODY; return key_of_id(1);
 	case BODY_OTHER: *table = KV_BODY; return key_of_id(8);
-	case DUE:        *table = KV_DUE;  return key_of_due((struct spool_due){ 1000, 1 });
+	case DUE: *table = KV_DUE; return key_of_due((struct spool_due){ 1000, 1 });
 	case DUE_OTHER:  *table = KV_DUE;  return key_of_due((struct spool_due){ 77, 1 });
 	case TOTALS:     *table = KV_META; return key_of_name(STR("totals"));
 	}
@@ -27,7 +27,8 @@ static struct key key_of(enum which which, enum kv_table *table)
 }
 
 /* Sets or deletes (value.at == NULL) behind the store's back. */
-static void set_raw(struct fixture *f, enum kv_table table, struct key key, struct str value)
+static void set_raw(struct fixture *f, enum kv_table table, struct key key,
+		    struct str value)
 {
 	struct kvstore *ks = fixture_kv(f);
 	struct kv *kv;
@@ -77,7 +78,8 @@ static void test_findings(void **state)
 	} rows[] = {
 		{ MSG, FLIP, "bad-message:1 bad-totals:0" },
 		{ MSG, CUT, "bad-message:1 bad-totals:0" },
-		{ MSG, DEL, "bad-totals:0 recipient-orphan:1 body-orphan:1 due-orphan:1" },
+		{ MSG, DEL,
+		  "bad-totals:0 recipient-orphan:1 body-orphan:1 due-orphan:1" },
 		{ RCPT0, FLIP, "bad-recipient:1" },
 		{ RCPT0, DEL, "bad-recipient:1" },
 		{ RCPT_NEXT, ADD, "bad-recipient:1" },
@@ -108,7 +110,8 @@ static void test_counts(void **state)
 	struct fixture *f = *state;
 	char bytes[256];
 	struct buf b;
-	struct spool_rcpt done = { .state = SPOOL_DELIVERED, .address = STR("r0@x.example") };
+	struct spool_rcpt done = { .state = SPOOL_DELIVERED,
+				   .address = STR("r0@x.example") };
 	struct spool_totals wrong = { .messages = 2 };
 	assert_int_equal(commit1(f, arrive(1, 2, STR("some body"))), 0);
 	buf_init_fixed(&b, bytes, sizeof bytes);
@@ -251,8 +254,9 @@ static void test_big_findings(void **state)
 		size_t got;
 		big_replace(f, big_1, rows[i].bytes);
 		assert_string_equal(verify_text(f), rows[i].found);
-		assert_int_equal(store_read_body(f->store, 1, 0, body, sizeof body, &crc, &got),
-				 rows[i].read);
+		assert_int_equal(
+			store_read_body(f->store, 1, 0, body, sizeof body, &crc, &got),
+			rows[i].read);
 		assert_int_equal(got, rows[i].read ? 0 : 24);
 	}
 	assert_int_equal(store_open_big(f->store, 1), -EBADMSG);
@@ -308,10 +312,15 @@ static void test_schema(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		ON_BOTH(test_findings), ON_BOTH(test_counts),
-		ON_BOTH(test_damaged_body_is_not_handed_out), ON_BOTH(test_damaged_message),
-		ON_BOTH(test_damaged_recipient), ON_BOTH(test_stale_due),
-		ON_BOTH(test_big_findings), ON_BOTH(test_sweep), ON_BOTH(test_schema),
+		ON_BOTH(test_findings),
+		ON_BOTH(test_counts),
+		ON_BOTH(test_damaged_body_is_not_handed_out),
+		ON_BOTH(test_damaged_message),
+		ON_BOTH(test_damaged_recipient),
+		ON_BOTH(test_stale_due),
+		ON_BOTH(test_big_findings),
+		ON_BOTH(test_sweep),
+		ON_BOTH(test_schema),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -42,7 +42,8 @@ static void test_cuts(void **state)
 		{ 5, FAKE_KEPT, "onetwo", false, false },
 		{ 7, FAKE_LOST, "one", false, false },
 		{ 7, FAKE_KEPT, "ONEtwo", true, false },
-		{ 8, FAKE_LOST, "ONE", false, false }, /* written through, "two" was not */
+		{ 8, FAKE_LOST, "ONE", false,
+		  false }, /* written through, "two" was not */
 		{ 8, FAKE_KEPT, "ONEtwo", false, true },
 		{ 9, FAKE_LOST, "ONE", false, false },
 		{ 10, FAKE_LOST, "ONE", false, true },
@@ -78,7 +79,8 @@ static void test_torn(void **state)
 	memset(sectors, 'x', sizeof sectors);
 	int a = fake_disk_create(d, "a");
 	assert_int_equal(fake_disk_sync_folder(d, "."), 0);
-	assert_int_equal(fake_disk_write(d, a, 0, (struct str){ sectors, sizeof sectors }, false), 0);
+	struct str all = { sectors, sizeof sectors };
+	assert_int_equal(fake_disk_write(d, a, 0, all, false), 0);
 	for (uint64_t seed = 0; seed < 200; seed++) {
 		struct fake_disk *image = fake_disk_cut(d, 4, FAKE_TORN, seed);
 		int64_t size = fake_disk_size(image, fake_disk_find(image, "a"));
@@ -118,7 +120,9 @@ static void test_faults(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_cuts), cmocka_unit_test(test_torn), cmocka_unit_test(test_faults),
+		cmocka_unit_test(test_cuts),
+		cmocka_unit_test(test_torn),
+		cmocka_unit_test(test_faults),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -54,7 +54,10 @@ void fixture_reopen(struct fixture *f)
 	assert_int_equal(store_open(f->backend, f->folder, &f->options, &f->store), 0);
 }
 
-struct kvstore *fixture_kv(struct fixture *f) { return (struct kvstore *)(void *)f->store; }
+struct kvstore *fixture_kv(struct fixture *f)
+{
+	return (struct kvstore *)(void *)f->store;
+}
 
 struct spool_op arrive(uint64_t id, uint32_t rcpts, struct str body)
 {
@@ -68,23 +71,42 @@ struct spool_op arrive(uint64_t id, uint32_t rcpts, struct str body)
 		list[i] = (struct spool_rcpt_new){ str_of(names[i % 64]), 1000 + i };
 	}
 	*span = body;
-	return (struct spool_op){ .kind = SPOOL_OP_ARRIVE, .id = id, .result = 77,
-		.arrive = { .arrived_ms = 500, .priority = 3, .envelope = STR("an envelope"),
-			.rcpts = list, .rcpts_count = rcpts, .spans = span, .spans_count = 1 } };
+	return (struct spool_op){ .kind = SPOOL_OP_ARRIVE,
+				  .id = id,
+				  .result = 77,
+				  .arrive = { .arrived_ms = 500,
+					      .priority = 3,
+					      .envelope = STR("an envelope"),
+					      .rcpts = list,
+					      .rcpts_count = rcpts,
+					      .spans = span,
+					      .spans_count = 1 } };
 }
 
-struct spool_op outcome(uint64_t id, uint32_t index, enum spool_rcpt_state state, int64_t due)
+struct spool_op outcome(uint64_t id, uint32_t index, enum spool_rcpt_state state,
+			int64_t due)
 {
-	return (struct spool_op){ .kind = SPOOL_OP_OUTCOME, .id = id, .result = 77,
-		.outcome = { .index = index, .state = state, .attempts = 4, .next_due_ms = due,
-			.last_ms = 900, .host = STR("mx.example"), .reply = STR("451 later"),
-			.dsn = STR("4.3.0") } };
+	return (struct spool_op){ .kind = SPOOL_OP_OUTCOME,
+				  .id = id,
+				  .result = 77,
+				  .outcome = { .index = index,
+					       .state = state,
+					       .attempts = 4,
+					       .next_due_ms = due,
+					       .last_ms = 900,
+					       .host = STR("mx.example"),
+					       .reply = STR("451 later"),
+					       .dsn = STR("4.3.0") } };
 }
 
 struct spool_op set_state(uint64_t id, enum spool_msg_state state, int64_t due)
 {
-	return (struct spool_op){ .kind = SPOOL_OP_STATE, .id = id, .result = 77,
-		.state = { .state = state, .next_due_ms = due, .reason = STR("a reason") } };
+	return (struct spool_op){
+		.kind = SPOOL_OP_STATE,
+		.id = id,
+		.result = 77,
+		.state = { .state = state, .next_due_ms = due, .reason = STR("a reason") }
+	};
 }
 
 struct spool_op just(enum spool_op_kind kind, uint64_t id)
@@ -154,7 +176,8 @@ const char *due_text(struct fixture *f, int64_t now)
 static int verify_one(void *ctx, const struct spool_finding *finding)
 {
 	struct buf *b = ctx;
-	buf_fmt(b, "%s%.*s:%llu", b->len ? " " : "", STR_ARG(spool_finding_name(finding->kind)),
+	buf_fmt(b, "%s%.*s:%llu", b->len ? " " : "",
+		STR_ARG(spool_finding_name(finding->kind)),
 		(unsigned long long)finding->id);
 	assert_int_equal(finding->harmless, finding->kind == SPOOL_BIG_ORPHAN);
 	return 0;

@@ -40,7 +40,8 @@ void folder_remove(const char *folder);
 
 /* A message with `rcpts` recipients r0@x.example ..., due at 1000, 1001, ... */
 struct spool_op arrive(uint64_t id, uint32_t rcpts, struct str body);
-struct spool_op outcome(uint64_t id, uint32_t index, enum spool_rcpt_state state, int64_t due);
+struct spool_op outcome(uint64_t id, uint32_t index, enum spool_rcpt_state state,
+			int64_t due);
 struct spool_op set_state(uint64_t id, enum spool_msg_state state, int64_t due);
 struct spool_op just(enum spool_op_kind kind, uint64_t id);
 /* Commits one operation and returns its result. */
@@ -50,7 +51,7 @@ struct spool_rcpt rcpt_of(struct fixture *f, uint64_t id, uint32_t index);
 struct spool_totals totals_of(struct fixture *f);
 /* Ids due at `now`, as text: "3 1 2". */
 const char *due_text(struct fixture *f, int64_t now);
-/* Everything that verify finds, as text: "body-crc:7 big-orphan:9"; empty: all is well. */
+/* Everything that verify finds, as text: "body-crc:7 big-orphan:9"; empty: well. */
 const char *verify_text(struct fixture *f);
 
 #endif

@@ -8,10 +8,18 @@
 
 static struct spool_msg good_msg(void)
 {
-	return (struct spool_msg){ .arrived_ms = 1700000000000, .size = 4096, .crc = 0xdeadbeef,
-		.state = SPOOL_HELD, .priority = 2, .deaths = 1, .rcpts = 3, .rcpts_open = 2,
-		.rcpts_deferred = 1, .next_due_ms = 42, .reason = STR("by hand"),
-		.envelope = STR("opaque\0bytes") };
+	return (struct spool_msg){ .arrived_ms = 1700000000000,
+				   .size = 4096,
+				   .crc = 0xdeadbeef,
+				   .state = SPOOL_HELD,
+				   .priority = 2,
+				   .deaths = 1,
+				   .rcpts = 3,
+				   .rcpts_open = 2,
+				   .rcpts_deferred = 1,
+				   .next_due_ms = 42,
+				   .reason = STR("by hand"),
+				   .envelope = STR("opaque\0bytes") };
 }
 
 static void test_msg_round_trip(void **state)
@@ -81,13 +89,27 @@ static void test_any_damage_shows(void **state)
 }
 
 /* Offsets of the fixed part of a message record. */
-enum { AT_VERSION = 0, AT_STATE = 1, AT_BODY = 2, AT_RCPTS = 12, AT_OPEN = 16, AT_DEFERRED = 20,
-	AT_SIZE = 24, AT_ARRIVED = 32, AT_DUE = 40, AT_REASON = 48 };
+enum {
+	AT_VERSION = 0,
+	AT_STATE = 1,
+	AT_BODY = 2,
+	AT_RCPTS = 12,
+	AT_OPEN = 16,
+	AT_DEFERRED = 20,
+	AT_SIZE = 24,
+	AT_ARRIVED = 32,
+	AT_DUE = 40,
+	AT_REASON = 48
+};
 
 /* Values that no writer makes, under a CRC that is right. */
 static void test_msg_limits(void **state)
 {
-	static const struct { const char *what; size_t at; unsigned char byte; } rows[] = {
+	static const struct {
+		const char *what;
+		size_t at;
+		unsigned char byte;
+	} rows[] = {
 		{ "version 0", AT_VERSION, 0 },
 		{ "version 2", AT_VERSION, 2 },
 		{ "state", AT_STATE, SPOOL_MSG_STATES },
@@ -121,7 +143,8 @@ static void test_texts_are_cut(void **state)
 	static char text[8192], bytes[16384];
 	struct buf b;
 	struct str s = { text, sizeof text };
-	struct spool_rcpt in = { .address = STR("a"), .host = s, .reply = s, .dsn = s }, out = { 0 };
+	struct spool_rcpt in = { .address = STR("a"), .host = s, .reply = s, .dsn = s };
+	struct spool_rcpt out = { 0 };
 	struct spool_msg msg = good_msg(), msg_out = { 0 };
 	(void)state;
 	memset(text, 'x', sizeof text);
@@ -173,9 +196,12 @@ static void test_names(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_msg_round_trip), cmocka_unit_test(test_rcpt_round_trip),
-		cmocka_unit_test(test_any_damage_shows), cmocka_unit_test(test_msg_limits),
-		cmocka_unit_test(test_texts_are_cut), cmocka_unit_test(test_keys),
+		cmocka_unit_test(test_msg_round_trip),
+		cmocka_unit_test(test_rcpt_round_trip),
+		cmocka_unit_test(test_any_damage_shows),
+		cmocka_unit_test(test_msg_limits),
+		cmocka_unit_test(test_texts_are_cut),
+		cmocka_unit_test(test_keys),
 		cmocka_unit_test(test_names),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -30,7 +30,9 @@ static void test_arrival(void **state)
 		assert_int_equal(r.state, SPOOL_PENDING);
 		assert_int_equal(r.next_due_ms, 1001);
 		crc = 0;
-		assert_int_equal(store_read_body(f->store, 7, 0, body, sizeof body, &crc, &got), 0);
+		assert_int_equal(
+			store_read_body(f->store, 7, 0, body, sizeof body, &crc, &got),
+			0);
 		assert_int_equal(got, 12);
 		assert_memory_equal(body, "first,second", 12);
 		assert_string_equal(due_text(f, 999), "");
@@ -60,9 +62,12 @@ static void test_refusals(void **state)
 	struct fixture *f = *state;
 	struct str text = { long_text, sizeof long_text };
 	struct spool_rcpt_new far = { { long_text, SPOOL_ADDRESS_MAX + 1 }, 0 };
-	struct spool_op long_envelope = arrive(9, 1, STR("x")), long_address = long_envelope;
-	struct spool_op bad_state = long_envelope, bad_outcome = outcome(1, 0, SPOOL_PENDING, 0);
-	struct spool_op bad_set = set_state(1, SPOOL_HELD, 0), unknown = just(SPOOL_OP_DUE, 1);
+	struct spool_op long_envelope = arrive(9, 1, STR("x")),
+			long_address = long_envelope;
+	struct spool_op bad_state = long_envelope,
+			bad_outcome = outcome(1, 0, SPOOL_PENDING, 0);
+	struct spool_op bad_set = set_state(1, SPOOL_HELD, 0),
+			unknown = just(SPOOL_OP_DUE, 1);
 	long_envelope.arrive.envelope = text;
 	long_address.arrive.rcpts = &far;
 	bad_state.arrive.state = SPOOL_MSG_STATES;
@@ -72,13 +77,15 @@ static void test_refusals(void **state)
 	struct spool_op listed = just(SPOOL_OP_UNLIST, 1), unlisted = listed;
 	listed.next_due_ms = 1001;
 	unlisted.next_due_ms = 1;
-	const struct { struct spool_op op; int result; } rows[] = {
+	const struct { struct spool_op op; int result;
+	} rows[] = {
 		{ arrive(1, 1, STR("again")), -EEXIST },
 		{ arrive(0, 1, STR("no id")), -EINVAL },
 		{ arrive(UINT64_MAX, 1, STR("no id")), -EINVAL },
 		{ arrive(9, 0, STR("to nobody")), -EINVAL },
 		{ arrive(9, SPOOL_RCPTS_MAX + 1, STR("to all")), -EINVAL },
-		{ arrive(9, 1, (struct str){ long_text, SPOOL_INLINE_MAX + 1 }), -EMSGSIZE },
+		{ arrive(9, 1, (struct str){ long_text, SPOOL_INLINE_MAX + 1 }),
+		  -EMSGSIZE },
 		{ long_envelope, -EMSGSIZE },
 		{ long_address, -EMSGSIZE },
 		{ bad_state, -EINVAL },
@@ -106,7 +113,8 @@ static void test_refusals(void **state)
 	after = totals_of(f);
 	assert_memory_equal(&before, &after, sizeof after);
 	assert_string_equal(verify_text(f), "");
-	assert_int_equal(commit1(f, arrive(9, 1, (struct str){ long_text, SPOOL_INLINE_MAX })), 0);
+	assert_int_equal(
+		commit1(f, arrive(9, 1, (struct str){ long_text, SPOOL_INLINE_MAX })), 0);
 }
 
 /* Refused operations do not keep others of their batch from standing. */
@@ -126,7 +134,8 @@ static void test_batch(void **state)
 
 static void test_outcomes(void **state)
 {
-	/* 0, 1, 2 are due at 1000, 1001, 1002; each row: one outcome, then when it is due. */
+	/* 0, 1, 2 are due at 1000, 1001, 1002; each row: one outcome, then when it is
+	 * due. */
 	static const struct {
 		uint32_t index;
 		enum spool_rcpt_state state;
@@ -144,7 +153,8 @@ static void test_outcomes(void **state)
 	struct fixture *f = *state;
 	assert_int_equal(commit1(f, arrive(4, 3, STR("body"))), 0);
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-		struct spool_op op = outcome(4, rows[i].index, rows[i].state, rows[i].due);
+		struct spool_op op =
+			outcome(4, rows[i].index, rows[i].state, rows[i].due);
 		store_commit(f->store, &op, 1);
 		assert_int_equal(op.result, 0);
 		assert_int_equal(op.outcome.open_left, rows[i].open);
@@ -163,7 +173,8 @@ static void test_outcomes(void **state)
 	assert_int_equal(r.attempts, 4);
 	assert_int_equal(r.last_ms, 900);
 	assert_true(str_eq(r.reply, STR("451 later")) && str_eq(r.dsn, STR("4.3.0")));
-	assert_true(str_eq(r.address, STR("r2@x.example")) && str_eq(r.host, STR("mx.example")));
+	assert_true(str_eq(r.address, STR("r2@x.example")) &&
+		    str_eq(r.host, STR("mx.example")));
 
 	assert_int_equal(commit1(f, outcome(4, 1, SPOOL_EXPIRED, 0)), 0);
 	struct spool_msg gone;
@@ -235,14 +246,15 @@ static void test_groups(void **state)
 {
 	struct fixture *f = *state;
 	assert_int_equal(commit1(f, arrive(1, 2, STR("x"))), 0);
-	struct spool_op good[] = { outcome(1, 0, SPOOL_FAILED, 0), arrive(2, 1, STR("report")),
-		just(SPOOL_OP_DEATH, 1) };
+	struct spool_op good[] = { outcome(1, 0, SPOOL_FAILED, 0),
+				   arrive(2, 1, STR("report")), just(SPOOL_OP_DEATH, 1) };
 	good[0].group = good[1].group = 5;
 	store_commit(f->store, good, 3);
 	for (int i = 0; i < 3; i++) assert_int_equal(good[i].result, 0);
 
-	struct spool_op bad[] = { outcome(1, 1, SPOOL_FAILED, 0), arrive(2, 1, STR("taken id")),
-		arrive(3, 1, STR("its own group")) };
+	struct spool_op bad[] = { outcome(1, 1, SPOOL_FAILED, 0),
+				  arrive(2, 1, STR("taken id")),
+				  arrive(3, 1, STR("its own group")) };
 	bad[0].group = bad[1].group = 5;
 	bad[2].group = 6;
 	store_commit(f->store, bad, 3);
@@ -252,7 +264,8 @@ static void test_groups(void **state)
 	assert_int_equal(msg_of(f, 1).rcpts_open, 1);
 	assert_string_equal(verify_text(f), "");
 
-	struct spool_op last[] = { outcome(1, 1, SPOOL_FAILED, 0), arrive(4, 1, STR("report")) };
+	struct spool_op last[] = { outcome(1, 1, SPOOL_FAILED, 0),
+				   arrive(4, 1, STR("report")) };
 	last[0].group = last[1].group = 1;
 	store_commit(f->store, last, 2);
 	assert_int_equal(last[0].result, 0);
@@ -291,7 +304,9 @@ static void test_big(void **state)
 	assert_int_equal(msg_of(f, 1).body, SPOOL_BODY_BIG);
 	fixture_reopen(f);
 	for (uint64_t at = 0; at < 300003; at += got) {
-		assert_int_equal(store_read_body(f->store, 1, at, body + at, 70000, &crc, &got), 0);
+		assert_int_equal(
+			store_read_body(f->store, 1, at, body + at, 70000, &crc, &got),
+			0);
 		assert_true(got > 0);
 	}
 	assert_int_equal(body[0], 'a');
@@ -323,7 +338,8 @@ static void test_big_not_committed(void **state)
 	assert_int_equal(op.result, -EEXIST);
 	assert_non_null(op.arrive.big);
 	assert_string_equal(verify_text(f), "");
-	/* refused by the tables: the body gets its first name back and can be committed */
+	/* refused by the tables: the body gets its first name back and can be committed
+	 */
 	op.id = 2;
 	op.arrive.rcpts_count = 0;
 	store_commit(f->store, &op, 1);
@@ -444,7 +460,8 @@ static void test_compact(void **state)
 	struct spool_health before, after;
 	static char body[100000];
 	for (uint64_t id = 1; id <= 20; id++)
-		assert_int_equal(commit1(f, arrive(id, 1, (struct str){ body, sizeof body })), 0);
+		assert_int_equal(
+			commit1(f, arrive(id, 1, (struct str){ body, sizeof body })), 0);
 	for (uint64_t id = 2; id <= 20; id++)
 		assert_int_equal(commit1(f, just(SPOOL_OP_REMOVE, id)), 0);
 	store_health(f->store, &before);
@@ -462,11 +479,20 @@ static void test_compact(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		ON_BOTH(test_arrival), ON_BOTH(test_empty_body), ON_BOTH(test_refusals),
-		ON_BOTH(test_batch), ON_BOTH(test_outcomes), ON_BOTH(test_states),
-		ON_BOTH(test_groups), ON_BOTH(test_big), ON_BOTH(test_big_not_committed),
-		ON_BOTH(test_bigs_are_bounded), ON_BOTH(test_slices), ON_BOTH(test_small_arena),
-		ON_BOTH(test_health), ON_BOTH(test_compact),
+		ON_BOTH(test_arrival),
+		ON_BOTH(test_empty_body),
+		ON_BOTH(test_refusals),
+		ON_BOTH(test_batch),
+		ON_BOTH(test_outcomes),
+		ON_BOTH(test_states),
+		ON_BOTH(test_groups),
+		ON_BOTH(test_big),
+		ON_BOTH(test_big_not_committed),
+		ON_BOTH(test_bigs_are_bounded),
+		ON_BOTH(test_slices),
+		ON_BOTH(test_small_arena),
+		ON_BOTH(test_health),
+		ON_BOTH(test_compact),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
