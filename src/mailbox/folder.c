@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -130,10 +131,33 @@ unsigned folder_clean(const struct folder *f, int64_t now_s)
 
 /* --- the prefix --------------------------------------------------------------------- */
 
+static bool is_empty(int dir)
+{
+	int fd = openat(dir, ".", LIST);
+	DIR *list = fd >= 0 ? fdopendir(fd) : NULL;
+	bool empty = list != NULL;
+	if (!list && fd >= 0) (void)close(fd);
+	for (struct dirent *entry; empty && (entry = readdir(list));)
+		empty = strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0;
+	if (list) (void)closedir(list);
+	return empty;
+}
+
+/* A folder that is there keeps its owner, unless it is root's and empty: then it was made
+ * for us by hand. One with something in it (/var/mail) may be others' as well. */
+static void adopt(int fd, uid_t owner, gid_t group)
+{
+	struct stat st;
+	if (geteuid() != 0 || owner == (uid_t)-1 || fstat(fd, &st) != 0 || st.st_uid != 0) return;
+	/* If it cannot be, deliveries say that they may not write there. */
+	if (is_empty(fd)) (void)!fchown(fd, owner, group);
+}
+
 /* Opens component `name` of the prefix; made if missing, `last` for the mailboxes. */
 static int enter_prefix(int dir, const char *name, bool last, uid_t owner, gid_t group)
 {
 	int fd = openat(dir, name, last ? LIST : WALK);
+	if (fd >= 0 && last) adopt(fd, owner, group);
 	if (fd >= 0 || errno != ENOENT) return fd >= 0 ? fd : -errno;
 	if (mkdirat(dir, name, last ? 0700 : 0755) != 0) return -errno;
 	if (last && geteuid() == 0 && owner != (uid_t)-1 &&
