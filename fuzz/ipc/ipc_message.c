@@ -22,14 +22,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	bool valid = msg_is_valid(type, payload);
 	buf_init(&b, size + 1);
 	switch (type) {
-#define MESSAGE(name, from, to, fields, text)                                              \
-	case MSG_##name: {                                                                 \
-		struct msg_##name m;                                                       \
-		assert(msg_##name##_get(payload, &m) == valid);                            \
-		if (!valid) break;                                                         \
-		msg_##name##_put(&b, &m);                                                  \
-		same(&b, payload);                                                         \
-		break;                                                                     \
+#define MESSAGE(name, from, to, fields, text)                   \
+	case MSG_##name: {                                      \
+		struct msg_##name m;                            \
+		assert(msg_##name##_get(payload, &m) == valid); \
+		if (!valid) break;                              \
+		msg_##name##_put(&b, &m);                       \
+		same(&b, payload);                              \
+		break;                                          \
 	}
 #include "lib/ipc/messages.def"
 #undef MESSAGE

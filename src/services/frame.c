@@ -36,7 +36,8 @@ static struct {
 
 struct channel *frame_peer(const struct frame *f, enum role role, unsigned index)
 {
-	return role < ROLE_COUNT && index < FRAME_INDEX_MAX ? f->peers[role][index] : NULL;
+	return role < ROLE_COUNT && index < FRAME_INDEX_MAX ? f->peers[role][index]
+							    : NULL;
 }
 
 /* -- Leaving ------------------------------------------------------------------------- */
@@ -58,10 +59,8 @@ static bool flush_all(struct frame *f)
 static void leave_step(void *arg)
 {
 	struct frame *f = arg;
-	if (flush_all(f) || loop_now_ms(f->loop) >= self.leave_by_ms)
-		loop_stop(f->loop);
-	else
-		loop_timer_set(self.leave_timer, LEAVE_STEP_MS);
+	if (flush_all(f) || loop_now_ms(f->loop) >= self.leave_by_ms) loop_stop(f->loop);
+	else loop_timer_set(self.leave_timer, LEAVE_STEP_MS);
 }
 
 void frame_leave(struct frame *f)
@@ -77,10 +76,8 @@ static void frame_drain(struct frame *f, bool now)
 {
 	if (self.phase == PHASE_LEAVE && now) self.leave_by_ms = 0;
 	if (self.phase == PHASE_LEAVE) return;
-	if (self.phase == PHASE_SETUP || !f->ops->drain)
-		frame_leave(f);
-	else
-		f->ops->drain(f, now);
+	if (self.phase == PHASE_SETUP || !f->ops->drain) frame_leave(f);
+	else f->ops->drain(f, now);
 }
 
 /* -- Peers --------------------------------------------------------------------------- */
@@ -89,10 +86,8 @@ static void peer_message(void *arg, struct channel *ch, enum msg_type type,
 			 struct str payload, int fd)
 {
 	struct frame *f = arg;
-	if (f->ops->message)
-		f->ops->message(f, ch, type, payload, fd);
-	else if (fd >= 0)
-		(void)close(fd);
+	if (f->ops->message) f->ops->message(f, ch, type, payload, fd);
+	else if (fd >= 0) (void)close(fd);
 }
 
 static void peer_closed(void *arg, struct channel *ch)
@@ -121,8 +116,8 @@ static struct channel *peer_new(struct frame *f, const struct msg_peer *m, int f
 	if (old) channel_pump(old);
 	old = f->peers[m->role][m->index];
 	if (old) peer_closed(f, old);
-	struct channel *ch = channel_new(f->loop, fd, f->ops->role, (enum role)m->role, m->index,
-					 &peer_handler, f);
+	struct channel *ch = channel_new(f->loop, fd, f->ops->role, (enum role)m->role,
+					 m->index, &peer_handler, f);
 	f->peers[m->role][m->index] = ch;
 	if (ch && m->role == ROLE_JOURNAL) records_journal(&self.records, ch);
 	return ch;
@@ -138,7 +133,8 @@ static void peers_up(struct frame *f)
 {
 	for (unsigned r = 0; r < ROLE_COUNT; r++)
 		for (unsigned i = 0; i < FRAME_INDEX_MAX; i++)
-			if (f->peers[r][i] && f->ops->peer_up) f->ops->peer_up(f, f->peers[r][i]);
+			if (f->peers[r][i] && f->ops->peer_up)
+				f->ops->peer_up(f, f->peers[r][i]);
 }
 
 /* -- Configuration ------------------------------------------------------------------- */
@@ -169,7 +165,8 @@ static void config_take(struct frame *f, int fd)
 /* -- Master -------------------------------------------------------------------------- */
 
 /* Set-up messages other than those that the frame itself needs at once. */
-static void master_message_early(struct frame *f, enum msg_type type, struct str payload, int fd)
+static void master_message_early(struct frame *f, enum msg_type type, struct str payload,
+				 int fd)
 {
 	struct msg_start start;
 	if (type == MSG_start && msg_start_get(payload, &start)) {
@@ -190,14 +187,11 @@ static void master_message(void *arg, struct channel *ch, enum msg_type type,
 	struct msg_peer peer;
 	if (type == MSG_drain && msg_drain_get(payload, &drain))
 		frame_drain(f, drain.now);
-	else if (type == MSG_config)
-		config_take(f, fd);
-	else if (self.phase == PHASE_SETUP)
-		master_message_early(f, type, payload, fd);
+	else if (type == MSG_config) config_take(f, fd);
+	else if (self.phase == PHASE_SETUP) master_message_early(f, type, payload, fd);
 	else if (type == MSG_peer && msg_peer_get(payload, &peer))
 		peer_replaced(f, &peer, fd);
-	else
-		peer_message(f, ch, type, payload, fd);
+	else peer_message(f, ch, type, payload, fd);
 }
 
 /* Master is gone, and with it the service: finish what is in hand and leave. The channel
@@ -268,12 +262,12 @@ static void peers_make(struct frame *f)
 		struct msg_peer peer;
 		if (s->type == MSG_peer && msg_peer_get(payload, &peer))
 			(void)peer_new(f, &peer, s->fd);
-		else
-			(void)setup_queue_put(&rest, s->type, payload, s->fd);
+		else (void)setup_queue_put(&rest, s->type, payload, s->fd);
 		free(s);
 	}
 	while ((s = setup_queue_take(&rest))) {
-		(void)setup_queue_put(&self.waiting, s->type, (struct str){ s->payload, s->len }, s->fd);
+		(void)setup_queue_put(&self.waiting, s->type,
+				      (struct str){ s->payload, s->len }, s->fd);
 		free(s);
 	}
 }
@@ -285,7 +279,8 @@ static int sandbox_put_on(struct frame *f, int *level)
 	buf_init_fixed(&path, empty, sizeof empty);
 	buf_fmt(&path, "%.*s/empty", STR_ARG(f->conf->runtime));
 	buf_init(&less, EVENT_VALUE_MAX);
-	*level = sandbox_enter(role_name(f->ops->role), f->user, path.overflowed ? NULL : empty, &less);
+	*level = sandbox_enter(role_name(f->ops->role), f->user,
+			       path.overflowed ? NULL : empty, &less);
 	if (*level < 0) {
 		fprintf(stderr, "imsd: %s: cannot give up rights: %s\n", self.title,
 			strerror(-*level));
@@ -306,14 +301,16 @@ static int frame_open(struct frame *f)
 	peers_make(f);
 	if (f->ops->open) status = f->ops->open(f);
 	if (status == 0) status = sandbox_put_on(f, &level);
-	if (status == 0 && f->ops->role == ROLE_JOURNAL && self.log.write != records_write)
+	if (status == 0 && f->ops->role == ROLE_JOURNAL &&
+	    self.log.write != records_write)
 		records_replay(&self.records, self.log.write, self.log.arg);
 	if (status == 0 && f->ops->serve) status = f->ops->serve(f);
 	if (status != 0) return status;
 	self.phase = PHASE_SERVE;
 	peers_up(f);
 	for (struct setup_message *s; (s = setup_queue_take(&self.waiting));) {
-		peer_message(f, f->master, s->type, (struct str){ s->payload, s->len }, s->fd);
+		peer_message(f, f->master, s->type, (struct str){ s->payload, s->len },
+			     s->fd);
 		free(s);
 	}
 	channel_send_ready(f->master, &(struct msg_ready){ (uint8_t)level });
@@ -324,7 +321,8 @@ int frame_main(const struct role_ops *ops)
 {
 	struct frame *f = &self.frame;
 	if (!frame_begin(f, ops)) {
-		fprintf(stderr, "imsd: a role is started by imsd itself, never by hand\n");
+		fprintf(stderr,
+			"imsd: a role is started by imsd itself, never by hand\n");
 		return EX_USAGE;
 	}
 	loop_run(f->loop); /* until start, or the end */

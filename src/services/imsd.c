@@ -11,8 +11,10 @@ int imsd_main(int argc, char **argv, const struct role_ops *const roles[ROLE_COU
 	const char *name = getenv(SETUP_ENV_ROLE);
 	enum role role;
 	if (name) {
-		if (role_parse(str_of(name), &role) && roles[role]) return frame_main(roles[role]);
-		fprintf(stderr, "imsd: a role is started by imsd itself, never by hand\n");
+		if (role_parse(str_of(name), &role) && roles[role])
+			return frame_main(roles[role]);
+		fprintf(stderr,
+			"imsd: a role is started by imsd itself, never by hand\n");
 		return EX_USAGE;
 	}
 	struct options options;

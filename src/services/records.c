@@ -35,7 +35,8 @@ static void write_stderr(struct str record)
 {
 	static struct event_view view; /* too large for a stack */
 	struct buf line;
-	if (!event_view_read(&view, record) || view.severity != EVENT_SEVERITY_ERROR) return;
+	if (!event_view_read(&view, record) || view.severity != EVENT_SEVERITY_ERROR)
+		return;
 	buf_init(&line, EVENT_LINE_MAX);
 	event_format_text(&view, &line);
 	if (!line.overflowed) {
@@ -45,19 +46,8 @@ static void write_stderr(struct str record)
 	buf_free(&line);
 }
 
-void records_write(void *arg, struct str record)
+static void keep(struct records *r, struct str record)
 {
-	struct records *r = arg;
-	if (r->journal && channel_backlog(r->journal) + record.len <= RECORDS_WAITING_MAX) {
-		channel_send_event(r->journal, &(struct msg_event){ record });
-		if (r->lost) loop_at_turn_end(r->loop, &r->tell_lost);
-		return;
-	}
-	if (r->journal) {
-		r->lost++;
-		return;
-	}
-	write_stderr(record);
 	size_t len = r->waiting.len;
 	buf_put_str(&r->waiting, record);
 	if (!r->waiting.overflowed) return;
@@ -67,20 +57,46 @@ void records_write(void *arg, struct str record)
 	r->lost++;
 }
 
-void records_replay(struct records *r, void (*write_one)(void *arg, struct str record), void *arg)
+void records_write(void *arg, struct str record)
 {
-	struct cur c = cur_of(buf_view(&r->waiting));
+	struct records *r = arg;
+	if (!r->journal || !channel_is_open(r->journal)) {
+		write_stderr(record);
+		keep(r, record);
+	} else if (channel_backlog(r->journal) + record.len > RECORDS_WAITING_MAX) {
+		r->lost++;
+	} else {
+		channel_send_event(r->journal, &(struct msg_event){ record });
+		if (r->lost) loop_at_turn_end(r->loop, &r->tell_lost);
+	}
+}
+
+void records_replay(struct records *r, void (*write_one)(void *arg, struct str record),
+		    void *arg)
+{
+	/* Taken out first: what cannot be written comes back. */
+	struct buf waiting = r->waiting;
+	buf_init(&r->waiting, RECORDS_WAITING_MAX);
+	struct cur c = cur_of(buf_view(&waiting));
 	while (c.left && !c.bad) {
 		struct str record = cur_str(&c);
 		if (!c.bad) write_one(arg, record);
 	}
-	buf_free(&r->waiting);
+	buf_free(&waiting);
+}
+
+static void keep_again(void *arg, enum msg_type type, struct str payload)
+{
+	struct msg_event m;
+	if (type == MSG_event && msg_event_get(payload, &m)) keep(arg, m.record);
 }
 
 void records_journal(struct records *r, struct channel *journal)
 {
+	if (r->journal && r->journal != journal)
+		channel_unsent(r->journal, keep_again, r);
 	r->journal = journal;
 	if (!journal) return;
-	records_replay(r, records_write, r);
+	if (channel_is_open(journal)) records_replay(r, records_write, r);
 	if (r->lost) loop_at_turn_end(r->loop, &r->tell_lost);
 }

@@ -26,6 +26,7 @@ void records_write(void *arg, struct str record);
 /* journal is there (what waits goes out), or NULL: is gone. The channel is borrowed. */
 void records_journal(struct records *r, struct channel *journal);
 /* What waits goes through `write` instead: for journal itself. */
-void records_replay(struct records *r, void (*write)(void *arg, struct str record), void *arg);
+void records_replay(struct records *r, void (*write)(void *arg, struct str record),
+		    void *arg);
 
 #endif

@@ -15,7 +15,8 @@ void setup_queue_init(struct setup_queue *q)
 	q->count = 0;
 }
 
-bool setup_queue_put(struct setup_queue *q, enum msg_type type, struct str payload, int fd)
+bool setup_queue_put(struct setup_queue *q, enum msg_type type, struct str payload,
+		     int fd)
 {
 	struct setup_message *m = NULL;
 	if (q->count < SETUP_WAITING_MAX) m = calloc(1, sizeof *m + payload.len);
@@ -49,8 +50,7 @@ static struct conf *conf_of_record(struct str record, struct buf *why)
 	conf_errors_init(&errors);
 	if (!conf_bundle_decode(record, &bundle))
 		buf_str(why, STR("the configuration that master sent is damaged"));
-	else if (!(conf = conf_parse(&bundle, &errors)))
-		conf_errors_write(&errors, why);
+	else if (!(conf = conf_parse(&bundle, &errors))) conf_errors_write(&errors, why);
 	conf_errors_free(&errors);
 	conf_bundle_free(&bundle);
 	return conf;
@@ -64,8 +64,8 @@ struct conf *setup_conf_read(int fd, struct buf *why)
 	struct stat st;
 	int seals = fcntl(fd, F_GET_SEALS);
 	void *at = MAP_FAILED;
-	if (seals >= 0 && (seals & needed) == needed && fstat(fd, &st) == 0 && st.st_size > 0 &&
-	    st.st_size <= CONF_BUNDLE_MAX)
+	if (seals >= 0 && (seals & needed) == needed && fstat(fd, &st) == 0 &&
+	    st.st_size > 0 && st.st_size <= CONF_BUNDLE_MAX)
 		at = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_SHARED, fd, 0);
 	if (at == MAP_FAILED) {
 		buf_str(why, STR("the configuration that master sent cannot be read"));
@@ -99,8 +99,9 @@ int setup_conf_write(const struct conf_bundle *bundle)
 		fd = memfd_create("ims-conf", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 		rc = fd < 0 ? -errno : write_all(fd, buf_view(&record));
 	}
-	if (rc == 0 && fcntl(fd, F_ADD_SEALS,
-			     F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL) != 0)
+	if (rc == 0 &&
+	    fcntl(fd, F_ADD_SEALS,
+		  F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL) != 0)
 		rc = -errno;
 	buf_free(&record);
 	if (rc == 0) return fd;

@@ -32,7 +32,8 @@ struct setup_queue {
 
 void setup_queue_init(struct setup_queue *q);
 /* Copies the payload and takes over `fd`; false, and fd closed, when full. */
-bool setup_queue_put(struct setup_queue *q, enum msg_type type, struct str payload, int fd);
+bool setup_queue_put(struct setup_queue *q, enum msg_type type, struct str payload,
+		     int fd);
 /* The oldest, now the caller's to free; its fd too. NULL: empty. */
 struct setup_message *setup_queue_take(struct setup_queue *q);
 

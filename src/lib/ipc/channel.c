@@ -18,8 +18,8 @@ enum {
 	HEADER = 6,
 	HAS_FD = 0x8000,
 	READ_MIN = 64 * 1024,
-	READS_A_TURN = 8,      /* then others have their turn */
-	READS_A_PUMP = 1024,   /* more than a socket holds */
+	READS_A_TURN = 8,       /* then others have their turn */
+	READS_A_PUMP = 1024,    /* more than a socket holds */
 	KEEP_MAX = 1024 * 1024, /* memory of a buffer that is kept when it is empty */
 	FDS_A_READ = 16,
 };
@@ -39,7 +39,7 @@ struct channel {
 	unsigned peer_index;
 	int fd;
 
-	struct buf out;   /* out.at[out_sent..] is not yet written */
+	struct buf out; /* starts with a frame; out.at[out_sent..] is not yet written */
 	size_t out_sent;
 	uint64_t out_pos; /* stream position of out.at[out_sent] */
 	struct queued_fd out_fds[CHANNEL_FDS_MAX];
@@ -49,10 +49,10 @@ struct channel {
 	int in_fds[CHANNEL_FDS_MAX];
 	size_t in_fd_count;
 
-	bool mute;  /* the peer takes nothing more; what it said may still be read */
-	bool dead;  /* closed() is due */
-	bool told;  /* closed() was called */
-	bool busy;  /* in dispatch: free later */
+	bool mute; /* the peer takes nothing more; what it said may still be read */
+	bool dead; /* closed() is due */
+	bool told; /* closed() was called */
+	bool busy; /* in dispatch: free later */
 	bool freed;
 	const char *fault;
 };
@@ -138,6 +138,26 @@ static void tell(struct channel *ch)
 	if (ch->handler->closed) ch->handler->closed(ch->arg, ch); /* may free */
 }
 
+struct frame {
+	struct str payload;
+	enum msg_type type;
+	bool has_fd;
+};
+
+/* The frame at the start of the bytes, as far as its header is there; false if not even
+ * that. Its payload may not be there yet. */
+static bool frame_head(struct str bytes, struct frame *f)
+{
+	struct cur c = cur_of(bytes);
+	uint32_t len = cur_u32(&c);
+	uint16_t type = cur_u16(&c);
+	if (c.bad) return false;
+	f->type = (enum msg_type)(type & ~HAS_FD);
+	f->has_fd = type & HAS_FD;
+	f->payload = (struct str){ (const char *)c.at, len };
+	return true;
+}
+
 /* -- Out ----------------------------------------------------------------------------- */
 
 size_t channel_backlog(const struct channel *ch)
@@ -148,10 +168,19 @@ size_t channel_backlog(const struct channel *ch)
 static void out_clear(struct channel *ch)
 {
 	ch->out_sent = 0;
-	if (ch->out.cap > KEEP_MAX)
-		buf_free(&ch->out);
-	else
-		buf_reset(&ch->out);
+	if (ch->out.cap > KEEP_MAX) buf_free(&ch->out);
+	else buf_reset(&ch->out);
+}
+
+/* Bytes of the frames in `out` that are written whole. */
+static size_t out_whole(const struct channel *ch)
+{
+	struct frame f;
+	size_t at = 0;
+	while (frame_head(str_from(buf_view(&ch->out), at), &f) &&
+	       at + HEADER + f.payload.len <= ch->out_sent)
+		at += HEADER + f.payload.len;
+	return at;
 }
 
 static void out_took(struct channel *ch, size_t n)
@@ -161,8 +190,22 @@ static void out_took(struct channel *ch, size_t n)
 	if (ch->out_sent == ch->out.len) {
 		out_clear(ch);
 	} else if (ch->out_sent > KEEP_MAX && ch->out_sent > ch->out.len / 2) {
-		buf_consume(&ch->out, ch->out_sent);
-		ch->out_sent = 0;
+		size_t whole = out_whole(ch);
+		buf_consume(&ch->out, whole);
+		ch->out_sent -= whole;
+	}
+}
+
+bool channel_is_open(const struct channel *ch) { return !ch->mute; }
+
+void channel_unsent(const struct channel *ch, channel_unsent_fn *fn, void *arg)
+{
+	struct frame f;
+	for (size_t at = out_whole(ch);
+	     frame_head(str_from(buf_view(&ch->out), at), &f);) {
+		at += HEADER + f.payload.len;
+		if (at > ch->out.len) break; /* the one that was too much */
+		fn(arg, f.type, f.payload);
 	}
 }
 
@@ -194,7 +237,8 @@ static ssize_t out_write(struct channel *ch)
 	if (n > 0 && next) {
 		(void)close(ch->out_fds[0].fd);
 		ch->out_fd_count--;
-		memmove(ch->out_fds, ch->out_fds + 1, ch->out_fd_count * sizeof *ch->out_fds);
+		memmove(ch->out_fds, ch->out_fds + 1,
+			ch->out_fd_count * sizeof *ch->out_fds);
 	}
 	return n;
 }
@@ -209,8 +253,8 @@ void channel_flush(struct channel *ch)
 			loop_io_want(ch->io, LOOP_READ | LOOP_WRITE);
 			return;
 		} else if (errno == EPIPE || errno == ECONNRESET) {
-			/* The peer is gone, but its last words may still lie in our socket:
-			 * the end of the stream will tell. */
+			/* The peer is gone, but its last words may still lie in our
+			 * socket: the end of the stream will tell. */
 			ch->mute = true;
 		} else if (errno != EINTR) {
 			die(ch, "cannot write");
@@ -257,7 +301,8 @@ static bool frame_end(struct channel *ch, size_t at)
 
 static void frame_fd(struct channel *ch, size_t at, int fd)
 {
-	int copy = ch->out_fd_count < CHANNEL_FDS_MAX ? fcntl(fd, F_DUPFD_CLOEXEC, 0) : -1;
+	int copy =
+		ch->out_fd_count < CHANNEL_FDS_MAX ? fcntl(fd, F_DUPFD_CLOEXEC, 0) : -1;
 	if (copy < 0) {
 		die(ch, "too many descriptors are waiting to be sent");
 		return;
@@ -267,44 +312,26 @@ static void frame_fd(struct channel *ch, size_t at, int fd)
 	channel_flush(ch);
 }
 
-#define MESSAGE(name, from, to, fields, text)                                              \
-	void channel_send_##name(struct channel *ch, const struct msg_##name *m)           \
-	{                                                                                  \
-		size_t at;                                                                 \
-		if (!frame_begin(ch, MSG_##name, false, &at)) return;                      \
-		msg_##name##_put(&ch->out, m);                                             \
-		(void)frame_end(ch, at);                                                   \
-	}                                                                                  \
-	void channel_send_##name##_fd(struct channel *ch, const struct msg_##name *m, int fd) \
-	{                                                                                  \
-		size_t at;                                                                 \
-		if (!frame_begin(ch, MSG_##name, true, &at)) return;                       \
-		msg_##name##_put(&ch->out, m);                                             \
-		if (frame_end(ch, at)) frame_fd(ch, at, fd);                               \
+#define MESSAGE(name, from, to, fields, text)                                         \
+	void channel_send_##name(struct channel *ch, const struct msg_##name *m)      \
+	{                                                                             \
+		size_t at;                                                            \
+		if (!frame_begin(ch, MSG_##name, false, &at)) return;                 \
+		msg_##name##_put(&ch->out, m);                                        \
+		(void)frame_end(ch, at);                                              \
+	}                                                                             \
+	void channel_send_##name##_fd(struct channel *ch, const struct msg_##name *m, \
+				      int fd)                                         \
+	{                                                                             \
+		size_t at;                                                            \
+		if (!frame_begin(ch, MSG_##name, true, &at)) return;                  \
+		msg_##name##_put(&ch->out, m);                                        \
+		if (frame_end(ch, at)) frame_fd(ch, at, fd);                          \
 	}
 #include "lib/ipc/messages.def"
 #undef MESSAGE
 
 /* -- In ------------------------------------------------------------------------------ */
-
-struct frame {
-	struct str payload;
-	enum msg_type type;
-	bool has_fd;
-};
-
-/* The frame at the start of `in`, as far as its header is there; false if not even that. */
-static bool frame_head(struct str in, struct frame *f)
-{
-	struct cur c = cur_of(in);
-	uint32_t len = cur_u32(&c);
-	uint16_t type = cur_u16(&c);
-	if (c.bad) return false;
-	f->type = (enum msg_type)(type & ~HAS_FD);
-	f->has_fd = type & HAS_FD;
-	f->payload = (struct str){ (const char *)c.at, len };
-	return true;
-}
 
 /* What is wrong with a frame before its payload is there, or NULL. */
 static const char *head_fault(const struct channel *ch, const struct frame *f)
@@ -334,14 +361,17 @@ static size_t dispatch(struct channel *ch)
 	       frame_head(str_from(buf_view(&ch->in), used), &f)) {
 		const char *fault = head_fault(ch, &f);
 		if (!fault && f.payload.len > ch->in.len - used - HEADER) break;
-		if (!fault && !msg_is_valid(f.type, f.payload)) fault = "sent a damaged message";
-		if (!fault && f.has_fd && ch->in_fd_count == 0) fault = "sent no descriptor";
+		if (!fault && !msg_is_valid(f.type, f.payload))
+			fault = "sent a damaged message";
+		if (!fault && f.has_fd && ch->in_fd_count == 0)
+			fault = "sent no descriptor";
 		if (fault) {
 			die(ch, fault);
 			break;
 		}
 		used += HEADER + f.payload.len;
-		ch->handler->message(ch->arg, ch, f.type, f.payload, f.has_fd ? fd_take(ch) : -1);
+		ch->handler->message(ch->arg, ch, f.type, f.payload,
+				     f.has_fd ? fd_take(ch) : -1);
 	}
 	return used;
 }
@@ -389,7 +419,9 @@ static enum read read_once(struct channel *ch)
 		return READ_NOTHING;
 	}
 	struct iovec iov = { room, want };
-	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.bytes,
+	struct msghdr msg = { .msg_iov = &iov,
+			      .msg_iovlen = 1,
+			      .msg_control = control.bytes,
 			      .msg_controllen = sizeof control.bytes };
 	ssize_t n = recvmsg(ch->fd, &msg, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
 	if (n < 0 && (errno == EAGAIN || errno == EINTR)) return READ_NOTHING;
@@ -403,7 +435,8 @@ static enum read read_once(struct channel *ch)
 	size_t used = dispatch(ch);
 	if (ch->freed || ch->dead) return READ_NOTHING;
 	buf_consume(&ch->in, used);
-	if (ch->in.len == 0 && ch->in_fd_count) die(ch, "sent a descriptor that no message owns");
+	if (ch->in.len == 0 && ch->in_fd_count)
+		die(ch, "sent a descriptor that no message owns");
 	if (ch->in.len == 0 && ch->in.cap > KEEP_MAX) buf_free(&ch->in);
 	return (size_t)n == want ? READ_FULL : READ_SOME;
 }
@@ -413,7 +446,8 @@ static bool read_all(struct channel *ch, unsigned reads, enum read least)
 {
 	if (ch->busy) return true;
 	ch->busy = true;
-	while (reads-- && !ch->dead && read_once(ch) >= least) {}
+	while (reads-- && !ch->dead && read_once(ch) >= least) {
+	}
 	ch->busy = false;
 	if (!ch->freed) return true;
 	memory_free(ch);

@@ -52,6 +52,12 @@ void channel_flush(struct channel *ch);
 /* Takes in what the peer has sent so far, outside of the loop's turn: for the last words
  * of a peer that is known to be gone. May end in closed(). */
 void channel_pump(struct channel *ch);
+/* False once nothing that is sent can arrive any more. */
+bool channel_is_open(const struct channel *ch);
+/* Calls `fn` for each message that the kernel never took whole: after the peer's death,
+ * for a sender who wants to say it again. What the peer had not read is not among it. */
+typedef void channel_unsent_fn(void *arg, enum msg_type type, struct str payload);
+void channel_unsent(const struct channel *ch, channel_unsent_fn *fn, void *arg);
 /* Why it was closed, for the log: "" if the peer just closed it. */
 const char *channel_fault(const struct channel *ch);
 

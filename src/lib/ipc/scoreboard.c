@@ -19,7 +19,8 @@ struct board {
 
 enum { STACK_SIZE = 64 * 1024 };
 
-static const int fatal_signals[] = { SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGSYS, SIGTRAP };
+static const int fatal_signals[] = { SIGSEGV, SIGBUS, SIGILL, SIGFPE,
+				     SIGABRT, SIGSYS, SIGTRAP };
 enum { FATAL_COUNT = sizeof fatal_signals / sizeof *fatal_signals };
 
 static struct board *board;
@@ -41,8 +42,8 @@ struct scoreboard_slot *scoreboard_new(int *fd)
 	if (*fd < 0) return NULL;
 	/* Sealed: a child that shrank it would kill master. */
 	if (ftruncate(*fd, sizeof *board) == 0 &&
-	    fcntl(*fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) == 0 && map(*fd) &&
-	    getrandom(&board->census.seed, sizeof board->census.seed, 0) > 0)
+	    fcntl(*fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) == 0 &&
+	    map(*fd) && getrandom(&board->census.seed, sizeof board->census.seed, 0) > 0)
 		return board->slots;
 	int error = errno;
 	(void)close(*fd);
@@ -54,7 +55,8 @@ struct scoreboard_slot *scoreboard_new(int *fd)
 struct scoreboard_slot *scoreboard_map(int fd, unsigned index)
 {
 	struct stat st;
-	if (index >= SCOREBOARD_SLOTS || fstat(fd, &st) != 0 || st.st_size != sizeof *board) {
+	if (index >= SCOREBOARD_SLOTS || fstat(fd, &st) != 0 ||
+	    st.st_size != sizeof *board) {
 		errno = EINVAL;
 		return NULL;
 	}
@@ -100,11 +102,12 @@ static void on_fatal(int signo, siginfo_t *info, void *context)
 		own->signo = signo;
 	}
 	/* What was there before (nothing, or a sanitizer that wants to report) gets the
-	 * signal next: a fault of an instruction happens again on return, anything else is
-	 * sent again. */
+	 * signal next: a fault of an instruction happens again on return, anything else
+	 * is sent again. */
 	for (int i = 0; i < FATAL_COUNT; i++)
 		if (fatal_signals[i] == signo) (void)sigaction(signo, &before[i], NULL);
-	bool comes_again = signo == SIGSEGV || signo == SIGBUS || signo == SIGILL || signo == SIGFPE;
+	bool comes_again =
+		signo == SIGSEGV || signo == SIGBUS || signo == SIGILL || signo == SIGFPE;
 	if (!comes_again || info->si_code <= 0) (void)raise(signo);
 }
 
@@ -121,7 +124,8 @@ void scoreboard_catch_signals(void)
 	(void)sigemptyset(&sa.sa_mask);
 	/* A sanitizer has set one already and will free it. */
 	if (sigaltstack(NULL, &now) != 0 || now.ss_flags & SS_DISABLE)
-		(void)sigaltstack(&(stack_t){ .ss_sp = stack, .ss_size = STACK_SIZE }, NULL);
+		(void)sigaltstack(&(stack_t){ .ss_sp = stack, .ss_size = STACK_SIZE },
+				  NULL);
 	for (int i = 0; i < FATAL_COUNT; i++)
 		(void)sigaction(fatal_signals[i], &sa, &before[i]);
 }

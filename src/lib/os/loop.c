@@ -15,7 +15,8 @@
 #include "lib/os/clock.h"
 
 enum {
-	TURN_PASSES = 8, /* of turn-end functions that queue each other, before I/O is polled */
+	TURN_PASSES =
+		8, /* of turn-end functions that queue each other, before I/O is polled */
 };
 
 struct loop_signal {
@@ -126,7 +127,8 @@ void loop_timer_set(struct loop_timer *t, int64_t delay_ms)
 	if (delay_ms < 1) delay_ms = 1;
 	if (delay_ms > INT64_MAX / 2) delay_ms = INT64_MAX / 2;
 	t->due_ms = now + delay_ms;
-	if (t->due_ms < t->node.due) (void)heap_put(&t->loop->timers, &t->node, t->due_ms);
+	if (t->due_ms < t->node.due)
+		(void)heap_put(&t->loop->timers, &t->node, t->due_ms);
 }
 
 void loop_timer_cancel(struct loop_timer *t) { t->due_ms = INT64_MAX; }
@@ -143,12 +145,14 @@ void loop_timer_free(struct loop_timer *t)
 static void io_fire(evutil_socket_t fd, short what, void *arg)
 {
 	struct loop_io *io = arg;
-	unsigned ready = (what & EV_READ ? LOOP_READ : 0u) | (what & EV_WRITE ? LOOP_WRITE : 0u);
+	unsigned ready =
+		(what & EV_READ ? LOOP_READ : 0u) | (what & EV_WRITE ? LOOP_WRITE : 0u);
 	turn_begin(io->loop);
 	io->fn(io->arg, fd, ready); /* may free io */
 }
 
-struct loop_io *loop_io_new(struct loop *l, int fd, unsigned want, loop_io_fn *fn, void *arg)
+struct loop_io *loop_io_new(struct loop *l, int fd, unsigned want, loop_io_fn *fn,
+			    void *arg)
 {
 	struct loop_io *io = calloc(1, sizeof *io);
 	if (!io) return NULL;
@@ -156,8 +160,10 @@ struct loop_io *loop_io_new(struct loop *l, int fd, unsigned want, loop_io_fn *f
 	io->fn = fn;
 	io->arg = arg;
 	io->fd = fd;
-	if (event_assign(&io->read, l->base, fd, EV_READ | EV_PERSIST, io_fire, io) != 0 ||
-	    event_assign(&io->write, l->base, fd, EV_WRITE | EV_PERSIST, io_fire, io) != 0) {
+	if (event_assign(&io->read, l->base, fd, EV_READ | EV_PERSIST, io_fire, io) !=
+		    0 ||
+	    event_assign(&io->write, l->base, fd, EV_WRITE | EV_PERSIST, io_fire, io) !=
+		    0) {
 		free(io);
 		return NULL;
 	}
@@ -205,7 +211,8 @@ bool loop_signal(struct loop *l, int signo, loop_fn *fn, void *arg)
 	if (signo <= 0 || signo >= NSIG || l->signals[signo].fn) return false;
 	struct loop_signal *s = &l->signals[signo];
 	*s = (struct loop_signal){ .fn = fn, .arg = arg, .loop = l };
-	if (event_assign(&s->event, l->base, signo, EV_SIGNAL | EV_PERSIST, signal_fire, s) == 0 &&
+	if (event_assign(&s->event, l->base, signo, EV_SIGNAL | EV_PERSIST, signal_fire,
+			 s) == 0 &&
 	    event_add(&s->event, NULL) == 0)
 		return true;
 	s->fn = NULL;

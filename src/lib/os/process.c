@@ -32,7 +32,8 @@ static void child_run(const struct process_spec *spec)
 	int high[PROCESS_FDS_MAX];
 	const int above = PROCESS_FD_FIRST + PROCESS_FDS_MAX;
 	for (size_t i = 0; i < spec->fd_count; i++) {
-		/* First out of the way of the final places, or one could overwrite another. */
+		/* First out of the way of the final places, or one could overwrite
+		 * another. */
 		high[i] = fcntl(spec->fds[i], F_DUPFD, above);
 		if (high[i] < 0) return;
 	}
@@ -88,7 +89,8 @@ struct process_user process_user_find(const char *account, uid_t fallback)
 {
 	if (geteuid() != 0) return (struct process_user){ geteuid(), getegid(), false };
 	const struct passwd *pw = getpwnam(account);
-	if (pw && pw->pw_uid != 0) return (struct process_user){ pw->pw_uid, pw->pw_gid, true };
+	if (pw && pw->pw_uid != 0)
+		return (struct process_user){ pw->pw_uid, pw->pw_gid, true };
 	return (struct process_user){ fallback, (gid_t)fallback, true };
 }
 

@@ -13,12 +13,12 @@
 
 static const struct sandbox_row rows[] = {
 	/* role         system calls                             */
-	{ "receive",    SANDBOX_BASE | SANDBOX_ACCEPT },
-	{ "spool",      SANDBOX_BASE | SANDBOX_FILES | SANDBOX_THREADS },
-	{ "mailbox",    SANDBOX_BASE | SANDBOX_FILES },
-	{ "journal",    SANDBOX_BASE | SANDBOX_FILES },
-	{ "directory",  SANDBOX_BASE | SANDBOX_FILES | SANDBOX_THREADS },
-	{ "console",    SANDBOX_BASE | SANDBOX_FILES | SANDBOX_ACCEPT | SANDBOX_SOCKETS },
+	{ "receive", SANDBOX_BASE | SANDBOX_ACCEPT },
+	{ "spool", SANDBOX_BASE | SANDBOX_FILES | SANDBOX_THREADS },
+	{ "mailbox", SANDBOX_BASE | SANDBOX_FILES },
+	{ "journal", SANDBOX_BASE | SANDBOX_FILES },
+	{ "directory", SANDBOX_BASE | SANDBOX_FILES | SANDBOX_THREADS },
+	{ "console", SANDBOX_BASE | SANDBOX_FILES | SANDBOX_ACCEPT | SANDBOX_SOCKETS },
 };
 
 static const struct sandbox_row *row_find(const char *role)

@@ -17,8 +17,8 @@ enum sandbox_level {
 	SANDBOX_FULL = 2, /* seccomp and Landlock */
 };
 
-/* Before sandbox_enter: what lies at or beneath `path` may be read (and, `write`, changed)
- * afterwards. The folder or file must exist. 0 or -errno (-ENOSPC: too many). */
+/* Before sandbox_enter: what lies at or beneath `path` may be read (and, `write`,
+ * changed) afterwards. The folder or file must exist. 0 or -errno (-ENOSPC: too many). */
 int sandbox_allow_path(const char *path, bool write);
 int sandbox_allow_fd(int fd, bool write); /* the same for an open folder; duplicates it */
 

@@ -14,43 +14,50 @@ struct calls {
 };
 
 static const char *const base_calls[] = {
-	"read", "write", "readv", "writev", "pread64", "pwrite64", "preadv", "pwritev", "preadv2",
-	"pwritev2", "close", "close_range", "fstat", "newfstatat", "statx", "lseek", "dup", "dup2",
-	"dup3", "fcntl", "pipe2", "eventfd2", "memfd_create", "ftruncate", "mmap", "munmap",
-	"mprotect", "mremap", "madvise", "mincore", "msync", "brk", "membarrier", "rseq",
-	"rt_sigaction", "rt_sigprocmask", "rt_sigreturn", "sigaltstack", "rt_sigpending",
-	"epoll_create1", "epoll_ctl", "epoll_wait", "epoll_pwait", "epoll_pwait2", "poll", "ppoll",
-	"select", "pselect6", "timerfd_create", "timerfd_settime", "timerfd_gettime", "signalfd4",
+	"read", "write", "readv", "writev", "pread64", "pwrite64", "preadv", "pwritev",
+	"preadv2", "pwritev2", "close", "close_range", "fstat", "newfstatat", "statx",
+	"lseek", "dup", "dup2", "dup3", "fcntl", "pipe2", "eventfd2", "memfd_create",
+	"ftruncate", "mmap", "munmap", "mprotect", "mremap", "madvise", "mincore",
+	"msync", "brk", "membarrier", "rseq", "rt_sigaction", "rt_sigprocmask",
+	"rt_sigreturn", "sigaltstack", "rt_sigpending", "epoll_create1", "epoll_ctl",
+	"epoll_wait", "epoll_pwait", "epoll_pwait2", "poll", "ppoll", "select",
+	"pselect6", "timerfd_create", "timerfd_settime", "timerfd_gettime", "signalfd4",
 	"futex", "futex_waitv", "set_robust_list", "get_robust_list", "sched_yield",
 	"sched_getaffinity", "getcpu", "clock_gettime", "clock_getres", "clock_nanosleep",
-	"nanosleep", "gettimeofday", "time", "times", "getrandom", "getpid", "gettid", "getppid",
-	"getpgrp", "getsid", "getuid", "geteuid", "getgid", "getegid", "getresuid", "getresgid",
-	"getgroups", "getrlimit", "prlimit64", "getrusage", "sysinfo", "uname", "alarm",
-	"setitimer", "umask", "exit", "exit_group", "restart_syscall", "sendto", "recvfrom",
-	"sendmsg", "recvmsg", "sendmmsg", "recvmmsg", "shutdown", "getsockopt", "setsockopt",
-	"getsockname", "getpeername", "socketpair", "sendfile", "splice", "tee", "vmsplice", NULL,
+	"nanosleep", "gettimeofday", "time", "times", "getrandom", "getpid", "gettid",
+	"getppid", "getpgrp", "getsid", "getuid", "geteuid", "getgid", "getegid",
+	"getresuid", "getresgid", "getgroups", "getrlimit", "prlimit64", "getrusage",
+	"sysinfo", "uname", "alarm", "setitimer", "umask", "exit", "exit_group",
+	"restart_syscall", "sendto", "recvfrom", "sendmsg", "recvmsg", "sendmmsg",
+	"recvmmsg", "shutdown", "getsockopt", "setsockopt", "getsockname", "getpeername",
+	"socketpair", "sendfile", "splice", "tee", "vmsplice", NULL,
 };
 
-static const char *const accept_calls[] = { "accept", "accept4", NULL };
+static const char *const accept_calls[] = {
+	"accept", "accept4", NULL,
+};
 
 static const char *const files_calls[] = {
-	"open", "openat", "openat2", "creat", "stat", "lstat", "access", "faccessat", "faccessat2",
-	"readlink", "readlinkat", "getdents", "getdents64", "getcwd", "chdir", "fchdir", "statfs",
-	"fstatfs", "mkdir", "mkdirat", "rmdir", "rename", "renameat", "renameat2", "link",
-	"linkat", "symlink", "symlinkat", "unlink", "unlinkat", "truncate", "fallocate",
-	"fadvise64", "fsync", "fdatasync", "syncfs", "sync_file_range", "flock", "chmod",
-	"fchmod", "fchmodat", "chown", "fchown", "fchownat", "lchown", "utime", "utimes",
-	"utimensat", "futimesat", "copy_file_range", "readahead", "mlock", "munlock",
-	"getxattr", "fgetxattr", "inotify_init1", "inotify_add_watch", "inotify_rm_watch", NULL,
+	"open", "openat", "openat2", "creat", "stat", "lstat", "access", "faccessat",
+	"faccessat2", "readlink", "readlinkat", "getdents", "getdents64", "getcwd",
+	"chdir", "fchdir", "statfs", "fstatfs", "mkdir", "mkdirat", "rmdir", "rename",
+	"renameat", "renameat2", "link", "linkat", "symlink", "symlinkat", "unlink",
+	"unlinkat", "truncate", "fallocate", "fadvise64", "fsync", "fdatasync", "syncfs",
+	"sync_file_range", "flock", "chmod", "fchmod", "fchmodat", "chown", "fchown",
+	"fchownat", "lchown", "utime", "utimes", "utimensat", "futimesat",
+	"copy_file_range", "readahead", "mlock", "munlock", "getxattr", "fgetxattr",
+	"inotify_init1", "inotify_add_watch", "inotify_rm_watch", NULL,
 };
 
-static const char *const sockets_calls[] = { "socket", "bind", "listen", "connect", NULL };
+static const char *const sockets_calls[] = {
+	"socket", "bind", "listen", "connect", NULL,
+};
 
 static const char *const sanitizer_calls[] = {
-	"ioctl", "prctl", "clone", "clone3", "wait4", "waitid", "kill", "tgkill", "ptrace",
-	"personality", "process_vm_readv", "arch_prctl", "set_tid_address", "gettid",
-	"rt_sigtimedwait", "rt_sigsuspend", "sched_setscheduler", "execve", "setrlimit",
-	"fork", "vfork", "socket", "connect", NULL,
+	"ioctl", "prctl", "clone", "clone3", "wait4", "waitid", "kill", "tgkill",
+	"ptrace", "personality", "process_vm_readv", "arch_prctl", "set_tid_address",
+	"gettid", "rt_sigtimedwait", "rt_sigsuspend", "sched_setscheduler", "execve",
+	"setrlimit", "fork", "vfork", "socket", "connect", NULL,
 };
 
 /* Asked for by libraries that can do without: refused, but not deadly. */
@@ -98,8 +105,8 @@ static int ioctl_add(scmp_filter_ctx ctx)
  * without it the C library takes clone. */
 static int threads_add(scmp_filter_ctx ctx)
 {
-	int rc = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(clone), 1,
-				  SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, CLONE_THREAD));
+	struct scmp_arg_cmp thread = SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, CLONE_THREAD);
+	int rc = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(clone), 1, thread);
 	if (rc != 0) return rc;
 	return seccomp_rule_add(ctx, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
 }
@@ -107,7 +114,8 @@ static int threads_add(scmp_filter_ctx ctx)
 static int calls_add(scmp_filter_ctx ctx, unsigned groups)
 {
 	for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
-		int rc = groups & lists[i].group ? list_add(ctx, SCMP_ACT_ALLOW, lists[i].names) : 0;
+		if (!(groups & lists[i].group)) continue;
+		int rc = list_add(ctx, SCMP_ACT_ALLOW, lists[i].names);
 		if (rc != 0) return rc;
 	}
 	if (groups & SANDBOX_SANITIZER) return 0; /* that has the rest unconditionally */

@@ -32,9 +32,9 @@ enum { CREATE_VERSION = 1, RULE_PATH_BENEATH = 1 };
 #define NET_ALL        3ull /* version 4: bind and connect of TCP */
 #define SCOPE_ALL      3ull /* version 6: abstract sockets and signals to the outside */
 
-#define RIGHTS_READ  (FS_READ_FILE | FS_READ_DIR)
-#define RIGHTS_WRITE                                                                       \
-	(RIGHTS_READ | FS_WRITE_FILE | FS_REMOVE_DIR | FS_REMOVE_FILE | FS_MAKE_DIR |      \
+#define RIGHTS_READ (FS_READ_FILE | FS_READ_DIR)
+#define RIGHTS_WRITE                                                                  \
+	(RIGHTS_READ | FS_WRITE_FILE | FS_REMOVE_DIR | FS_REMOVE_FILE | FS_MAKE_DIR | \
 	 FS_MAKE_REG | FS_MAKE_SOCK | FS_REFER | FS_TRUNCATE)
 #define RIGHTS_OF_A_FILE (FS_READ_FILE | FS_WRITE_FILE | FS_TRUNCATE)
 
@@ -83,7 +83,8 @@ static int path_add(int ruleset, uint64_t handled, int fd, bool write)
 {
 	struct stat st;
 	if (fstat(fd, &st) != 0) return -errno;
-	struct path_beneath rule = { .rights = write ? RIGHTS_WRITE : RIGHTS_READ, .fd = fd };
+	struct path_beneath rule = { .rights = write ? RIGHTS_WRITE : RIGHTS_READ,
+				     .fd = fd };
 	if (!S_ISDIR(st.st_mode)) rule.rights &= RIGHTS_OF_A_FILE;
 	rule.rights &= handled;
 	return syscall(CALL_ADD, ruleset, RULE_PATH_BENEATH, &rule, 0) == 0 ? 0 : -errno;
@@ -92,7 +93,8 @@ static int path_add(int ruleset, uint64_t handled, int fd, bool write)
 static int paths_add(int ruleset, uint64_t handled)
 {
 	for (size_t i = 0; i < allowed.count; i++) {
-		int rc = path_add(ruleset, handled, allowed.paths[i].fd, allowed.paths[i].write);
+		int rc = path_add(ruleset, handled, allowed.paths[i].fd,
+				  allowed.paths[i].write);
 		if (rc != 0) return rc;
 	}
 	/* SQLite seeds itself from it; a sanitizer wants its symbols. */

@@ -7,11 +7,11 @@
 
 /* Groups of system calls, listed in sandbox_calls.c. */
 enum {
-	SANDBOX_BASE = 1,     /* memory, clocks, descriptors that are open, the loop */
-	SANDBOX_ACCEPT = 2,   /* take clients of a listening socket */
-	SANDBOX_FILES = 4,    /* open and change files, as far as the paths allow */
-	SANDBOX_THREADS = 8,  /* start threads, not processes */
-	SANDBOX_SOCKETS = 16, /* make sockets */
+	SANDBOX_BASE = 1,       /* memory, clocks, descriptors that are open, the loop */
+	SANDBOX_ACCEPT = 2,     /* take clients of a listening socket */
+	SANDBOX_FILES = 4,      /* open and change files, as far as the paths allow */
+	SANDBOX_THREADS = 8,    /* start threads, not processes */
+	SANDBOX_SOCKETS = 16,   /* make sockets */
 	SANDBOX_SANITIZER = 32, /* what a sanitizer's run time wants besides */
 };
 

@@ -103,7 +103,9 @@ bool socket_local(int fd, struct ip *ip, uint16_t *port)
 
 int socket_pair(int fds[2])
 {
-	return socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds) ? -errno : 0;
+	return socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds)
+		       ? -errno
+		       : 0;
 }
 
 static bool address_unix(const char *path, union address *a)

@@ -11,8 +11,8 @@
 enum { SOCKET_BACKLOG = 4096 }; /* the kernel cuts it to net.core.somaxconn */
 
 /* A TCP listening socket. An IPv4 address (mapped form) makes an IPv4 socket, any other
- * an IPv6 socket that takes IPv6 only; all zero octets are [::]. Port 0: the kernel picks.
- * TCP_NODELAY is set and inherited by what is accepted. */
+ * an IPv6 socket that takes IPv6 only; all zero octets are [::]. Port 0: the kernel
+ * picks. TCP_NODELAY is set and inherited by what is accepted. */
 int socket_listen(struct ip ip, uint16_t port);
 /* A TCP connection under way: writable (or failed, SO_ERROR) when it is decided. */
 int socket_connect(struct ip ip, uint16_t port);

@@ -61,11 +61,12 @@ struct window *window_new(size_t size)
 	w->free_blocks = calloc(blocks, sizeof *w->free_blocks);
 	w->taken = calloc(blocks, sizeof *w->taken);
 	w->fd = memfd_create("ims-window", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	if (!w->free_blocks || !w->taken || w->fd < 0 || ftruncate(w->fd, (off_t)w->size) != 0 ||
+	if (!w->free_blocks || !w->taken || w->fd < 0 ||
+	    ftruncate(w->fd, (off_t)w->size) != 0 ||
 	    !window_map_memory(w, PROT_READ | PROT_WRITE))
 		return window_failed(w, errno ? errno : ENOMEM);
-	/* The reader may rely on the size, and can never write. Kernels before 5.1 know no
-	 * seal against future writes; there the reader's own read-only map must do. */
+	/* The reader may rely on the size, and can never write. Kernels before 5.1 know
+	 * no seal against future writes; there the reader's own read-only map must do. */
 	(void)fcntl(w->fd, F_ADD_SEALS, F_SEAL_FUTURE_WRITE);
 	if (fcntl(w->fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) != 0)
 		return window_failed(w, errno);
@@ -108,8 +109,8 @@ struct window *window_map(int fd)
 	const int needed = F_SEAL_SHRINK | F_SEAL_GROW;
 	struct stat st;
 	int seals = fcntl(fd, F_GET_SEALS);
-	if (seals < 0 || (seals & needed) != needed || fstat(fd, &st) != 0 || st.st_size <= 0 ||
-	    st.st_size > WINDOW_SIZE_MAX) {
+	if (seals < 0 || (seals & needed) != needed || fstat(fd, &st) != 0 ||
+	    st.st_size <= 0 || st.st_size > WINDOW_SIZE_MAX) {
 		(void)close(fd);
 		errno = EINVAL;
 		return NULL;

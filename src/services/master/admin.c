@@ -7,12 +7,17 @@
 static void answer_roles(struct master *m, struct channel *ch, uint64_t query)
 {
 	uint64_t count = 1;
-	channel_send_role_row(ch, &(struct msg_role_row){ query, ROLE_MASTER, 0, (uint32_t)getpid(),
-							  0, m->generation });
+	channel_send_role_row(ch, &(struct msg_role_row){ query, ROLE_MASTER, 0,
+							  (uint32_t)getpid(), 0,
+							  m->generation });
 	for (size_t i = 0; i < m->child_count; i++) {
 		const struct child *c = &m->children[i];
-		struct msg_role_row row = { query, (uint8_t)c->role, (uint16_t)c->index,
-					    (uint32_t)c->pid, c->restarts, c->generation };
+		struct msg_role_row row = { query,
+					    (uint8_t)c->role,
+					    (uint16_t)c->index,
+					    (uint32_t)c->pid,
+					    c->restarts,
+					    c->generation };
 		channel_send_role_row(ch, &row);
 		count++;
 	}
@@ -24,7 +29,8 @@ static void answer_reload(struct master *m, struct channel *ch, uint64_t query)
 	struct buf text;
 	buf_init(&text, 64 * 1024);
 	int status = config_reload(m, &text);
-	channel_send_answer(ch, &(struct msg_answer){ query, 0, (uint16_t)status, buf_view(&text) });
+	channel_send_answer(
+		ch, &(struct msg_answer){ query, 0, (uint16_t)status, buf_view(&text) });
 	buf_free(&text);
 }
 

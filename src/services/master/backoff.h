@@ -6,7 +6,11 @@
 
 #include <stdint.h>
 
-enum { BACKOFF_FIRST_MS = 100, BACKOFF_MAX_MS = 10 * 1000, BACKOFF_FORGET_MS = 60 * 1000 };
+enum {
+	BACKOFF_FIRST_MS = 100,
+	BACKOFF_MAX_MS = 10 * 1000,
+	BACKOFF_FORGET_MS = 60 * 1000
+};
 
 struct backoff {
 	unsigned deaths; /* in a row; zeroed: none */

@@ -23,16 +23,16 @@ struct child *child_find(struct master *m, enum role role, unsigned index)
 static void child_timer(void *arg)
 {
 	struct child *c = arg;
-	if (c->state == CHILD_DOWN)
-		child_start(c);
-	else
-		child_kill(c);
+	if (c->state == CHILD_DOWN) child_start(c);
+	else child_kill(c);
 }
 
 static bool plan_one(struct master *m, enum role role, unsigned index)
 {
 	struct child *c = &m->children[m->child_count];
-	*c = (struct child){ .master = m, .role = role, .index = index,
+	*c = (struct child){ .master = m,
+			     .role = role,
+			     .index = index,
 			     .slot = (unsigned)m->child_count };
 	frame_title(c->title, role, index);
 	c->timer = loop_timer_new(m->loop, child_timer, c);
@@ -97,8 +97,12 @@ static void connect_one(struct child *a, struct child *b)
 {
 	int fds[2];
 	if (socket_pair(fds) != 0) return; /* no descriptors: both see no peer */
-	channel_send_peer_fd(a->ch, &(struct msg_peer){ (uint8_t)b->role, (uint16_t)b->index }, fds[0]);
-	channel_send_peer_fd(b->ch, &(struct msg_peer){ (uint8_t)a->role, (uint16_t)a->index }, fds[1]);
+	channel_send_peer_fd(a->ch,
+			     &(struct msg_peer){ (uint8_t)b->role, (uint16_t)b->index },
+			     fds[0]);
+	channel_send_peer_fd(b->ch,
+			     &(struct msg_peer){ (uint8_t)a->role, (uint16_t)a->index },
+			     fds[1]);
 	(void)close(fds[0]);
 	(void)close(fds[1]);
 }
@@ -108,7 +112,8 @@ static void connect_all(struct child *c)
 	struct master *m = c->master;
 	for (size_t i = 0; i < m->child_count; i++) {
 		struct child *other = &m->children[i];
-		if (other != c && other->ch && msg_pair(c->role, other->role)) connect_one(c, other);
+		if (other != c && other->ch && msg_pair(c->role, other->role))
+			connect_one(c, other);
 	}
 }
 
@@ -124,7 +129,7 @@ void child_send_conf(struct child *c)
 
 /* What is passed on of our own environment; everything else stays out. */
 static const char *const env_kept[] = {
-	"TZ", "ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS", "LLVM_PROFILE_FILE",
+	"TZ",        "ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS", "LLVM_PROFILE_FILE",
 #ifdef IMS_FAULTS
 	"IMS_FAULT",
 #endif
@@ -159,7 +164,9 @@ static pid_t child_spawn(const struct child *c, int channel_fd)
 	env_add(&env, SETUP_ENV_SLOT, slot);
 	for (size_t i = 0; i < sizeof env_kept / sizeof *env_kept; i++)
 		env_add(&env, env_kept[i], getenv(env_kept[i]));
-	struct process_spec spec = { .title = title, .env = env.list, .fds = fds, .fd_count = 2 };
+	struct process_spec spec = {
+		.title = title, .env = env.list, .fds = fds, .fd_count = 2
+	};
 	return process_spawn(&spec);
 }
 
@@ -208,11 +215,10 @@ void child_start(struct child *c)
 	c->state = CHILD_SETUP;
 	c->asked_to_leave = c->forced = false;
 	c->started_ms = loop_now_ms(m->loop);
-	c->ch = channel_new(m->loop, fds[0], ROLE_MASTER, c->role, c->index, &child_handler, c);
-	if (c->ch)
-		child_set_up(c);
-	else
-		child_kill(c); /* comes back as a death, and is started again */
+	c->ch = channel_new(m->loop, fds[0], ROLE_MASTER, c->role, c->index,
+			    &child_handler, c);
+	if (c->ch) child_set_up(c);
+	else child_kill(c); /* comes back as a death, and is started again */
 }
 
 /* -- Ending -------------------------------------------------------------------------- */
@@ -241,24 +247,23 @@ static void child_gone(struct child *c, int status)
 	if (c->ch) channel_pump(c->ch);
 	if (c->ch) child_channel_drop(c);
 	bool opened = c->state == CHILD_READY;
-	c->pid = 0;
 	c->state = CHILD_DOWN;
 	loop_timer_cancel(c->timer);
 	if (c->role == ROLE_RECEIVE) census_clear(scoreboard_census(), c->index);
 	if (status != 0) crash_note(c, status);
+	c->pid = 0;
 	if (m->phase != MASTER_STOPPING) {
-		if (!opened && !c->served && WIFEXITED(status) && WEXITSTATUS(status) != 0 &&
-		    m->phase == MASTER_STARTING) {
+		if (!opened && !c->served && WIFEXITED(status) &&
+		    WEXITSTATUS(status) != 0 && m->phase == MASTER_STARTING) {
 			master_stop(m, "a process could not start", WEXITSTATUS(status));
 			return;
 		}
 		c->restarts++;
 		int64_t alive_ms = loop_now_ms(m->loop) - c->started_ms;
-		int64_t delay_ms = status == 0 && opened ? 0 : backoff_death(&c->backoff, alive_ms);
-		if (delay_ms > 0)
-			loop_timer_set(c->timer, delay_ms);
-		else
-			child_start(c);
+		int64_t delay_ms =
+			status == 0 && opened ? 0 : backoff_death(&c->backoff, alive_ms);
+		if (delay_ms > 0) loop_timer_set(c->timer, delay_ms);
+		else child_start(c);
 	}
 	master_advance(m);
 }

@@ -8,9 +8,9 @@
 #include "services/master/master.h"
 
 struct death {
-	int signo;    /* 0: it left with a status */
-	bool own;     /* by its own fault, not killed from outside */
-	bool blamed;  /* the message in hand may be the cause */
+	int signo;   /* 0: it left with a status */
+	bool own;    /* by its own fault, not killed from outside */
+	bool blamed; /* the message in hand may be the cause */
 	char reason[96];
 };
 
@@ -21,9 +21,10 @@ static struct death death_of(const struct scoreboard_slot *slot, int status)
 		d.signo = WTERMSIG(status);
 		/* The sandbox kills without asking the handler. */
 		d.own = d.signo == SIGSYS || (slot->signo == d.signo && slot->own_fault);
-		d.blamed = d.own || d.signo == SIGKILL; /* SIGKILL: so ends who takes all memory */
-		(void)snprintf(d.reason, sizeof d.reason, "killed by signal %d (%s)", d.signo,
-			       strsignal(d.signo));
+		d.blamed = d.own ||
+			   d.signo == SIGKILL; /* SIGKILL: so ends who takes all memory */
+		(void)snprintf(d.reason, sizeof d.reason, "killed by signal %d (%s)",
+			       d.signo, strsignal(d.signo));
 		return d;
 	}
 	int code = WEXITSTATUS(status);
@@ -98,22 +99,22 @@ static void spool_tell(struct master *m, const struct child *c, uint64_t id, boo
 	struct msg_death msg = { (uint8_t)c->role, (uint16_t)c->index, id, blamed };
 	struct child *spool = child_find(m, ROLE_SPOOL, 0);
 	if (!spool || spool == c) return;
-	if (spool->state == CHILD_READY && spool->ch)
-		channel_send_death(spool->ch, &msg);
-	else if (m->death_count < MASTER_DEATHS_MAX)
-		m->deaths[m->death_count++] = msg;
+	if (spool->state == CHILD_READY && spool->ch) channel_send_death(spool->ch, &msg);
+	else if (m->death_count < MASTER_DEATHS_MAX) m->deaths[m->death_count++] = msg;
 }
 
 void crash_tell_spool(struct master *m, struct child *spool)
 {
-	for (size_t i = 0; i < m->death_count; i++) channel_send_death(spool->ch, &m->deaths[i]);
+	for (size_t i = 0; i < m->death_count; i++)
+		channel_send_death(spool->ch, &m->deaths[i]);
 	m->death_count = 0;
 }
 
 void crash_note(struct child *c, int status)
 {
 	struct master *m = c->master;
-	/* The slot is the dead process's: a copy, and no word of it is trusted further. */
+	/* The slot is the dead process's: a copy, and no word of it is trusted further.
+	 */
 	struct scoreboard_slot slot = m->slots[c->slot];
 	struct death d = death_of(&slot, status);
 	if (m->phase == MASTER_STOPPING && c->forced) return; /* our own doing */

@@ -22,12 +22,13 @@ const struct crash_client *crash_history_death(struct crash_history *h, struct i
 	if (now_ms - row->last_ms > CRASH_HISTORY_MS) row->deaths = 0;
 	row->last_ms = now_ms;
 	row->deaths++;
-	if (row->deaths >= CRASH_HISTORY_SHUN_AT) row->until_ms = now_ms + CRASH_HISTORY_SHUN_MS;
+	if (row->deaths >= CRASH_HISTORY_SHUN_AT)
+		row->until_ms = now_ms + CRASH_HISTORY_SHUN_MS;
 	return row;
 }
 
-const struct crash_client *crash_history_shunned(const struct crash_history *h, size_t *at,
-						 int64_t now_ms)
+const struct crash_client *crash_history_shunned(const struct crash_history *h,
+						 size_t *at, int64_t now_ms)
 {
 	while (*at < CRASH_HISTORY_MAX) {
 		const struct crash_client *row = &h->clients[(*at)++];

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Which clients were present when a receive worker died by its own fault. One death may be
- * chance; a client that was there twice within a while is refused for a while, so that one
- * bad message costs few restarts (event 4038). Pure, bounded: the oldest is forgotten. */
+/* Which clients were present when a receive worker died by its own fault. One death may
+ * be chance; a client that was there twice within a while is refused for a while, so that
+ * one bad message costs few restarts (event 4038). Pure, bounded: the oldest is
+ * forgotten. */
 #ifndef IMS_SERVICES_MASTER_CRASH_HISTORY_H
 #define IMS_SERVICES_MASTER_CRASH_HISTORY_H
 
@@ -28,7 +29,7 @@ struct crash_history {
 const struct crash_client *crash_history_death(struct crash_history *h, struct ip client,
 					       int64_t now_ms);
 /* Walks over the clients that are refused now: start with *at = 0; NULL at the end. */
-const struct crash_client *crash_history_shunned(const struct crash_history *h, size_t *at,
-						 int64_t now_ms);
+const struct crash_client *crash_history_shunned(const struct crash_history *h,
+						 size_t *at, int64_t now_ms);
 
 #endif

@@ -38,7 +38,8 @@ static int folder_for(const char *path, mode_t mode, const struct process_user *
 	if (stat(path, &st) != 0) return -errno;
 	if (!S_ISDIR(st.st_mode)) return -ENOTDIR;
 	if (!owner || !owner->root) return 0;
-	if ((made || st.st_uid == 0) && chown(path, owner->uid, owner->gid) != 0) return -errno;
+	if ((made || st.st_uid == 0) && chown(path, owner->uid, owner->gid) != 0)
+		return -errno;
 	return 0;
 }
 
@@ -57,7 +58,8 @@ static int folder_checked(struct str path, const char *below, mode_t mode,
 
 int folders_make(const struct conf *conf)
 {
-	struct process_user spool = role_user(ROLE_SPOOL), journal = role_user(ROLE_JOURNAL);
+	struct process_user spool = role_user(ROLE_SPOOL),
+			    journal = role_user(ROLE_JOURNAL);
 	int rc = folder_checked(conf->state, "", 0755, NULL);
 	if (rc == 0) rc = folder_checked(conf->runtime, "", 0755, NULL);
 	/* Where a role that needs no files is locked in. */
@@ -68,7 +70,8 @@ int folders_make(const struct conf *conf)
 	struct stat st;
 	char text[PATH_MAX];
 	/* Only if it is missing: /var/log must not become the log's. */
-	if (rc == 0 && folder.len && str_to_cstr(folder, text, sizeof text) && stat(text, &st) != 0)
+	if (rc == 0 && folder.len && str_to_cstr(folder, text, sizeof text) &&
+	    stat(text, &st) != 0)
 		rc = folder_checked(folder, "", 0755, &journal);
 	return rc;
 }

@@ -38,7 +38,8 @@ static const struct listener *same_block(const struct listener_set *old,
 		const struct listener *o = &old->list[i];
 		if (!str_eq(str_of(o->name), name) || o->count != l->count) continue;
 		size_t k = 0;
-		while (k < l->count && same_address(&o->addresses[k].address, &l->addresses[k].address) &&
+		while (k < l->count &&
+		       same_address(&o->addresses[k].address, &l->addresses[k].address) &&
 		       o->addresses[k].fd >= 0)
 			k++;
 		return k == l->count ? o : NULL;
@@ -51,14 +52,16 @@ size_t listeners_open(struct listener_set *set, struct listener_set *old,
 {
 	size_t failed = 0;
 	set->count = 0;
-	for (size_t i = 0; i < conf->listener_count && set->count < MASTER_LISTENERS_MAX; i++) {
+	for (size_t i = 0; i < conf->listener_count && set->count < MASTER_LISTENERS_MAX;
+	     i++) {
 		const struct conf_listener *c = &conf->listeners[i];
 		struct listener *l = &set->list[set->count];
 		*l = (struct listener){ .count = c->addresses.count };
 		if (l->count > MASTER_ADDRESSES_MAX) l->count = MASTER_ADDRESSES_MAX;
 		if (!str_to_cstr(c->name, l->name, sizeof l->name)) continue;
 		for (size_t k = 0; k < l->count; k++)
-			l->addresses[k] = (struct listener_address){ c->addresses.at[k], -1 };
+			l->addresses[k] =
+				(struct listener_address){ c->addresses.at[k], -1 };
 		const struct listener *before = same_block(old, l, c->name);
 		l->sent = before && before->sent;
 		for (size_t k = 0; k < l->count; k++)
@@ -75,7 +78,8 @@ size_t listeners_open(struct listener_set *set, struct listener_set *old,
 			int fd = socket_listen(a->address.ip, a->address.port);
 			if (fd < 0) failed++;
 			a->fd = fd < 0 ? -1 : fd;
-			told(arg, str_of(set->list[i].name), &a->address, fd < 0 ? fd : 0);
+			told(arg, str_of(set->list[i].name), &a->address,
+			     fd < 0 ? fd : 0);
 		}
 	}
 	return failed;
@@ -92,7 +96,8 @@ void listeners_close(struct listener_set *set)
 	}
 }
 
-static void told_event(void *arg, struct str name, const struct conf_address *a, int error)
+static void told_event(void *arg, struct str name, const struct conf_address *a,
+		       int error)
 {
 	struct master *m = arg;
 	char text[64];
@@ -134,7 +139,8 @@ void listeners_send(struct master *m, struct channel *receive)
 static bool stays(const struct listener_set *set, const char *name)
 {
 	for (size_t i = 0; i < set->count; i++)
-		if (str_eq(str_of(set->list[i].name), str_of(name))) return set->list[i].sent;
+		if (str_eq(str_of(set->list[i].name), str_of(name)))
+			return set->list[i].sent;
 	return false;
 }
 
@@ -150,8 +156,9 @@ void listeners_reload(struct master *m)
 		if (child->role != ROLE_RECEIVE || !child->ch) continue;
 		for (size_t i = 0; i < old->count; i++)
 			if (!stays(set, old->list[i].name))
-				channel_send_listener_end(child->ch,
-					&(struct msg_listener_end){ str_of(old->list[i].name) });
+				channel_send_listener_end(
+					child->ch, &(struct msg_listener_end){
+							   str_of(old->list[i].name) });
 		for (size_t i = 0; i < set->count; i++)
 			if (!set->list[i].sent) listener_send(&set->list[i], child->ch);
 	}
@@ -185,7 +192,8 @@ void listeners_retry(void *arg)
 	for (size_t i = 0; i < m->listeners->count; i++) {
 		struct listener *l = &m->listeners->list[i];
 		for (size_t k = 0; k < l->count; k++)
-			if (l->addresses[k].fd < 0 && !address_retry(m, l, k)) missing = true;
+			if (l->addresses[k].fd < 0 && !address_retry(m, l, k))
+				missing = true;
 	}
 	if (missing) loop_timer_set(m->listen_timer, RETRY_MS);
 }

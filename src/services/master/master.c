@@ -12,14 +12,18 @@
 
 static struct master self;
 
-/* -- Start: stage by stage, each when the one before is ready ------------------------- */
+/* -- Start: stage by stage, each when the one before is ready -------------------------
+ */
 
 static const enum role start_order[] = {
-	ROLE_JOURNAL, ROLE_DIRECTORY, ROLE_SPOOL, ROLE_MAILBOX, ROLE_RECEIVE, ROLE_CONSOLE,
+	ROLE_JOURNAL, ROLE_DIRECTORY, ROLE_SPOOL,
+	ROLE_MAILBOX, ROLE_RECEIVE,   ROLE_CONSOLE,
 };
-/* -- Stop: who brings work in goes first, who tells the story last -------------------- */
+/* -- Stop: who brings work in goes first, who tells the story last --------------------
+ */
 static const enum role stop_order[] = {
-	ROLE_RECEIVE, ROLE_MAILBOX, ROLE_SPOOL, ROLE_DIRECTORY, ROLE_CONSOLE, ROLE_JOURNAL,
+	ROLE_RECEIVE,   ROLE_MAILBOX, ROLE_SPOOL,
+	ROLE_DIRECTORY, ROLE_CONSOLE, ROLE_JOURNAL,
 };
 enum { STAGES = sizeof start_order / sizeof *start_order };
 _Static_assert(STAGES == ROLE_COUNT - 1, "every role but master has its place");
@@ -147,8 +151,7 @@ static void on_hup(void *arg)
 	struct master *m = arg;
 	struct buf text;
 	buf_init(&text, 64 * 1024);
-	int status = config_reload(m, &text);
-	if (status != 0 && text.len) fprintf(stderr, "%.*s", STR_ARG(buf_view(&text)));
+	(void)config_reload(m, &text); /* the log says how it went */
 	buf_free(&text);
 }
 
@@ -182,10 +185,11 @@ static bool master_begin(struct master *m)
 	m->listen_timer = loop_timer_new(m->loop, listeners_retry, m);
 	m->listeners = calloc(1, sizeof *m->listeners);
 	m->slots = scoreboard_new(&m->slots_fd);
-	return m->stop_timer && m->listen_timer && m->listeners && m->slots && children_plan(m) &&
-	       loop_signal(m->loop, SIGCHLD, children_reap, m) &&
+	return m->stop_timer && m->listen_timer && m->listeners && m->slots &&
+	       children_plan(m) && loop_signal(m->loop, SIGCHLD, children_reap, m) &&
 	       loop_signal(m->loop, SIGTERM, on_term, m) &&
-	       loop_signal(m->loop, SIGINT, on_int, m) && loop_signal(m->loop, SIGHUP, on_hup, m);
+	       loop_signal(m->loop, SIGINT, on_int, m) &&
+	       loop_signal(m->loop, SIGHUP, on_hup, m);
 }
 
 static void master_end(struct master *m)
@@ -215,7 +219,8 @@ static int master_run(struct master *m)
 	buf_free(&text);
 	if (status == 0) status = folders_make(m->conf);
 	if (status == 0) status = pid_file_make(m);
-	if (status == 0 && m->roles[ROLE_RECEIVE] && listeners_first(m) > 0) status = EX_UNAVAILABLE;
+	if (status == 0 && m->roles[ROLE_RECEIVE] && listeners_first(m) > 0)
+		status = EX_UNAVAILABLE;
 	if (status != 0) return status;
 	master_advance(m);
 	loop_run(m->loop);
@@ -228,10 +233,8 @@ int master_main(const struct options *o, const struct role_ops *const *roles)
 	m->options = *o;
 	m->roles = roles;
 	int status = EX_OSERR;
-	if (master_begin(m))
-		status = master_run(m);
-	else
-		fprintf(stderr, "imsd: %s\n", strerror(errno));
+	if (master_begin(m)) status = master_run(m);
+	else fprintf(stderr, "imsd: %s\n", strerror(errno));
 	master_end(m);
 	return status;
 }

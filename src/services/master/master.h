@@ -25,7 +25,7 @@ enum {
 	MASTER_ADDRESSES_MAX = 16, /* of one listener block */
 	MASTER_DEATHS_MAX = 64,    /* that spool has still to be told */
 	MASTER_DRAIN_MS = 30 * 1000,
-	MASTER_NOW_MS = 3 * 1000, /* from `leave at once` to SIGKILL */
+	MASTER_NOW_MS = 3 * 1000,  /* from `leave at once` to SIGKILL */
 	MASTER_KILL_MS = 2 * 1000, /* from a closed channel to SIGKILL */
 };
 
@@ -45,8 +45,8 @@ struct child {
 	enum role role;
 	unsigned index, slot; /* slot: of the scoreboard, and position in children[] */
 	enum child_state state;
-	pid_t pid;          /* 0: none */
-	struct channel *ch; /* NULL: none, or dead before the process is */
+	pid_t pid;                   /* 0: none */
+	struct channel *ch;          /* NULL: none, or dead before the process is */
 	bool asked_to_leave, forced; /* forced: to leave at once */
 	bool served;                 /* has said ready in one life at least */
 	unsigned restarts;
@@ -143,7 +143,8 @@ void crash_tell_receive(struct master *m, struct child *receive); /* who is shun
 /* Sets of listening sockets: makes one for `conf`, taking over sockets of `old` where the
  * address is the same; what is left in `old` is then to be closed. Returns how many could
  * not be opened; each is told through `told` with -errno (opened ones with 0). */
-typedef void listener_told_fn(void *arg, struct str name, const struct conf_address *a, int error);
+typedef void listener_told_fn(void *arg, struct str name, const struct conf_address *a,
+			      int error);
 size_t listeners_open(struct listener_set *set, struct listener_set *old,
 		      const struct conf *conf, listener_told_fn *told, void *arg);
 void listeners_close(struct listener_set *set);

@@ -13,7 +13,8 @@ static const char usage[] =
 	"  --check        only say what is wrong with it\n"
 	"  --foreground   stay in the foreground; imsd always does\n"
 	"\n"
-	"SIGHUP reads the configuration again; SIGTERM finishes what is in hand and stops,\n"
+	"SIGHUP reads the configuration again; SIGTERM finishes what is in hand and "
+	"stops,\n"
 	"a second one stops at once.\n";
 
 int options_parse(int argc, char **argv, struct options *o, bool *go)
@@ -35,7 +36,8 @@ int options_parse(int argc, char **argv, struct options *o, bool *go)
 			fputs(usage, stdout);
 			return 0;
 		} else if (!str_eq(arg, STR("--foreground"))) {
-			fprintf(stderr, "imsd: unexpected argument: %s\n%s", argv[i], usage);
+			fprintf(stderr, "imsd: unexpected argument: %s\n%s", argv[i],
+				usage);
 			return EX_USAGE;
 		}
 	}

@@ -18,7 +18,9 @@ static void tell_one(struct master *m, const struct conf_error *e)
 	buf_str(&path, e->at.file);
 	if (e->at.line) buf_fmt(&path, ":%u", e->at.line);
 	if (e->at.line && e->column) buf_fmt(&path, ":%u", e->column);
-	event_begin(&m->log, e->severity == CONF_ERROR ? EVENT_config_error : EVENT_config_notice, 0, 0);
+	event_begin(&m->log,
+		    e->severity == CONF_ERROR ? EVENT_config_error : EVENT_config_notice,
+		    0, 0);
 	event_str(&m->log, FIELD_reason, e->sentence);
 	event_str(&m->log, FIELD_path, buf_view(&path));
 	event_end(&m->log);
@@ -40,7 +42,9 @@ static int generation_make(const char *path, uint64_t number, struct conf **conf
 	if (*conf) {
 		*fd = setup_conf_write(&bundle);
 		status = *fd < 0 ? EX_OSERR : 0;
-		if (*fd < 0) buf_fmt(text, "the configuration cannot be handed out: %s\n", strerror(-*fd));
+		if (*fd < 0)
+			buf_fmt(text, "the configuration cannot be handed out: %s\n",
+				strerror(-*fd));
 	}
 	conf_errors_write(errors, text);
 	conf_bundle_free(&bundle);
@@ -56,8 +60,12 @@ static int generation_use(struct master *m, struct buf *text)
 	struct conf *conf;
 	int fd;
 	conf_errors_init(&errors);
-	int status = generation_make(m->options.config, m->generation + 1, &conf, &fd, &errors, text);
-	for (size_t i = 0; i < errors.count; i++) tell_one(m, &errors.list[i]);
+	int status = generation_make(m->options.config, m->generation + 1, &conf, &fd,
+				     &errors, text);
+	/* The first one that fails ends the start: then stderr has it, and there is no
+	 * log. */
+	bool telling = status == 0 || m->generation > 0;
+	for (size_t i = 0; telling && i < errors.count; i++) tell_one(m, &errors.list[i]);
 	conf_errors_free(&errors);
 	if (status != 0) return status;
 	conf_free(m->conf);
@@ -79,7 +87,8 @@ int config_reload(struct master *m, struct buf *text)
 	notify_reloading();
 	int status = generation_use(m, text);
 	if (status == 0) {
-		for (size_t i = 0; i < m->child_count; i++) child_send_conf(&m->children[i]);
+		for (size_t i = 0; i < m->child_count; i++)
+			child_send_conf(&m->children[i]);
 		/* After the configuration that names them. */
 		listeners_reload(m);
 		event_begin(&m->log, EVENT_reload, 0, 0);

@@ -25,7 +25,7 @@ static struct {
 	uint64_t handle;
 	size_t envelope_len;
 	int fd;
-	unsigned free_after;  /* frees the channel in this message */
+	unsigned free_after; /* frees the channel in this message */
 	unsigned stop_after;
 	unsigned pump_after;
 	struct channel *ch;
@@ -40,8 +40,8 @@ static size_t open_fds(void)
 	return n;
 }
 
-static void on_message(void *arg, struct channel *ch, enum msg_type type, struct str payload,
-		       int fd)
+static void on_message(void *arg, struct channel *ch, enum msg_type type,
+		       struct str payload, int fd)
 {
 	assert_ptr_equal(arg, &seen);
 	assert_true(msg_is_valid(type, payload));
@@ -58,7 +58,8 @@ static void on_message(void *arg, struct channel *ch, enum msg_type type, struct
 		if (seen.fd >= 0) close(seen.fd);
 		seen.fd = fd;
 	}
-	if (seen.messages == seen.pump_after) channel_pump(ch); /* inside: nothing happens */
+	if (seen.messages == seen.pump_after)
+		channel_pump(ch); /* inside: nothing happens */
 	if (seen.messages == seen.free_after) {
 		channel_free(ch);
 		seen.ch = NULL;
@@ -133,7 +134,8 @@ static void put_commit(struct buf *b, uint64_t handle, struct str envelope)
 {
 	struct buf payload;
 	buf_init(&payload, 1 << 20);
-	msg_commit_put(&payload, &(struct msg_commit){ .handle = handle, .envelope = envelope });
+	msg_commit_put(&payload,
+		       &(struct msg_commit){ .handle = handle, .envelope = envelope });
 	put_frame(b, MSG_commit, buf_view(&payload));
 	buf_free(&payload);
 }
@@ -214,17 +216,20 @@ static const struct {
 	{ "sent what it may not send", MSG_start, "\0", 1, 0, 0 },     /* master's */
 	{ "sent what it may not send", MSG_committed, "\0", 1, 0, 0 }, /* ours */
 	{ "sent what it may not send", MSG_ready, "\0", 1, 0, 0 },     /* not to us */
-	{ "sent a message that is too long", MSG_commit, "", 0, CHANNEL_FRAME_MAX + 1, 0 },
+	{ "sent a message that is too long", MSG_commit, "", 0, CHANNEL_FRAME_MAX + 1,
+	  0 },
 	{ "sent a message that is too long", MSG_commit, "", 0, UINT32_MAX, 0 },
 	{ "sent a damaged message", MSG_big_abort, "1234567", 7, 0, 0 },
 	{ "sent a damaged message", MSG_big_abort, "123456789", 9, 0, 0 },
 	{ "sent a damaged message", MSG_big_piece, "12345678\xff\xff\xff\xff", 12, 0, 0 },
-	{ "sent a message with a descriptor missing or too many", MSG_window, "1234", 4, 0, 0 },
+	{ "sent a message with a descriptor missing or too many", MSG_window, "1234", 4,
+	  0, 0 },
 	{ "sent a message with a descriptor missing or too many", MSG_big_abort | 0x8000,
-		"12345678", 8, 0, 1 },
+	  "12345678", 8, 0, 1 },
 	{ "sent no descriptor", MSG_window | 0x8000, "1234", 4, 0, 0 },
 	{ "sent a descriptor that no message owns", MSG_big_abort, "12345678", 8, 0, 1 },
-	{ "sent a descriptor that no message owns", MSG_window | 0x8000, "1234", 4, 0, 2 },
+	{ "sent a descriptor that no message owns", MSG_window | 0x8000, "1234", 4, 0,
+	  2 },
 	{ "sent too many descriptors", MSG_window | 0x8000, "1234", 4, 0, 17 },
 };
 
@@ -237,7 +242,8 @@ static void test_faults(void **state)
 		begin();
 		buf_init(&b, 4096);
 		for (size_t k = 0; k < 32; k++) fds[k] = peer_fd;
-		put_frame(&b, faults[i].type, (struct str){ faults[i].payload, faults[i].payload_len });
+		put_frame(&b, faults[i].type,
+			  (struct str){ faults[i].payload, faults[i].payload_len });
 		for (int k = 0; k < 4 && faults[i].claim; k++)
 			b.at[k] = (char)(faults[i].claim >> 8 * k & 0xff);
 		send_with_fds(buf_view(&b), fds, faults[i].fds);
@@ -282,7 +288,8 @@ static void test_pump_to_the_end(void **state)
 	(void)state;
 	begin();
 	buf_init(&b, 1 << 20);
-	for (uint64_t i = 1; i <= 1000; i++) put_commit(&b, i, STR("0123456789012345678901234567"));
+	for (uint64_t i = 1; i <= 1000; i++)
+		put_commit(&b, i, STR("0123456789012345678901234567"));
 	assert_int_equal(write(peer_fd, b.at, b.len), b.len);
 	close(peer_fd);
 	peer_fd = -1;
@@ -303,10 +310,8 @@ static void test_free_inside(void **state)
 		for (uint64_t i = 1; i <= 5; i++) put_commit(&b, i, STR("e"));
 		seen.free_after = 2;
 		assert_int_equal(write(peer_fd, b.at, b.len), b.len);
-		if (pump)
-			channel_pump(seen.ch);
-		else
-			loop_run(loop);
+		if (pump) channel_pump(seen.ch);
+		else loop_run(loop);
 		assert_int_equal(seen.messages, 2);
 		assert_int_equal(seen.closed, 0);
 		buf_free(&b);
@@ -347,7 +352,8 @@ static void test_backlog(void **state)
 	struct channel *w = worker_new();
 	for (uint64_t i = 1; i <= COUNT; i++) {
 		struct str envelope = { text, i == 7 ? LONG : 100 };
-		channel_send_commit(w, &(struct msg_commit){ .handle = i, .envelope = envelope });
+		channel_send_commit(
+			w, &(struct msg_commit){ .handle = i, .envelope = envelope });
 	}
 	assert_true(channel_backlog(w) > LONG + COUNT * 100);
 	seen.stop_after = COUNT;
@@ -369,8 +375,8 @@ static void test_descriptors(void **state)
 	struct channel *w = worker_new();
 	int memfd = memfd_create("t", MFD_CLOEXEC);
 	for (uint64_t i = 1; i <= COUNT; i++) {
-		channel_send_commit(w, &(struct msg_commit){ .handle = i,
-							    .envelope = { text, LONG } });
+		channel_send_commit(w, &(struct msg_commit){
+					       .handle = i, .envelope = { text, LONG } });
 		channel_send_window_fd(w, &(struct msg_window){ 1 }, memfd);
 	}
 	seen.stop_after = 2 * COUNT;
@@ -393,7 +399,8 @@ static void test_too_much(void **state)
 	begin();
 	struct channel *w = worker_new();
 	for (int i = 0; i < 10; i++)
-		channel_send_commit(w, &(struct msg_commit){ .envelope = { text, LONG } });
+		channel_send_commit(w,
+				    &(struct msg_commit){ .envelope = { text, LONG } });
 	assert_int_equal(channel_backlog(w), 0);
 	assert_string_equal(channel_fault(w), "too much is waiting to be sent");
 	channel_free(w);
@@ -401,7 +408,8 @@ static void test_too_much(void **state)
 	/* One message over its limit. */
 	begin();
 	w = worker_new();
-	channel_send_commit(w, &(struct msg_commit){ .envelope = { text, 2 * CHANNEL_FRAME_MAX - 1 } });
+	channel_send_commit(w, &(struct msg_commit){
+				       .envelope = { text, 2 * CHANNEL_FRAME_MAX - 1 } });
 	assert_string_equal(channel_fault(w), "a message is too long to be sent");
 	channel_free(w);
 	end();
@@ -411,23 +419,66 @@ static void test_too_much(void **state)
 	channel_send_commit(w, &(struct msg_commit){ .envelope = { text, LONG } });
 	for (int i = 0; i <= CHANNEL_FDS_MAX; i++)
 		channel_send_window_fd(w, &(struct msg_window){ 1 }, STDERR_FILENO);
-	assert_string_equal(channel_fault(w), "too many descriptors are waiting to be sent");
+	assert_string_equal(channel_fault(w),
+			    "too many descriptors are waiting to be sent");
 	channel_free(w);
 	end();
 	begin();
 	w = worker_new();
 	channel_send_window_fd(w, &(struct msg_window){ 1 }, 4711);
-	assert_string_equal(channel_fault(w), "too many descriptors are waiting to be sent");
+	assert_string_equal(channel_fault(w),
+			    "too many descriptors are waiting to be sent");
 	channel_free(w);
 	end();
 	free(text);
+}
+
+static void unsent_one(void *arg, enum msg_type type, struct str payload)
+{
+	struct msg_commit m;
+	uint64_t *next = arg;
+	assert_int_equal(type, MSG_commit);
+	assert_true(msg_commit_get(payload, &m));
+	if (*next) assert_int_equal(m.handle, *next);
+	*next = m.handle + 1;
+}
+
+/* What a dead peer never got can be said again: all of it, in order, nothing twice. */
+static void test_unsent(void **state)
+{
+	enum { COUNT = 3000, LONG = 2000 };
+	char *text = calloc(1, LONG);
+	uint64_t next = 0;
+	(void)state;
+	begin();
+	struct channel *w = worker_new();
+	seen.stop_after = 1000; /* then spool dies */
+	for (uint64_t i = 1; i <= COUNT; i++)
+		channel_send_commit(w, &(struct msg_commit){
+					       .handle = i, .envelope = { text, LONG } });
+	channel_unsent(w, unsent_one, &next);
+	assert_int_equal(next, COUNT + 1); /* nothing is written before the turn ends */
+	loop_run(loop);
+	assert_true(channel_is_open(w));
+	channel_free(seen.ch);
+	seen.ch = NULL;
+	channel_flush(w);
+	assert_false(channel_is_open(w));
+	next = 0;
+	channel_unsent(w, unsent_one, &next);
+	assert_int_equal(
+		next, COUNT + 1); /* to the last; the first is where the kernel stopped */
+	channel_free(w);
+	free(text);
+	end();
 }
 
 static void test_bad_descriptor(void **state)
 {
 	(void)state;
 	loop = loop_new();
-	assert_null(channel_new(loop, 4711, ROLE_SPOOL, ROLE_RECEIVE, 0, &handler, &seen));
+	assert_null(
+		channel_new(loop, 4711, ROLE_SPOOL, ROLE_RECEIVE, 0, &handler, &seen));
 	loop_free(loop);
 	channel_free(NULL);
 }
@@ -444,6 +495,7 @@ int main(void)
 		cmocka_unit_test(test_backlog),
 		cmocka_unit_test(test_descriptors),
 		cmocka_unit_test(test_too_much),
+		cmocka_unit_test(test_unsent),
 		cmocka_unit_test(test_bad_descriptor),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -31,10 +31,10 @@ static void same_str(struct str a, struct str b) { assert_true(str_eq(a, b)); }
 #define same_u64(a, b) same_u(a, b)
 
 #define F(type, field) same_##type(a->field, b->field);
-#define MESSAGE(name, from, to, fields, text)                                              \
-	static void check_##name(const struct msg_##name *a, const struct msg_##name *b)   \
-	{                                                                                  \
-		fields                                                                     \
+#define MESSAGE(name, from, to, fields, text)                                            \
+	static void check_##name(const struct msg_##name *a, const struct msg_##name *b) \
+	{                                                                                \
+		fields                                                                   \
 	}
 #include "lib/ipc/messages.def"
 #undef MESSAGE
@@ -54,27 +54,27 @@ static void test_all_round(void **state)
 	(void)state;
 	struct buf b;
 	buf_init(&b, 4096);
-#define MESSAGE(name, from, to, fields, text)                                              \
-	{                                                                                  \
-		struct msg_##name in, out;                                                 \
-		memset(&out, 0, sizeof out);                                               \
-		fields buf_reset(&b);                                                      \
-		msg_##name##_put(&b, &in);                                                 \
-		assert_false(b.overflowed);                                                \
-		struct str all = exact(buf_view(&b));                                      \
-		assert_true(msg_is_valid(MSG_##name, all));                                \
-		assert_true(msg_##name##_get(all, &out));                                  \
-		check_##name(&in, &out);                                                   \
-		free((char *)(uintptr_t)all.at);                                           \
-		for (size_t cut = 0; cut < b.len; cut++) {                                 \
-			struct str part = exact(str_sub(buf_view(&b), 0, cut));            \
-			assert_false(msg_is_valid(MSG_##name, part));                      \
-			assert_false(msg_##name##_get(part, &out));                        \
-			free((char *)(uintptr_t)part.at);                                  \
-		}                                                                          \
-		buf_byte(&b, 0);                                                           \
-		assert_false(msg_is_valid(MSG_##name, buf_view(&b)));                      \
-		assert_false(msg_##name##_get(buf_view(&b), &out));                        \
+#define MESSAGE(name, from, to, fields, text)                                   \
+	{                                                                       \
+		struct msg_##name in, out;                                      \
+		memset(&out, 0, sizeof out);                                    \
+		fields buf_reset(&b);                                           \
+		msg_##name##_put(&b, &in);                                      \
+		assert_false(b.overflowed);                                     \
+		struct str all = exact(buf_view(&b));                           \
+		assert_true(msg_is_valid(MSG_##name, all));                     \
+		assert_true(msg_##name##_get(all, &out));                       \
+		check_##name(&in, &out);                                        \
+		free((char *)(uintptr_t)all.at);                                \
+		for (size_t cut = 0; cut < b.len; cut++) {                      \
+			struct str part = exact(str_sub(buf_view(&b), 0, cut)); \
+			assert_false(msg_is_valid(MSG_##name, part));           \
+			assert_false(msg_##name##_get(part, &out));             \
+			free((char *)(uintptr_t)part.at);                       \
+		}                                                               \
+		buf_byte(&b, 0);                                                \
+		assert_false(msg_is_valid(MSG_##name, buf_view(&b)));           \
+		assert_false(msg_##name##_get(buf_view(&b), &out));             \
 	}
 #define F(type, field) in.field = value_##type();
 #include "lib/ipc/messages.def"
@@ -89,7 +89,8 @@ static void test_table(void **state)
 	for (unsigned t = 0; t < MSG_COUNT; t++) {
 		assert_true(strlen(msg_name((enum msg_type)t)) > 0);
 		assert_true(t == MSG_NONE || strlen(msg_sentence((enum msg_type)t)) > 0);
-		assert_true(!msg_needs_fd((enum msg_type)t) || msg_has_fd((enum msg_type)t));
+		assert_true(!msg_needs_fd((enum msg_type)t) ||
+			    msg_has_fd((enum msg_type)t));
 	}
 	assert_false(msg_is_valid(MSG_NONE, STR("")));
 	assert_false(msg_is_valid(MSG_COUNT, STR("")));
@@ -122,7 +123,8 @@ static void test_permission(void **state)
 	};
 	(void)state;
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
-		assert_int_equal(msg_may(cases[i].type, cases[i].from, cases[i].to), cases[i].may);
+		assert_int_equal(msg_may(cases[i].type, cases[i].from, cases[i].to),
+				 cases[i].may);
 	/* What is hostile has a way to few. */
 	assert_true(msg_pair(ROLE_RECEIVE, ROLE_SPOOL));
 	assert_true(msg_pair(ROLE_SPOOL, ROLE_RECEIVE));

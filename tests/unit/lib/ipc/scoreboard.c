@@ -35,7 +35,9 @@ static unsigned recurse(unsigned depth)
 {
 	volatile char frame[4096];
 	memset((char *)(uintptr_t)frame, (int)depth, sizeof frame);
-	return depth < depth_max ? recurse(depth + 1) + (unsigned)frame[depth % sizeof frame] : 0;
+	return depth < depth_max
+		       ? recurse(depth + 1) + (unsigned)frame[depth % sizeof frame]
+		       : 0;
 }
 static void die_by_stack(void) { (void)recurse(1); }
 
@@ -44,17 +46,22 @@ static const struct {
 	int signo, own_fault, parent_sends;
 	bool address;
 } cases[] = {
-	{ die_by_fault, SIGSEGV, 1, 0, true },   { die_by_abort, SIGABRT, 1, 0, true },
-	{ die_by_trap, SIGTRAP, 1, 0, true },    { die_by_stack, SIGSEGV, 1, 0, true },
-	{ die_by_parent, SIGABRT, 0, SIGABRT, true }, { die_by_parent, 0, 0, SIGKILL, false },
+	{ die_by_fault, SIGSEGV, 1, 0, true },
+	{ die_by_abort, SIGABRT, 1, 0, true },
+	{ die_by_trap, SIGTRAP, 1, 0, true },
+	{ die_by_stack, SIGSEGV, 1, 0, true },
+	{ die_by_parent, SIGABRT, 0, SIGABRT, true },
+	{ die_by_parent, 0, 0, SIGKILL, false },
 	{ die_by_exit, 0, 0, 0, false },
 };
 
 static void run_child(int fd, size_t i, int ready)
 {
 	struct ip client = ip_of_v4(0xc0000207);
-	/* Neither cmocka's handlers nor the sanitizer's report are what is tested here. */
-	static const int signals[] = { SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGSYS, SIGTRAP };
+	/* Neither cmocka's handlers nor the sanitizer's report are what is tested here.
+	 */
+	static const int signals[] = { SIGSEGV, SIGBUS, SIGILL, SIGFPE,
+				       SIGABRT, SIGSYS, SIGTRAP };
 	for (size_t k = 0; k < sizeof signals / sizeof *signals; k++)
 		(void)signal(signals[k], SIG_DFL);
 	(void)dup2(open("/dev/null", O_WRONLY | O_CLOEXEC), STDERR_FILENO);
@@ -86,9 +93,11 @@ static void test_deaths(void **state)
 		assert_true(pid >= 0);
 		if (pid == 0) run_child(fd, i, ready[1]);
 		assert_int_equal(read(ready[0], &byte, 1), 1);
-		if (cases[i].parent_sends) assert_int_equal(kill(pid, cases[i].parent_sends), 0);
+		if (cases[i].parent_sends)
+			assert_int_equal(kill(pid, cases[i].parent_sends), 0);
 		assert_int_equal(waitpid(pid, &status, 0), pid);
-		print_message("row %zu: status %x, code %d\n", i, (unsigned)status, slots[i].si_code);
+		print_message("row %zu: status %x, code %d\n", i, (unsigned)status,
+			      slots[i].si_code);
 		assert_int_equal(slots[i].signo, cases[i].signo);
 		assert_int_equal(slots[i].own_fault, cases[i].own_fault);
 		assert_int_equal(slots[i].address != 0, cases[i].address);

@@ -120,10 +120,8 @@ static unsigned again_count;
 static void again_fire(void *arg)
 {
 	(void)arg;
-	if (++again_count == 5)
-		loop_stop(loop);
-	else
-		loop_timer_set(again, 0);
+	if (++again_count == 5) loop_stop(loop);
+	else loop_timer_set(again, 0);
 }
 
 /* A timer that sets itself with no delay must not keep the loop from its sockets. */

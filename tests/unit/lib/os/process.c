@@ -25,9 +25,13 @@ static int child(int argc, char **argv)
 {
 	char byte = 0;
 	if (argc != 1 || strcmp(argv[0], "imsd: test[7]") != 0) return 1;
-	if (getenv("HOME") || getenv("PATH") || strcmp(getenv("TEST_CHILD"), "yes") != 0) return 2;
-	if (fcntl(5, F_GETFD) != -1 || fcntl(6, F_GETFD) != -1 || fcntl(200, F_GETFD) != -1) return 3;
-	if (signal(SIGTERM, SIG_IGN) != SIG_IGN || signal(SIGINT, SIG_IGN) != SIG_IGN) return 4;
+	if (getenv("HOME") || getenv("PATH") || strcmp(getenv("TEST_CHILD"), "yes") != 0)
+		return 2;
+	if (fcntl(5, F_GETFD) != -1 || fcntl(6, F_GETFD) != -1 ||
+	    fcntl(200, F_GETFD) != -1)
+		return 3;
+	if (signal(SIGTERM, SIG_IGN) != SIG_IGN || signal(SIGINT, SIG_IGN) != SIG_IGN)
+		return 4;
 	process_follow_parent();
 	(void)raise(SIGUSR1); /* the parent lives: nothing happens */
 	if (alarm(0) != 0) return 5;
@@ -37,7 +41,8 @@ static int child(int argc, char **argv)
 
 static void test_spawn(void **state)
 {
-	static const char *const env[] = { "TEST_CHILD=yes", "ASAN_OPTIONS=detect_leaks=0", NULL };
+	static const char *const env[] = { "TEST_CHILD=yes",
+					   "ASAN_OPTIONS=detect_leaks=0", NULL };
 	int answer[2], question[2], fds[2], status = 0;
 	char byte = 0;
 	(void)state;
@@ -48,7 +53,9 @@ static void test_spawn(void **state)
 	assert_int_equal(low, 200);
 	fds[0] = answer[1];
 	fds[1] = question[0];
-	struct process_spec spec = { .title = "imsd: test[7]", .env = env, .fds = fds, .fd_count = 2 };
+	struct process_spec spec = {
+		.title = "imsd: test[7]", .env = env, .fds = fds, .fd_count = 2
+	};
 	pid_t pid = process_spawn(&spec);
 	assert_true(pid > 0);
 	assert_int_equal(write(question[1], "Q", 1), 1);
@@ -87,7 +94,8 @@ static void test_user(void **state)
 	if (pid == 0) {
 		bool good = process_user_become(user) == 0 && getuid() == 61799 &&
 			    getgid() == 61799 && setuid(0) != 0 &&
-			    process_user_become((struct process_user){ 0, 0, true }) == -EPERM;
+			    process_user_become((struct process_user){ 0, 0, true }) ==
+				    -EPERM;
 		_exit(good ? CHILD_OK : 1);
 	}
 	int status = 0;

@@ -52,7 +52,8 @@ static int do_write_inside(void)
 {
 	int fd = open(inside, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
 	if (fd < 0) return REFUSED;
-	int rc = write(fd, "x", 1) == 1 && fsync(fd) == 0 && syncfs(fd) == 0 && unlink(inside) == 0;
+	int rc = write(fd, "x", 1) == 1 && fsync(fd) == 0 && syncfs(fd) == 0 &&
+		 unlink(inside) == 0;
 	close(fd);
 	return rc ? OK : FAILED;
 }
@@ -145,9 +146,11 @@ static int run_case(size_t i)
 	struct buf less;
 	buf_init(&less, 1024);
 	if (user.root && chown(folder, user.uid, user.gid) != 0) return FAILED;
-	if (cases[i].act == do_write_inside && sandbox_allow_path(folder, true) != 0) return FAILED;
+	if (cases[i].act == do_write_inside && sandbox_allow_path(folder, true) != 0)
+		return FAILED;
 	int level = sandbox_enter(cases[i].role, user, NULL, &less);
-	if (level < SANDBOX_SECCOMP || (level < SANDBOX_FULL && cases[i].landlock)) return LEVEL;
+	if (level < SANDBOX_SECCOMP || (level < SANDBOX_FULL && cases[i].landlock))
+		return LEVEL;
 	buf_free(&less);
 	return cases[i].act();
 }
@@ -184,7 +187,8 @@ static void test_errors(void **state)
 	buf_init(&less, 1024);
 	assert_int_equal(sandbox_allow_path("/no/such/folder", true), -ENOENT);
 	assert_int_equal(sandbox_allow_fd(4711, true), -EBADF);
-	assert_int_equal(sandbox_enter("nobody", process_user_find("x", 1), NULL, &less), -EINVAL);
+	assert_int_equal(sandbox_enter("nobody", process_user_find("x", 1), NULL, &less),
+			 -EINVAL);
 	for (int i = 0; i < SANDBOX_PATHS_MAX; i++)
 		assert_int_equal(sandbox_allow_path("/", false), 0);
 	assert_int_equal(sandbox_allow_path("/", false), -ENOSPC);

@@ -50,7 +50,8 @@ static void test_tcp(void **state)
 		assert_true(ip_eq(peer, ip));
 		assert_true(socket_local(client, &local, &mine));
 		assert_int_equal(mine, from);
-		assert_int_equal(getsockopt(server, IPPROTO_TCP, TCP_NODELAY, &one, &len), 0);
+		assert_int_equal(getsockopt(server, IPPROTO_TCP, TCP_NODELAY, &one, &len),
+				 0);
 		assert_true(one != 0);
 		assert_true(fcntl(server, F_GETFL) & O_NONBLOCK);
 		assert_true(fcntl(server, F_GETFD) & FD_CLOEXEC);

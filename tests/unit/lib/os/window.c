@@ -21,7 +21,8 @@ static void test_blocks(void **state)
 	assert_int_equal(window_free_blocks(w), 3);
 	for (int i = 0; i < 3; i++) {
 		int64_t offset = window_take(w);
-		assert_true(offset >= 0 && offset % WINDOW_BLOCK == 0 && offset < 3 * WINDOW_BLOCK);
+		assert_true(offset >= 0 && offset % WINDOW_BLOCK == 0 &&
+			    offset < 3 * WINDOW_BLOCK);
 		assert_false(seen[offset / WINDOW_BLOCK]);
 		seen[offset / WINDOW_BLOCK] = true;
 	}
@@ -48,8 +49,9 @@ static void test_reader(void **state)
 	assert_memory_equal(window_at(r, all), "later", 5);
 	/* Neither side can change the size; the reader can never write. */
 	assert_int_not_equal(ftruncate(window_fd(w), 0), 0);
-	assert_ptr_equal(mmap(NULL, WINDOW_BLOCK, PROT_WRITE, MAP_SHARED, window_fd(r), 0),
-			 MAP_FAILED);
+	assert_ptr_equal(
+		mmap(NULL, WINDOW_BLOCK, PROT_WRITE, MAP_SHARED, window_fd(r), 0),
+		MAP_FAILED);
 	window_free(r);
 	window_free(w);
 }
@@ -98,7 +100,8 @@ static void test_ranges(void **state)
 		struct buf b;
 		buf_init(&b, 1024);
 		window_ranges_put(&b, cases[i].ranges, cases[i].count);
-		assert_int_equal(window_ranges_get(w, buf_view(&b), out, cases[i].max), cases[i].want);
+		assert_int_equal(window_ranges_get(w, buf_view(&b), out, cases[i].max),
+				 cases[i].want);
 		for (int k = 0; k < cases[i].want; k++) {
 			assert_int_equal(out[k].offset, cases[i].ranges[k].offset);
 			assert_int_equal(out[k].len, cases[i].ranges[k].len);
