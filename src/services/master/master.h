@@ -3,6 +3,7 @@
  * sockets, starts the roles, gives them channels to each other, starts again what dies,
  * and ends them in order. It parses nothing that comes from outside.
  *
+ *   imsd.c       which process are we
  *   options.c    the command line          folders.c   folders and the pid file
  *   master.c     life: start and stop      notify.c    the service manager
  *   reload.c     configuration             admin.c     questions of console
