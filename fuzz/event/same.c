@@ -25,7 +25,8 @@ static void lines_check(struct str text, size_t lines)
 static void view_check(const struct event_view *a, const struct event_view *b, bool json)
 {
 	must(a->name == b->name && str_eq(a->name_text, b->name_text));
-	must(a->ts_ms == b->ts_ms && a->number == b->number && a->severity == b->severity);
+	must(a->ts_ms == b->ts_ms && a->number == b->number &&
+	     a->severity == b->severity);
 	must(a->sid == b->sid && a->id == b->id && a->count == b->count);
 	must((json && !utf8_is_valid(a->role)) || str_eq(a->role, b->role));
 	for (size_t i = 0; i < a->count; i++) {
@@ -37,7 +38,8 @@ static void view_check(const struct event_view *a, const struct event_view *b, b
 
 void same_check(const struct event_view *v)
 {
-	static const struct event_postfix how = { STR_INIT("postfix"), STR_INIT("mx"), 7200 };
+	static const struct event_postfix how = { STR_INIT("postfix"), STR_INIT("mx"),
+						  7200 };
 	static struct event_view again;
 	struct buf out, scratch;
 	buf_init(&out, EVENT_LINE_MAX);

@@ -28,10 +28,11 @@ bool events_place(const struct conf *conf, struct log_place *place)
 	buf_init_fixed(&folder, memory, sizeof memory);
 	buf_str(&folder, conf->state);
 	buf_str(&folder, STR("/log"));
-	/* What is in Postfix's form cannot be read back: then the day's logs are there. */
+	/* What is in Postfix's form cannot be read back: then the day's logs are there.
+	 */
 	bool readable = conf->log.format != CONF_LOG_POSTFIX;
-	return !folder.overflowed &&
-	       log_place_set(place, buf_view(&folder), readable ? conf->log.file : STR(""));
+	return !folder.overflowed && log_place_set(place, buf_view(&folder),
+						   readable ? conf->log.file : STR(""));
 }
 
 static bool is_wanted(const struct events *e)
@@ -43,12 +44,14 @@ static bool is_wanted(const struct events *e)
 	return v->ts_ms >= args->since_ms;
 }
 
-/* What there is to read now. False when nobody reads the output any more. */
+/* What there is to read now. False when it cannot be read, or nobody reads the output. */
 static bool show_lines(struct events *e)
 {
 	struct str line;
 	uint64_t offset;
-	while (e->reader.fd >= 0 && log_reader_next(&e->reader, &line, &offset) > 0) {
+	int rc = 0;
+	while (e->reader.fd >= 0 &&
+	       (rc = log_reader_next(&e->reader, &line, &offset)) > 0) {
 		if (!event_parse(line, &e->scratch, &e->view) || !is_wanted(e)) continue;
 		buf_reset(&e->line);
 		if (e->args->json) event_format_json(&e->view, &e->line);
@@ -56,7 +59,10 @@ static bool show_lines(struct events *e)
 		(void)fwrite(e->line.at, 1, e->line.len, e->args->out);
 		e->shown++;
 	}
-	return fflush(e->args->out) == 0;
+	if (rc < 0)
+		fprintf(e->args->err, "imsctl: the log cannot be read: %s\n",
+			strerror(-rc));
+	return fflush(e->args->out) == 0 && rc == 0;
 }
 
 /* Goes on in that file; a file that is not there is no error. */
@@ -93,7 +99,8 @@ static int show_since(struct events *e)
 	struct logfiles files;
 	int rc = logfiles_list(&e->args->place, &files), status = 0;
 	if (rc != 0) {
-		fprintf(e->args->err, "imsctl: %s: %s\n", e->args->place.folder, strerror(-rc));
+		fprintf(e->args->err, "imsctl: %s: %s\n", e->args->place.folder,
+			strerror(-rc));
 		return rc == -EACCES ? EX_NOPERM : EX_IOERR;
 	}
 	for (size_t i = 0; i < files.count && status == 0; i++) {
@@ -145,7 +152,8 @@ int events_run(const struct events_args *args)
 	buf_init(&e.scratch, EVENT_LINE_MAX);
 	int status = args->since_ms >= 0 ? show_since(&e) : show_current(&e);
 	if (status == 0 && args->follow) status = follow(&e);
-	if (status == 0 && !args->follow && !args->json && !e.shown) fputs("imsctl: no such event\n", args->err);
+	if (status == 0 && !args->follow && !args->json && !e.shown)
+		fputs("imsctl: no such event\n", args->err);
 	log_reader_close(&e.reader);
 	buf_free(&e.line);
 	buf_free(&e.scratch);
@@ -157,15 +165,25 @@ int ctl_events(const struct conf *conf, bool json, int argc, char **argv)
 	const char *since = ctl_option(&argc, argv, "--since");
 	const char *number = ctl_option(&argc, argv, "--number");
 	const char *event = ctl_option(&argc, argv, "--event");
-	struct events_args args = { .json = json, .since_ms = -1, .out = stdout, .err = stderr };
+	struct events_args args = {
+		.json = json, .since_ms = -1, .out = stdout, .err = stderr
+	};
 	args.follow = ctl_flag(&argc, argv, "--follow");
-	if (argc > 0) return ctl_fail(EX_USAGE, "events [--follow] [--since T] [--number N] [--event NAME]");
+	if (argc > 0)
+		return ctl_fail(
+			EX_USAGE,
+			"events [--follow] [--since T] [--number N] [--event NAME]");
 	if (since && !event_since_parse(str_of(since), clock_wall_ms(), &args.since_ms))
-		return ctl_fail(EX_USAGE, "--since wants a time (2026-07-14T02:15:26Z) or an age (2h)");
-	if (number && (!str_to_u64(str_of(number), &args.number) || !event_by_number(args.number)))
+		return ctl_fail(
+			EX_USAGE,
+			"--since wants a time (2026-07-14T02:15:26Z) or an age (2h)");
+	if (number &&
+	    (!str_to_u64(str_of(number), &args.number) || !event_by_number(args.number)))
 		return ctl_fail(EX_USAGE, "there is no event of that number");
 	if (event) args.event = str_of(event);
-	if (event && !event_by_name(args.event)) return ctl_fail(EX_USAGE, "there is no event of that name");
-	if (!events_place(conf, &args.place)) return ctl_fail(EX_CONFIG, "the path of the log is too long");
+	if (event && !event_by_name(args.event))
+		return ctl_fail(EX_USAGE, "there is no event of that name");
+	if (!events_place(conf, &args.place))
+		return ctl_fail(EX_CONFIG, "the path of the log is too long");
 	return events_run(&args);
 }

@@ -19,17 +19,24 @@ struct query {
 	struct buf sql;
 	char memory[SQL_MAX];
 	struct str texts[8];
-	char patterns[2][PATTERN_MAX];
-	size_t text_count, pattern_count;
+	size_t text_count;
+	/* Numbers of parameters. */
+	size_t address[2],
+		message_id[2]; /* sender, recipient; as given, in angle brackets */
+	bool whole[2];         /* the address is all of it, not a part */
+	char patterns[2][PATTERN_MAX], angles[PATTERN_MAX];
+	size_t pattern_count;
 };
 
 struct track {
 	const struct track_args *args;
+	int64_t since_row; /* a row before which all are older than since_ms */
 	struct trackdb db;
 	struct track_show show;
 };
 
-/* --- what the log has and the index has not ------------------------------------------- */
+/* --- what the log has and the index has not -------------------------------------------
+ */
 
 static int scan_file(struct track *t, const struct logfile *file, uint64_t *budget)
 {
@@ -43,12 +50,15 @@ static int scan_file(struct track *t, const struct logfile *file, uint64_t *budg
 	uint64_t unread = head && file->size > offset ? file->size - offset : 0;
 	reader.offset = offset;
 	if (unread > *budget) {
-		fprintf(t->args->err, "imsctl: the log is far ahead of the index: %s is not searched\n",
-		        file->path);
+		fprintf(t->args->err,
+			"imsctl: the log is far ahead of the index: %s is not searched\n",
+			file->path);
 		unread = 0;
 	}
 	*budget -= unread;
-	while (rc == 0 && unread && (rc = trackdb_feed(&t->db, &reader, number, 0, 0)) > 0) rc = 0;
+	while (rc == 0 && unread &&
+	       (rc = trackdb_feed(&t->db, &reader, number, 0, 0)) > 0)
+		rc = 0;
 	log_reader_close(&reader);
 	return rc;
 }
@@ -60,26 +70,32 @@ static int scan_log(struct track *t)
 	uint64_t budget = TRACK_SCAN_MAX;
 	int rc = logfiles_list(&t->args->place, &files);
 	if (rc != 0) return rc;
-	for (size_t i = files.count; i > 0 && rc == 0; i--) rc = scan_file(t, &files.at[i - 1], &budget);
+	for (size_t i = files.count; i > 0 && rc == 0; i--)
+		rc = scan_file(t, &files.at[i - 1], &budget);
 	logfiles_free(&files);
 	return rc;
 }
 
-/* --- selectors ------------------------------------------------------------------------- */
+/* --- selectors -------------------------------------------------------------------------
+ */
 
-static void add(struct query *q, const char *sql)
+static void add(struct query *q, const char *sql) { buf_str(&q->sql, str_of(sql)); }
+
+/* A parameter: "?N". */
+static void add_text(struct query *q, size_t number)
 {
-	buf_str(&q->sql, str_of(sql));
+	buf_byte(&q->sql, '?');
+	buf_u64(&q->sql, number);
 }
 
-static void add_text(struct query *q, const char *sql, struct str text)
+static size_t text_of(struct query *q, struct str text)
 {
 	q->texts[q->text_count++] = text;
-	add(q, sql);
+	return q->text_count;
 }
 
 /* A pattern for LIKE that finds `part` anywhere, or at the end. */
-static struct str pattern_of(struct query *q, struct str part, bool at_end)
+static size_t pattern_of(struct query *q, struct str part, bool at_end)
 {
 	struct buf b;
 	buf_init_fixed(&b, q->patterns[q->pattern_count++], PATTERN_MAX);
@@ -89,108 +105,184 @@ static struct str pattern_of(struct query *q, struct str part, bool at_end)
 		buf_byte(&b, part.at[i]);
 	}
 	if (!at_end) buf_byte(&b, '%');
-	return b.overflowed ? STR("") : buf_view(&b);
+	return text_of(q, b.overflowed ? STR("") : buf_view(&b));
 }
 
 static struct str without_angles(struct str s)
 {
+	if (!s.at) return STR(""); /* a parameter without octets is a text, too */
 	bool both = s.len >= 2 && s.at[0] == '<' && s.at[s.len - 1] == '>';
 	return both ? str_sub(s, 1, s.len - 2) : s;
 }
 
-static void add_address(struct query *q, const char *column, struct str address)
+/* The texts are bound once for both halves of a query. */
+static void bind_texts(struct query *q, const struct track_args *args)
 {
-	address = without_angles(address);
-	ptrdiff_t at = str_rfind(address, '@');
-	add(q, column);
-	if (at > 0) add_text(q, " = ? COLLATE NOCASE", address);
-	else add_text(q, " LIKE ? ESCAPE '\\'", pattern_of(q, address, at == 0));
+	const struct str addresses[2] = { without_angles(args->from),
+					  without_angles(args->to) };
+	for (size_t i = 0; i < 2; i++) {
+		ptrdiff_t at = str_rfind(addresses[i], '@');
+		q->whole[i] = at > 0 || (i == 0 && args->sender_null);
+		q->address[i] = q->whole[i] ? text_of(q, addresses[i])
+					    : pattern_of(q, addresses[i], at == 0);
+	}
+	struct buf angles;
+	buf_init_fixed(&angles, q->angles, sizeof q->angles);
+	buf_byte(&angles, '<');
+	buf_str(&angles, without_angles(args->message_id));
+	buf_byte(&angles, '>');
+	q->message_id[0] = text_of(q, without_angles(args->message_id));
+	q->message_id[1] = text_of(q, buf_view(&angles));
 }
 
-static void add_since(struct query *q, int64_t since_ms)
+/* Rows of the index that may have the text, by its parts (trackdb.c). */
+static void add_word(struct query *q, size_t text)
 {
-	add(q, "ts >= ");
-	buf_i64(&q->sql, since_ms);
+	add(q, "event IN (SELECT w.event FROM parts CROSS JOIN main.word w"
+	       " WHERE w.part = parts.part AND w.hash = ");
+	buf_u64(&q->sql, trackdb_hash(q->texts[text - 1]));
+	add(q, ") AND ");
 }
 
-static void add_sender(struct query *q, const struct track_args *args)
+static void add_address(struct query *q, bool in_index, size_t which)
 {
-	if (args->sender_null) add(q, "sender = ''");
-	else add_address(q, "sender", args->from);
+	if (q->whole[which] && in_index) add_word(q, q->address[which]);
+	add(q, which == 0 ? "sender" : "recipient");
+	add(q, q->whole[which] ? " = " : " LIKE ");
+	add_text(q, q->address[which]);
+	add(q, q->whole[which] ? " COLLATE NOCASE" : " ESCAPE '\\'");
 }
 
-static void add_message_id(struct query *q, const struct track_args *args)
+static void add_message_id(struct query *q, bool in_index)
 {
-	struct str bare = without_angles(args->message_id);
-	add_text(q, "msgid IN (?, ", bare);
-	add_text(q, "'<' || ? || '>')", bare);
+	for (size_t i = 0; i < 2; i++) {
+		add(q, i == 0 ? "((" : " OR (");
+		if (in_index) add_word(q, q->message_id[i]);
+		add(q, "msgid = ");
+		add_text(q, q->message_id[i]);
+		add(q, ")");
+	}
+	add(q, ")");
+}
+
+enum selector { BY_ID, BY_FROM, BY_TO, BY_MESSAGE_ID, BY_TIME, SELECTORS };
+
+static bool is_used(const struct track_args *args, enum selector by)
+{
+	switch (by) {
+	case BY_ID: return args->id != 0;
+	case BY_FROM: return args->sender_null || args->from.len;
+	case BY_TO: return args->to.len > 0;
+	case BY_MESSAGE_ID: return args->message_id.len > 0;
+	case BY_TIME: return args->since_ms >= 0;
+	case SELECTORS: break;
+	}
+	return false;
+}
+
+static void add_condition(struct query *q, const struct track *t, enum selector by,
+			  bool in_index)
+{
+	switch (by) {
+	case BY_ID:
+		add(q, "id = ");
+		buf_i64(&q->sql, (int64_t)t->args->id);
+		break;
+	case BY_FROM:
+	case BY_TO: add_address(q, in_index, by == BY_TO); break;
+	case BY_MESSAGE_ID: add_message_id(q, in_index); break;
+	case BY_TIME:
+	case SELECTORS:
+		add(q, "ts >= ");
+		buf_i64(&q->sql, t->args->since_ms);
+		if (!in_index) break;
+		add(q, " AND event >= ");
+		buf_i64(&q->sql, t->since_row);
+		break;
+	}
+}
+
+/* The parts that the index has. */
+#define BITS "13"
+#define PARTS                                                                  \
+	"WITH RECURSIVE parts(part) AS (SELECT min(event) >> " BITS            \
+	" FROM main.event UNION ALL"                                           \
+	" SELECT part + 1 FROM parts WHERE part < (SELECT max(event) >> " BITS \
+	" FROM main.event)) "
+_Static_assert(TRACKDB_PART_BITS == 13, "stands in the query");
+
+static void end_query(struct query *q, size_t rows_max, const char *rest)
+{
+	add(q, " DESC LIMIT ");
+	buf_u64(&q->sql, rows_max);
+	add(q, rest);
+	buf_byte(&q->sql, '\0');
 }
 
 /* Which messages: each selector may hold for another event of the message. */
-static void query_messages(struct query *q, const struct track_args *args)
+static void query_messages(struct query *q, const struct track *t)
 {
-	static const char each[] = "SELECT id FROM events WHERE id IS NOT NULL AND ";
-	const char *next = "";
-	bool sender = args->sender_null || args->from.len;
-	buf_init_fixed(&q->sql, q->memory, sizeof q->memory);
-	add(q, "SELECT id, (SELECT min(ts) FROM events e WHERE e.id = f.id) AS first FROM (");
-	for (unsigned i = 0; i < 5; i++) {
-		bool used[] = { args->id != 0, sender, args->to.len > 0, args->message_id.len > 0,
-			        args->since_ms >= 0 };
-		if (!used[i]) continue;
+	const char *next = "SELECT id FROM (";
+	add(q, PARTS
+	    "SELECT id, coalesce((SELECT min(ts) FROM main.event m WHERE m.id = f.id),"
+	    " (SELECT min(ts) FROM temp.event t WHERE t.id = f.id)) AS first FROM (");
+	for (enum selector by = BY_ID; by < SELECTORS; by++) {
+		if (!is_used(t->args, by)) continue;
 		add(q, next);
-		add(q, each);
-		if (i == 0) {
-			add(q, "id = ");
-			buf_i64(&q->sql, (int64_t)args->id);
-		} else if (i == 1) add_sender(q, args);
-		else if (i == 2) add_address(q, "recipient", args->to);
-		else if (i == 3) add_message_id(q, args);
-		else add_since(q, args->since_ms);
-		next = " INTERSECT ";
+		add(q, "SELECT id FROM main.event WHERE id IS NOT NULL AND ");
+		add_condition(q, t, by, true);
+		add(q, " UNION SELECT id FROM temp.event WHERE id IS NOT NULL AND ");
+		add_condition(q, t, by, false);
+		add(q, ")");
+		next = " INTERSECT SELECT id FROM (";
 	}
-	add(q, ") f ORDER BY first DESC LIMIT ");
-	buf_u64(&q->sql, TRACK_MESSAGES_MAX + 1);
-	buf_byte(&q->sql, '\0');
+	add(q, ") f ORDER BY first");
+	end_query(q, TRACK_MESSAGES_MAX + 1, "");
 }
 
 #define COLUMNS "ts, number, id, sid, sender, recipient, msgid, file, offset"
 
 /* Refusals have no message: all selectors hold for the one event. */
-static void query_refusals(struct query *q, const struct track_args *args)
+static void query_refusals(struct query *q, const struct track *t)
 {
-	buf_init_fixed(&q->sql, q->memory, sizeof q->memory);
-	add(q, "SELECT * FROM (SELECT " COLUMNS " FROM events WHERE id IS NULL AND number = ");
-	buf_u64(&q->sql, event_row(EVENT_refuse)->number);
-	if (args->sender_null || args->from.len) {
-		add(q, " AND ");
-		add_sender(q, args);
+	add(q, PARTS "SELECT * FROM (");
+	for (unsigned half = 0; half < 2; half++) {
+		add(q, half == 0 ? "" : " UNION ALL ");
+		add(q, "SELECT " COLUMNS " FROM ");
+		add(q, half == 0 ? "main" : "temp");
+		add(q, ".event WHERE id IS NULL AND number = ");
+		buf_u64(&q->sql, event_row(EVENT_refuse)->number);
+		for (enum selector by = BY_FROM; by < SELECTORS; by++) {
+			if (!is_used(t->args, by)) continue;
+			add(q, " AND ");
+			add_condition(q, t, by, half == 0);
+		}
 	}
-	if (args->to.len) {
-		add(q, " AND ");
-		add_address(q, "recipient", args->to);
-	}
-	if (args->since_ms >= 0) {
-		add(q, " AND ");
-		add_since(q, args->since_ms);
-	}
-	add(q, " ORDER BY ts DESC LIMIT ");
-	buf_u64(&q->sql, TRACK_MESSAGES_MAX);
-	add(q, ") ORDER BY ts");
-	buf_byte(&q->sql, '\0');
+	add(q, " ORDER BY ts");
+	end_query(q, TRACK_MESSAGES_MAX, ") ORDER BY ts");
 }
 
-static sqlite3_stmt *prepare(struct track *t, struct query *q)
+static sqlite3_stmt *prepare(struct track *t,
+			     void (*write)(struct query *, const struct track *))
 {
+	static struct query q;
 	sqlite3_stmt *stmt = NULL;
-	if (q->sql.overflowed || sqlite3_prepare_v2(t->db.db, q->sql.at, -1, &stmt, NULL) != SQLITE_OK)
+	q = (struct query){ 0 };
+	buf_init_fixed(&q.sql, q.memory, sizeof q.memory);
+	bind_texts(&q, t->args);
+	write(&q, t);
+	if (q.sql.overflowed ||
+	    sqlite3_prepare_v2(t->db.db, q.sql.at, -1, &stmt, NULL) != SQLITE_OK)
 		return NULL;
-	for (size_t i = 0; i < q->text_count; i++)
-		sqlite3_bind_text(stmt, (int)i + 1, q->texts[i].at, (int)q->texts[i].len, SQLITE_STATIC);
+	/* A parameter that this query does not use is out of range: no harm. */
+	for (size_t i = 0; i < q.text_count; i++)
+		(void)sqlite3_bind_text(stmt, (int)i + 1, q.texts[i].at,
+					(int)q.texts[i].len, SQLITE_TRANSIENT);
 	return stmt;
 }
 
-/* --- what is found ---------------------------------------------------------------------- */
+/* --- what is found
+ * ---------------------------------------------------------------------- */
 
 static struct str column_text(sqlite3_stmt *stmt, int at)
 {
@@ -222,8 +314,10 @@ static int status_of(int rc)
 static int show_messages(struct track *t, const int64_t *ids, size_t count)
 {
 	sqlite3_stmt *stmt = NULL;
-	int rc = sqlite3_prepare_v2(t->db.db, "SELECT " COLUMNS " FROM events WHERE id = ?1"
-	                            " ORDER BY ts, file < 0, event", -1, &stmt, NULL);
+	int rc = sqlite3_prepare_v2(t->db.db,
+				    "SELECT " COLUMNS " FROM events WHERE id = ?1"
+				    " ORDER BY ts, file < 0, event",
+				    -1, &stmt, NULL);
 	if (rc != SQLITE_OK) return EX_IOERR;
 	for (size_t i = count; i > 0; i--) {
 		sqlite3_bind_int64(stmt, 1, ids[i - 1]);
@@ -240,16 +334,15 @@ static int show_messages(struct track *t, const int64_t *ids, size_t count)
 
 static void say_more(struct track *t, const char *what)
 {
-	fprintf(t->args->err, "imsctl: only the newest %d %s are shown\n", TRACK_MESSAGES_MAX, what);
+	fprintf(t->args->err, "imsctl: only the newest %d %s are shown\n",
+		TRACK_MESSAGES_MAX, what);
 }
 
 static int find_messages(struct track *t)
 {
 	static int64_t ids[TRACK_MESSAGES_MAX];
-	struct query q = { 0 };
 	size_t count = 0;
-	query_messages(&q, t->args);
-	sqlite3_stmt *stmt = prepare(t, &q);
+	sqlite3_stmt *stmt = prepare(t, query_messages);
 	if (!stmt) return EX_SOFTWARE;
 	int rc;
 	while ((rc = sqlite3_step(stmt)) == SQLITE_ROW && count < TRACK_MESSAGES_MAX)
@@ -262,11 +355,9 @@ static int find_messages(struct track *t)
 
 static int find_refusals(struct track *t)
 {
-	struct query q = { 0 };
 	int count = 0, rc;
 	if (t->args->id || t->args->message_id.len) return 0;
-	query_refusals(&q, t->args);
-	sqlite3_stmt *stmt = prepare(t, &q);
+	sqlite3_stmt *stmt = prepare(t, query_refusals);
 	if (!stmt) return EX_SOFTWARE;
 	while ((rc = sqlite3_step(stmt)) == SQLITE_ROW) {
 		struct track_row row = row_of(stmt);
@@ -280,10 +371,13 @@ static int find_refusals(struct track *t)
 
 static int find(struct track *t)
 {
-	int status = find_messages(t);
+	int64_t skewed = t->args->since_ms - TRACK_SKEW_MS;
+	int status = trackdb_row_at(&t->db, skewed, &t->since_row) == 0 ? 0 : EX_IOERR;
+	if (status == 0) status = find_messages(t);
 	if (status == 0) status = find_refusals(t);
 	if (status != 0) fprintf(t->args->err, "imsctl: %s\n", sqlite3_errmsg(t->db.db));
-	if (status == 0 && !t->args->json && !t->show.shown) fputs("imsctl: no such message\n", t->args->err);
+	if (status == 0 && !t->args->json && !t->show.shown)
+		fputs("imsctl: no such message\n", t->args->err);
 	return status;
 }
 
@@ -306,7 +400,8 @@ int track_run(const struct track_args *args)
 		}
 	}
 	int status = rc == 0 ? find(&t) : rc == -EACCES ? EX_NOPERM : EX_IOERR;
-	if (rc != 0) fprintf(args->err, "imsctl: the log cannot be read: %s\n", strerror(-rc));
+	if (rc != 0)
+		fprintf(args->err, "imsctl: the log cannot be read: %s\n", strerror(-rc));
 	track_show_free(&t.show);
 	trackdb_close(&t.db);
 	return status == 0 && fflush(args->out) != 0 ? EX_IOERR : status;
@@ -314,23 +409,32 @@ int track_run(const struct track_args *args)
 
 int ctl_track(const struct conf *conf, bool json, int argc, char **argv)
 {
-	const char *from = ctl_option(&argc, argv, "--from"), *to = ctl_option(&argc, argv, "--to");
-	const char *id = ctl_option(&argc, argv, "--id"), *since = ctl_option(&argc, argv, "--since");
+	const char *from = ctl_option(&argc, argv, "--from"),
+		   *to = ctl_option(&argc, argv, "--to");
+	const char *id = ctl_option(&argc, argv, "--id"),
+		   *since = ctl_option(&argc, argv, "--since");
 	const char *message_id = ctl_option(&argc, argv, "--message-id");
-	struct track_args args = { .json = json, .since_ms = -1, .out = stdout, .err = stderr };
+	struct track_args args = {
+		.json = json, .since_ms = -1, .out = stdout, .err = stderr
+	};
 	if (argc > 0 || !(from || to || id || since || message_id))
-		return ctl_fail(EX_USAGE, "track [--from A] [--to A] [--id X] [--message-id M] [--since T], one at least");
+		return ctl_fail(EX_USAGE, "track [--from A] [--to A] [--id X] "
+					  "[--message-id M] [--since T], one at least");
 	args.from = str_of(from ? from : "");
 	args.to = str_of(to ? to : "");
 	args.message_id = str_of(message_id ? message_id : "");
 	args.sender_null = from && (!args.from.len || str_eq(args.from, STR("<>")));
-	if (to && !without_angles(args.to).len) return ctl_fail(EX_USAGE, "--to wants an address or a part of one");
+	if (to && !without_angles(args.to).len)
+		return ctl_fail(EX_USAGE, "--to wants an address or a part of one");
 	if (id && (!str_from_hex64(str_of(id), &args.id) || !args.id))
 		return ctl_fail(EX_USAGE, "--id wants the hexadecimal id of a message");
 	if (args.from.len + args.to.len + args.message_id.len > PATTERN_MAX / 2)
 		return ctl_fail(EX_USAGE, "that is longer than an address can be");
 	if (since && !event_since_parse(str_of(since), clock_wall_ms(), &args.since_ms))
-		return ctl_fail(EX_USAGE, "--since wants a time (2026-07-14T02:15:26Z) or an age (2h)");
-	if (!events_place(conf, &args.place)) return ctl_fail(EX_CONFIG, "the path of the log is too long");
+		return ctl_fail(
+			EX_USAGE,
+			"--since wants a time (2026-07-14T02:15:26Z) or an age (2h)");
+	if (!events_place(conf, &args.place))
+		return ctl_fail(EX_CONFIG, "the path of the log is too long");
 	return track_run(&args);
 }

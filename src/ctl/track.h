@@ -11,11 +11,14 @@
 
 enum {
 	TRACK_MESSAGES_MAX = 10000, /* shown at once; refusals likewise */
+	TRACK_SKEW_MS =
+		3600 * 1000, /* rows are in the order of time but for this at most */
 	TRACK_SCAN_MAX = 256 * 1024 * 1024, /* octets of the log read beside the index */
 };
 
 /* Selectors that are empty do not select. An address is the whole of it, or a domain that
- * begins with @, or a part without @; <> is the null sender. ASCII case does not matter. */
+ * begins with @, or a part without @; <> is the null sender. ASCII case does not matter.
+ */
 struct track_args {
 	struct log_place place;
 	bool json;

@@ -9,8 +9,8 @@
 #include "lib/event/parse.h"
 #include "lib/event/quote.h"
 
-void track_show_init(struct track_show *s, struct trackdb *db, const struct log_place *place,
-                     bool json, FILE *out)
+void track_show_init(struct track_show *s, struct trackdb *db,
+		     const struct log_place *place, bool json, FILE *out)
 {
 	s->db = db;
 	s->place = place;
@@ -31,29 +31,29 @@ void track_show_free(struct track_show *s)
 	s->db = NULL;
 }
 
-void track_show_begin(struct track_show *s)
-{
-	s->begin_ms = -1;
-}
+void track_show_begin(struct track_show *s) { s->begin_ms = -1; }
 
 static int open_same(const char *path, uint64_t inode, uint64_t head)
 {
 	struct stat st;
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	if (fd < 0) return -1;
-	if (fstat(fd, &st) == 0 && st.st_ino == inode && logfile_head(fd) == head) return fd;
+	if (fstat(fd, &st) == 0 && st.st_ino == inode && logfile_head(fd) == head)
+		return fd;
 	(void)close(fd);
 	return -1;
 }
 
 /* By its name; and where a rotation has renamed it, wherever it is now. */
-static int open_file(struct track_show *s, const char *path, uint64_t inode, uint64_t head)
+static int open_file(struct track_show *s, const char *path, uint64_t inode,
+		     uint64_t head)
 {
 	struct logfiles files;
 	int fd = open_same(path, inode, head);
 	if (fd >= 0 || logfiles_list(s->place, &files) != 0) return fd;
 	for (size_t i = 0; i < files.count && fd < 0; i++)
-		if (files.at[i].inode == inode) fd = open_same(files.at[i].path, inode, head);
+		if (files.at[i].inode == inode)
+			fd = open_same(files.at[i].path, inode, head);
 	logfiles_free(&files);
 	return fd;
 }
@@ -65,14 +65,15 @@ static int fd_of(struct track_show *s, int64_t file)
 	if (s->fd >= 0) (void)close(s->fd);
 	s->fd = -1;
 	s->file = file;
-	if (sqlite3_prepare_v2(s->db->db, "SELECT path, inode, head FROM files WHERE file = ?1", -1, &stmt,
-	                       NULL) != SQLITE_OK)
+	if (sqlite3_prepare_v2(s->db->db,
+			       "SELECT path, inode, head FROM files WHERE file = ?1", -1,
+			       &stmt, NULL) != SQLITE_OK)
 		return -1;
 	sqlite3_bind_int64(stmt, 1, file);
 	if (sqlite3_step(stmt) == SQLITE_ROW)
 		s->fd = open_file(s, (const char *)sqlite3_column_text(stmt, 0),
-		                  (uint64_t)sqlite3_column_int64(stmt, 1),
-		                  (uint64_t)sqlite3_column_int64(stmt, 2));
+				  (uint64_t)sqlite3_column_int64(stmt, 1),
+				  (uint64_t)sqlite3_column_int64(stmt, 2));
 	(void)sqlite3_finalize(stmt);
 	return s->fd;
 }
@@ -83,13 +84,15 @@ static bool view_of_line(struct track_show *s, const struct track_row *row)
 	int fd = fd_of(s, row->file);
 	if (fd < 0 || !log_line_at(fd, row->offset, s->memory, &line)) return false;
 	if (!event_parse(line, &s->scratch, &s->view)) return false;
-	return s->view.ts_ms == row->ts_ms && s->view.id == row->id && s->view.number == row->number;
+	return s->view.ts_ms == row->ts_ms && s->view.id == row->id &&
+	       s->view.number == row->number;
 }
 
 static void view_add(struct event_view *v, enum event_field field, struct str text)
 {
 	if (!text.at) return;
-	v->values[v->count++] = (struct event_value){ field, event_field_row(field)->name, text };
+	v->values[v->count++] =
+		(struct event_value){ field, event_field_row(field)->name, text };
 }
 
 static void view_of_row(struct event_view *v, const struct track_row *row)
@@ -133,7 +136,8 @@ static void write_delay(struct track_show *s)
 {
 	int64_t ms = s->view.ts_ms - s->begin_ms;
 	if (!s->view.id || ms < 0) return;
-	buf_fmt(&s->line, " +%lld.%03llds", (long long)(ms / 1000), (long long)(ms % 1000));
+	buf_fmt(&s->line, " +%lld.%03llds", (long long)(ms / 1000),
+		(long long)(ms % 1000));
 }
 
 static void write_text(struct track_show *s)

@@ -10,7 +10,7 @@
 
 struct track_row {
 	int64_t ts_ms;
-	uint64_t number, id, sid; /* 0: none */
+	uint64_t number, id, sid;        /* 0: none */
 	struct str from, to, message_id; /* `at` NULL: none */
 	int64_t file;
 	uint64_t offset;
@@ -30,8 +30,8 @@ struct track_show {
 	char memory[EVENT_LINE_MAX];
 };
 
-void track_show_init(struct track_show *s, struct trackdb *db, const struct log_place *place,
-                     bool json, FILE *out);
+void track_show_init(struct track_show *s, struct trackdb *db,
+		     const struct log_place *place, bool json, FILE *out);
 void track_show_free(struct track_show *s); /* also one that is all zero */
 /* The rows that follow are of one message, or refusals, in the order of time. */
 void track_show_begin(struct track_show *s);

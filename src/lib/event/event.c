@@ -8,18 +8,16 @@
 #include "lib/event/table.h"
 
 void event_log_init(struct event_log *log, const char *role,
-                    void (*write)(void *arg, struct str record), int64_t (*wall_ms)(void *),
-                    void *arg)
+		    void (*write)(void *arg, struct str record),
+		    int64_t (*wall_ms)(void *), void *arg)
 {
-	*log = (struct event_log){ .write = write, .arg = arg, .wall_ms = wall_ms,
-		                   .role = role };
+	*log = (struct event_log){
+		.write = write, .arg = arg, .wall_ms = wall_ms, .role = role
+	};
 	buf_init(&log->record, EVENT_RECORD_MAX);
 }
 
-void event_log_free(struct event_log *log)
-{
-	buf_free(&log->record);
-}
+void event_log_free(struct event_log *log) { buf_free(&log->record); }
 
 void event_begin(struct event_log *log, enum event_name name, uint64_t sid, uint64_t id)
 {
@@ -39,7 +37,7 @@ void event_begin(struct event_log *log, enum event_name name, uint64_t sid, uint
 }
 
 static void event_put(struct event_log *log, enum event_field field, enum event_type type,
-                      struct str value)
+		      struct str value)
 {
 	assert(log->name != EVENT_NONE && field < FIELD_COUNT);
 	assert(event_may(log->name, field) && event_field_row(field)->type == type);
@@ -75,13 +73,14 @@ void event_i64(struct event_log *log, enum event_field field, int64_t value)
 	unsigned char le[8];
 	uint64_t v = (uint64_t)value;
 	for (size_t i = 0; i < sizeof le; i++, v >>= 8) le[i] = (unsigned char)(v & 0xff);
-	event_put(log, field, EVENT_TYPE_NUMBER, (struct str){ (const char *)le, sizeof le });
+	event_put(log, field, EVENT_TYPE_NUMBER,
+		  (struct str){ (const char *)le, sizeof le });
 }
 
 void event_ip(struct event_log *log, enum event_field field, struct ip value)
 {
 	event_put(log, field, EVENT_TYPE_ADDRESS,
-	          (struct str){ (const char *)value.octets, sizeof value.octets });
+		  (struct str){ (const char *)value.octets, sizeof value.octets });
 }
 
 static void event_put_cut(struct event_log *log)

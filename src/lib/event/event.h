@@ -29,7 +29,8 @@ struct event_log {
 	void (*write)(void *arg, struct str record);
 	void *arg;
 	int64_t (*wall_ms)(void *arg);
-	const char *role; /* "receive[1]", borrowed; at most EVENT_ROLE_MAX octets count */
+	const char
+		*role; /* "receive[1]", borrowed; at most EVENT_ROLE_MAX octets count */
 	struct buf record; /* of the event being built */
 	enum event_name name;
 	uint64_t seen, cut; /* fields of the event being built, as bits 1 << FIELD_x */
@@ -37,8 +38,8 @@ struct event_log {
 };
 
 void event_log_init(struct event_log *log, const char *role,
-                    void (*write)(void *arg, struct str record), int64_t (*wall_ms)(void *),
-                    void *arg);
+		    void (*write)(void *arg, struct str record),
+		    int64_t (*wall_ms)(void *), void *arg);
 void event_log_free(struct event_log *log);
 
 /*   event_begin(log, EVENT_receive, sid, id);

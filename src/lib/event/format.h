@@ -6,8 +6,8 @@
 
 #include "lib/event/view.h"
 
-/* Octets of a line, LF counted, or of all lines of one event in the Postfix form; the worst is a
- * record full of control characters in JSON, six octets each. */
+/* Octets of a line, LF counted, or of all lines of one event in the Postfix form; the
+ * worst is a record full of control characters in JSON, six octets each. */
 enum { EVENT_LINE_MAX = 112 * 1024 };
 
 /* ts=... event=... number=... severity=... role=... sid=... id=... key=value ... */
@@ -18,7 +18,7 @@ void event_format_json(const struct event_view *v, struct buf *out);
 
 /* How lines in the shape of Postfix begin: "Nov 22 02:15:26 HOST IDENT/smtpd[1]: ". */
 struct event_postfix {
-	struct str ident;     /* tools look for "postfix" unless told otherwise */
+	struct str ident; /* tools look for "postfix" unless told otherwise */
 	struct str host;
 	int32_t utc_offset_s; /* such lines stand in local time: seconds east of UTC */
 };
@@ -29,6 +29,6 @@ struct event_postfix {
  * read back: control characters, angle brackets in addresses and octets that are not
  * UTF-8 become '?', as Postfix does it. */
 void event_format_postfix(const struct event_view *v, const struct event_postfix *how,
-                          struct buf *out);
+			  struct buf *out);
 
 #endif

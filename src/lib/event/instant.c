@@ -3,10 +3,11 @@
 
 enum {
 	DAY_S = 86400,
-	ERA_DAYS = 146097, /* days of 400 years */
+	ERA_DAYS = 146097,   /* days of 400 years */
 	EPOCH_DAYS = 719468, /* from 0000-03-01 to 1970-01-01 */
 };
-static const int64_t time_max_ms = INT64_C(253402300799999); /* 9999-12-31T23:59:59.999Z */
+static const int64_t time_max_ms =
+	INT64_C(253402300799999); /* 9999-12-31T23:59:59.999Z */
 
 /* Years are counted from March, so that the day that is not always there is the last. */
 static void date_of_days(int64_t days, struct event_date *d)
@@ -35,15 +36,18 @@ struct event_date event_date_of(int64_t unix_ms)
 	if (unix_ms > time_max_ms) unix_ms = time_max_ms;
 	int64_t seconds = unix_ms / 1000;
 	unsigned rest = (unsigned)(seconds % DAY_S);
-	struct event_date d = { .hour = rest / 3600, .minute = rest / 60 % 60,
-		                .second = rest % 60, .ms = (unsigned)(unix_ms % 1000) };
+	struct event_date d = { .hour = rest / 3600,
+				.minute = rest / 60 % 60,
+				.second = rest % 60,
+				.ms = (unsigned)(unix_ms % 1000) };
 	date_of_days(seconds / DAY_S, &d);
 	return d;
 }
 
 static void digits(char *at, unsigned value, size_t width)
 {
-	for (size_t i = width; i > 0; i--, value /= 10) at[i - 1] = (char)('0' + value % 10);
+	for (size_t i = width; i > 0; i--, value /= 10)
+		at[i - 1] = (char)('0' + value % 10);
 }
 
 void event_time_write(struct buf *out, int64_t unix_ms)
@@ -74,7 +78,8 @@ void event_day_write(struct buf *out, int64_t unix_ms)
 static bool take(struct str *s, size_t width, char after, unsigned *out)
 {
 	uint64_t value;
-	if (s->len < width + (after != 0) || !str_to_u64(str_sub(*s, 0, width), &value)) return false;
+	if (s->len < width + (after != 0) || !str_to_u64(str_sub(*s, 0, width), &value))
+		return false;
 	if (after && s->at[width] != after) return false;
 	*s = str_from(*s, width + (after != 0));
 	*out = (unsigned)value;
@@ -119,19 +124,22 @@ bool event_time_parse(struct str s, int64_t *unix_ms)
 {
 	struct event_date d = { 0 };
 	int64_t offset_s = 0;
-	if (!take(&s, 4, '-', &d.year) || !take(&s, 2, '-', &d.month) || !take(&s, 2, 0, &d.day))
+	if (!take(&s, 4, '-', &d.year) || !take(&s, 2, '-', &d.month) ||
+	    !take(&s, 2, 0, &d.day))
 		return false;
 	if (!date_is_real(&d)) return false;
 	if (s.len) {
 		char between = s.at[0];
 		s = str_from(s, 1);
 		if (between != 'T' && between != 't' && between != ' ') return false;
-		if (!take(&s, 2, ':', &d.hour) || !take(&s, 2, ':', &d.minute)) return false;
+		if (!take(&s, 2, ':', &d.hour) || !take(&s, 2, ':', &d.minute))
+			return false;
 		if (!take(&s, 2, 0, &d.second) || !take_fraction(&s, &d.ms)) return false;
 		if (d.hour > 23 || d.minute > 59 || d.second > 60) return false;
 		if (!take_offset(&s, &offset_s) || s.len) return false;
 	}
-	int64_t at = days_of_date(&d) * DAY_S + d.hour * 3600 + d.minute * 60 + d.second - offset_s;
+	int64_t at = days_of_date(&d) * DAY_S + d.hour * 3600 + d.minute * 60 + d.second -
+		     offset_s;
 	*unix_ms = at * 1000 + d.ms;
 	return *unix_ms >= 0 && *unix_ms <= time_max_ms;
 }
@@ -157,7 +165,8 @@ bool event_since_parse(struct str s, int64_t now_ms, int64_t *unix_ms)
 		size_t len = 0;
 		while (len < s.len && ascii_is_digit(s.at[len])) len++;
 		uint64_t count;
-		if (len > 9 || len == s.len || !str_to_u64(str_sub(s, 0, len), &count)) return false;
+		if (len > 9 || len == s.len || !str_to_u64(str_sub(s, 0, len), &count))
+			return false;
 		int64_t unit = unit_s(s.at[len]);
 		if (!unit) return false;
 		ago_s += (int64_t)count * unit;

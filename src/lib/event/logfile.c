@@ -31,7 +31,8 @@ static bool path_join(char *path, size_t size, struct str folder, struct str nam
 	return !b.overflowed;
 }
 
-bool log_place_day(const struct log_place *place, int64_t unix_ms, char *path, size_t size)
+bool log_place_day(const struct log_place *place, int64_t unix_ms, char *path,
+		   size_t size)
 {
 	char memory[32];
 	struct buf name;
@@ -44,7 +45,8 @@ bool log_place_day(const struct log_place *place, int64_t unix_ms, char *path, s
 bool log_day_of(struct str name, int64_t *end_ms)
 {
 	int64_t begin;
-	if (name.len != EVENT_DAY_LEN + 4 || !str_ends_nocase(name, STR(".log"))) return false;
+	if (name.len != EVENT_DAY_LEN + 4 || !str_ends_nocase(name, STR(".log")))
+		return false;
 	if (!event_time_parse(str_sub(name, 0, EVENT_DAY_LEN), &begin)) return false;
 	*end_ms = begin + INT64_C(86400000);
 	return true;
@@ -54,7 +56,9 @@ static bool list_add(struct logfiles *out, struct str folder, struct str name)
 {
 	struct stat st;
 	struct logfile *f = &out->at[out->count];
-	if (out->count == LOGFILES_MAX || !path_join(f->path, sizeof f->path, folder, name)) return false;
+	if (out->count == LOGFILES_MAX ||
+	    !path_join(f->path, sizeof f->path, folder, name))
+		return false;
 	if (stat(f->path, &st) != 0 || !S_ISREG(st.st_mode)) return false;
 	f->inode = st.st_ino;
 	f->size = (uint64_t)st.st_size;
@@ -73,16 +77,17 @@ static bool is_day(struct str name, struct str base)
 /* The file itself, or what a rotation left of it. */
 static bool is_rotated(struct str name, struct str base)
 {
-	static const struct str packed[] = { STR_INIT(".gz"), STR_INIT(".xz"), STR_INIT(".bz2"),
-		                             STR_INIT(".zst") };
+	static const struct str packed[] = { STR_INIT(".gz"), STR_INIT(".xz"),
+					     STR_INIT(".bz2"), STR_INIT(".zst") };
 	if (!base.len || !str_starts(name, base)) return false;
 	for (size_t i = 0; i < sizeof packed / sizeof *packed; i++)
 		if (str_ends_nocase(name, packed[i])) return false;
-	return name.len == base.len || name.at[base.len] == '.' || name.at[base.len] == '-';
+	return name.len == base.len || name.at[base.len] == '.' ||
+	       name.at[base.len] == '-';
 }
 
 static int list_folder(struct logfiles *out, const char *folder, struct str base,
-                       bool (*wanted)(struct str name, struct str base))
+		       bool (*wanted)(struct str name, struct str base))
 {
 	DIR *dir = opendir(folder);
 	if (!dir) return errno == ENOENT ? 0 : -errno;
@@ -108,7 +113,8 @@ static int list_all(const struct log_place *place, struct logfiles *out)
 	ptrdiff_t slash = str_rfind(file, '/');
 	if (rc != 0 || slash < 0) return rc;
 	char folder[LOGFILE_PATH_MAX];
-	if (!str_to_cstr(str_sub(file, 0, slash ? (size_t)slash : 1), folder, sizeof folder))
+	if (!str_to_cstr(str_sub(file, 0, slash ? (size_t)slash : 1), folder,
+			 sizeof folder))
 		return -ENAMETOOLONG;
 	return list_folder(out, folder, str_from(file, (size_t)slash + 1), is_rotated);
 }
@@ -141,8 +147,9 @@ uint64_t logfile_head(int fd)
 
 int log_reader_open(struct log_reader *r, const char *path, uint64_t offset)
 {
-	*r = (struct log_reader){ .fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK),
-		                  .offset = offset };
+	*r = (struct log_reader){ .fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY |
+							   O_NONBLOCK),
+				  .offset = offset };
 	if (r->fd < 0) return -errno;
 	r->at = malloc(READER_SIZE);
 	if (r->at) return 0;
@@ -157,10 +164,7 @@ void log_reader_close(struct log_reader *r)
 	*r = (struct log_reader){ .fd = -1 };
 }
 
-uint64_t log_reader_offset(const struct log_reader *r)
-{
-	return r->offset + r->start;
-}
+uint64_t log_reader_offset(const struct log_reader *r) { return r->offset + r->start; }
 
 /* Reads more behind what is there; the number of octets, or -errno. */
 static ssize_t reader_fill(struct log_reader *r)
@@ -171,7 +175,8 @@ static ssize_t reader_fill(struct log_reader *r)
 		r->len -= r->start;
 		r->start = 0;
 	}
-	ssize_t got = pread(r->fd, r->at + r->len, READER_SIZE - r->len, (off_t)(r->offset + r->len));
+	ssize_t got = pread(r->fd, r->at + r->len, READER_SIZE - r->len,
+			    (off_t)(r->offset + r->len));
 	if (got > 0) r->len += (size_t)got;
 	return got < 0 ? -errno : got;
 }

@@ -21,7 +21,8 @@ struct log_place {
 /* False if a path is too long. */
 bool log_place_set(struct log_place *place, struct str folder, struct str file);
 /* "FOLDER/YYYY-MM-DD.log"; false if it does not fit. */
-bool log_place_day(const struct log_place *place, int64_t unix_ms, char *path, size_t size);
+bool log_place_day(const struct log_place *place, int64_t unix_ms, char *path,
+		   size_t size);
 /* True if `name` (without folder) is that of a day's log; `*end_ms` is the day's end. */
 bool log_day_of(struct str name, int64_t *end_ms);
 
@@ -49,11 +50,11 @@ uint64_t logfile_head(int fd);
 
 /* Reads whole lines from an offset on. */
 struct log_reader {
-	int fd; /* owned; -1: none */
+	int fd;          /* owned; -1: none */
 	uint64_t offset; /* of the first octet in `at` */
 	char *at;
 	size_t start, len; /* what of `at` is not read yet, and its end */
-	bool skipping; /* inside a line over EVENT_LINE_MAX */
+	bool skipping;     /* inside a line over EVENT_LINE_MAX */
 };
 
 /* 0 or -errno. */

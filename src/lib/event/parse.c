@@ -13,7 +13,8 @@ static bool key_is_good(struct str key)
 	if (!key.len || key.len > KEY_MAX) return false;
 	for (size_t i = 0; i < key.len; i++) {
 		char c = key.at[i];
-		if (!(c >= 'a' && c <= 'z') && !ascii_is_digit(c) && c != '_') return false;
+		if (!(c >= 'a' && c <= 'z') && !ascii_is_digit(c) && c != '_')
+			return false;
 	}
 	return true;
 }
@@ -24,7 +25,7 @@ struct seen {
 };
 
 static bool take_common(struct event_view *v, struct seen *seen, struct str key,
-                        struct str text, bool *taken)
+			struct str text, bool *taken)
 {
 	*taken = true;
 	if (str_eq(key, STR("ts"))) return seen->ts = event_time_parse(text, &v->ts_ms);
@@ -49,13 +50,15 @@ static bool take_common(struct event_view *v, struct seen *seen, struct str key,
 	return true;
 }
 
-static bool take_pair(struct event_view *v, struct seen *seen, struct str key, struct str text)
+static bool take_pair(struct event_view *v, struct seen *seen, struct str key,
+		      struct str text)
 {
 	bool taken;
 	if (!key_is_good(key) || !take_common(v, seen, key, text, &taken)) return false;
 	if (taken) return true;
 	if (v->count == EVENT_VALUES_MAX) return false;
-	v->values[v->count++] = (struct event_value){ event_field_by_name(key), key, text };
+	v->values[v->count++] =
+		(struct event_value){ event_field_by_name(key), key, text };
 	return true;
 }
 
@@ -81,7 +84,7 @@ static bool take_text(struct str *rest, struct buf *scratch, struct str *text)
 }
 
 static bool parse_text(struct str line, struct buf *scratch, struct event_view *v,
-                       struct seen *seen)
+		       struct seen *seen)
 {
 	while (line.len) {
 		ptrdiff_t equals = str_find(line, '=');
@@ -95,7 +98,7 @@ static bool parse_text(struct str line, struct buf *scratch, struct event_view *
 }
 
 static bool parse_json(struct str line, struct buf *scratch, struct event_view *v,
-                       struct seen *seen)
+		       struct seen *seen)
 {
 	struct json_reader reader = json_reader_of(line, scratch);
 	struct str key, text;
@@ -114,19 +117,26 @@ bool event_parse(struct str line, struct buf *scratch, struct event_view *v)
 	v->ts_ms = 0;
 	v->count = 0;
 	if (line.len && line.at[line.len - 1] == '\n') line.len--;
-	if (!line.len || line.len > EVENT_LINE_MAX || str_find(line, '\n') >= 0) return false;
+	if (!line.len || line.len > EVENT_LINE_MAX || str_find(line, '\n') >= 0)
+		return false;
 	buf_reset(scratch);
-	/* Unescaped text is never longer: the buffer does not move while the line is read. */
+	/* Unescaped text is never longer: the buffer does not move while the line is
+	 * read. */
 	if (!buf_room(scratch, line.len)) return false;
 	bool good = line.at[0] == '{' ? parse_json(line, scratch, v, &seen)
-	                              : parse_text(line, scratch, v, &seen);
+				      : parse_text(line, scratch, v, &seen);
 	return good && seen.ts && seen.event;
 }
 
 enum event_name event_parse_name(struct str line)
 {
-	/* ts= and a time of fixed length stand before it; in JSON the same with quotes. */
-	static const struct { struct str key; size_t at; char end; } forms[] = {
+	/* ts= and a time of fixed length stand before it; in JSON the same with quotes.
+	 */
+	static const struct {
+		struct str key;
+		size_t at;
+		char end;
+	} forms[] = {
 		{ STR_INIT(" event="), 27, ' ' },
 		{ STR_INIT(",\"event\":\""), 32, '"' },
 	};

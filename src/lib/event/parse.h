@@ -13,7 +13,8 @@
 bool event_parse(struct str line, struct buf *scratch, struct event_view *v);
 
 /* The event's name in a text or JSON line, without reading the rest (it may be bad);
- * EVENT_NONE if it is not to be seen at once. For those who look for few events in many. */
+ * EVENT_NONE if it is not to be seen at once. For those who look for few events in many.
+ */
 enum event_name event_parse_name(struct str line);
 
 #endif

@@ -61,7 +61,8 @@ static size_t unescape_u(struct str s, struct buf *out)
 		put_utf8(out, c);
 		return 4;
 	}
-	if (!str_starts(str_from(s, 4), STR("\\u")) || !hex4(str_from(s, 6), &low)) return 0;
+	if (!str_starts(str_from(s, 4), STR("\\u")) || !hex4(str_from(s, 6), &low))
+		return 0;
 	if (low < 0xdc00 || low >= 0xe000) return 0;
 	put_utf8(out, 0x10000 + ((c - 0xd800) << 10 | (low - 0xdc00)));
 	return 10;
@@ -108,7 +109,8 @@ static bool take_string(struct json_reader *r, struct str *text)
 
 static bool word_is_good(struct str word)
 {
-	if (str_eq(word, STR("true")) || str_eq(word, STR("false")) || str_eq(word, STR("null")))
+	if (str_eq(word, STR("true")) || str_eq(word, STR("false")) ||
+	    str_eq(word, STR("null")))
 		return true;
 	bool digit = false;
 	for (size_t i = 0; i < word.len; i++) {

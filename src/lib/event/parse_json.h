@@ -8,7 +8,8 @@
 
 struct json_reader {
 	struct str rest;
-	struct buf *scratch; /* texts that had escapes; must have room for the whole line */
+	struct buf
+		*scratch; /* texts that had escapes; must have room for the whole line */
 	bool begun;
 	bool complete; /* the object ended and nothing but blanks came after it */
 };

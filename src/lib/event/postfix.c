@@ -52,7 +52,8 @@ static void post_client(const struct post *p)
 {
 	struct str client = get(p, FIELD_client);
 	buf_str(p->out, STR("unknown["));
-	post_safe(p, client.len && !str_eq(client, STR("-")) ? client : STR("unknown"), IN_TEXT);
+	post_safe(p, client.len && !str_eq(client, STR("-")) ? client : STR("unknown"),
+		  IN_TEXT);
 	buf_byte(p->out, ']');
 }
 
@@ -60,7 +61,8 @@ static uint64_t post_number(const struct event_view *v)
 {
 	uint64_t index = 0;
 	ptrdiff_t open = str_find(v->role, '[');
-	if (v->sid) return v->sid % 4194303 + 1; /* the kernel's own bound of process ids */
+	if (v->sid)
+		return v->sid % 4194303 + 1; /* the kernel's own bound of process ids */
 	if (open >= 0) {
 		struct str digits = str_from(v->role, (size_t)open + 1);
 		digits = str_cut(&digits, ']');
@@ -73,9 +75,10 @@ static uint64_t post_number(const struct event_view *v)
 static void post_begin(const struct post *p, struct str daemon)
 {
 	static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
-	struct event_date d = event_date_of(p->v->ts_ms + p->how->utc_offset_s * INT64_C(1000));
-	buf_fmt(p->out, "%.3s %2u %02u:%02u:%02u ", months + (size_t)(d.month - 1) * 3, d.day, d.hour,
-	        d.minute, d.second);
+	struct event_date d =
+		event_date_of(p->v->ts_ms + p->how->utc_offset_s * INT64_C(1000));
+	buf_fmt(p->out, "%.3s %2u %02u:%02u:%02u ", months + (size_t)(d.month - 1) * 3,
+		d.day, d.hour, d.minute, d.second);
 	buf_str(p->out, p->how->host);
 	buf_byte(p->out, ' ');
 	buf_str(p->out, p->how->ident);
@@ -124,7 +127,7 @@ static void post_seconds(const struct post *p)
 	uint64_t ms = 0;
 	if (!str_to_u64(get(p, FIELD_delay), &ms)) ms = 0;
 	buf_fmt(p->out, "%llu.%02llu", (unsigned long long)(ms / 1000),
-	        (unsigned long long)(ms % 1000 / 10));
+		(unsigned long long)(ms % 1000 / 10));
 }
 
 static bool is_local(const struct post *p)
@@ -148,7 +151,7 @@ static void post_relay(const struct post *p)
 
 /* One recipient's outcome; `otherwise` is said where the event has no reply. */
 static void post_outcome(const struct post *p, struct str status, struct str dsn,
-                         struct str otherwise)
+			 struct str otherwise)
 {
 	struct str own = get(p, FIELD_dsn), reply = get(p, FIELD_reply);
 	post_begin_id(p, is_local(p) ? STR("local") : STR("smtp"));
@@ -176,7 +179,9 @@ static bool has_nocase(struct str s, struct str needle)
 
 static struct str stage_verb(struct str stage)
 {
-	static const struct { struct str stage, verb; } verbs[] = {
+	static const struct {
+		struct str stage, verb;
+	} verbs[] = {
 		{ STR_INIT("connect"), STR_INIT("CONNECT") },
 		{ STR_INIT("hello"), STR_INIT("EHLO") },
 		{ STR_INIT("sender"), STR_INIT("MAIL") },
@@ -279,7 +284,9 @@ static void post_report(const struct post *p)
 	struct str report = get(p, FIELD_report);
 	for (size_t i = 0; i < report.len; i++) {
 		char c = report.at[i];
-		buf_byte(p->out, c >= 'a' && c <= 'f' ? (char)(c - 'a' + 'A') : ascii_is_alnum(c) ? c : '?');
+		buf_byte(p->out, c >= 'a' && c <= 'f' ? (char)(c - 'a' + 'A')
+				 : ascii_is_alnum(c)  ? c
+						      : '?');
 	}
 }
 
@@ -289,7 +296,8 @@ static void post_other(const struct post *p)
 	struct str role = p->v->role;
 	struct str daemon = str_cut(&role, '[');
 	bool plain = daemon.len > 0;
-	for (size_t i = 0; i < daemon.len; i++) plain = plain && ascii_is_alnum(daemon.at[i]);
+	for (size_t i = 0; i < daemon.len; i++)
+		plain = plain && ascii_is_alnum(daemon.at[i]);
 	post_begin(p, plain ? daemon : STR("master"));
 	if (p->v->severity >= EVENT_SEVERITY_WARNING) buf_str(p->out, STR("warning: "));
 	event_quote(p->out, p->v->name_text);
@@ -304,7 +312,7 @@ static void post_other(const struct post *p)
 }
 
 void event_format_postfix(const struct event_view *v, const struct event_postfix *how,
-                          struct buf *out)
+			  struct buf *out)
 {
 	const struct post post = { v, how, out }, *p = &post;
 	unsigned name = v->name; /* few of the many have a line of their own */
@@ -316,11 +324,19 @@ void event_format_postfix(const struct event_view *v, const struct event_postfix
 	case EVENT_refuse: post_refuse(p); break;
 	case EVENT_deliver:
 		post_outcome(p, STR("sent"), STR("2.0.0"),
-		             is_local(p) ? STR("delivered to maildir") : STR("250 2.0.0 Ok"));
+			     is_local(p) ? STR("delivered to maildir")
+					 : STR("250 2.0.0 Ok"));
 		break;
-	case EVENT_defer: post_outcome(p, STR("deferred"), STR("4.0.0"), STR("try again later")); break;
-	case EVENT_fail: post_outcome(p, STR("bounced"), STR("5.0.0"), STR("failed")); break;
-	case EVENT_expire: post_outcome(p, STR("bounced"), STR("4.4.7"), STR("delivery time expired")); break;
+	case EVENT_defer:
+		post_outcome(p, STR("deferred"), STR("4.0.0"), STR("try again later"));
+		break;
+	case EVENT_fail:
+		post_outcome(p, STR("bounced"), STR("5.0.0"), STR("failed"));
+		break;
+	case EVENT_expire:
+		post_outcome(p, STR("bounced"), STR("4.4.7"),
+			     STR("delivery time expired"));
+		break;
 	case EVENT_dsn_sent: post_report(p); break;
 	case EVENT_drop: post_admin(p, STR("removed")); break;
 	case EVENT_hold: post_admin(p, STR("placed on hold")); break;

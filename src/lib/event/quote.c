@@ -25,12 +25,16 @@ static size_t sequence_len(struct str s)
 static bool sequence_is_treacherous(struct str s)
 {
 	unsigned char a = (unsigned char)s.at[0], b = (unsigned char)s.at[1];
-	if (s.len == 2) return (a == 0xc2 && b < 0xa0) || (a == 0xd8 && b == 0x9c); /* C1, U+061C */
+	if (s.len == 2)
+		return (a == 0xc2 && b < 0xa0) ||
+		       (a == 0xd8 && b == 0x9c); /* C1, U+061C */
 	if (s.len != 3) return false;
 	unsigned char c = (unsigned char)s.at[2];
 	if (a == 0xef) return b == 0xbb && c == 0xbf; /* U+FEFF */
 	if (a != 0xe2) return false;
-	if (b == 0x80) return (c >= 0x8b && c <= 0x8f) || (c >= 0xa8 && c <= 0xae); /* U+200B.. U+2028.. */
+	if (b == 0x80)
+		return (c >= 0x8b && c <= 0x8f) ||
+		       (c >= 0xa8 && c <= 0xae);    /* U+200B.. U+2028.. */
 	return b == 0x81 && c >= 0xa6 && c <= 0xa9; /* U+2066 to U+2069 */
 }
 
@@ -48,7 +52,8 @@ static size_t plain_len(struct str s, bool bare)
 		case KIND_ESCAPED: return i;
 		case KIND_HIGH:
 			step = sequence_len(str_from(s, i));
-			if (!step || sequence_is_treacherous(str_sub(s, i, step))) return i;
+			if (!step || sequence_is_treacherous(str_sub(s, i, step)))
+				return i;
 			break;
 		}
 		i += step;

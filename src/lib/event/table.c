@@ -8,17 +8,20 @@ _Static_assert(EVENT_COUNT <= UINT16_MAX, "a record has 16 bits for the name");
 
 static const struct event_row events[EVENT_COUNT] = {
 #define E(field) | (UINT64_C(1) << FIELD_##field)
-#define EVENT(name_, number_, severity_, category_, fields_, sentence_)                    \
-	[EVENT_##name_] = { STR_INIT(#name_), number_, EVENT_SEVERITY_##severity_,         \
-		            EVENT_CATEGORY_##category_,                                    \
-		            (UINT64_C(1) << FIELD_cut) fields_, STR_INIT(sentence_) },
+#define EVENT(name_, number_, severity_, category_, fields_, sentence_) \
+	[EVENT_##name_] = { STR_INIT(#name_),                           \
+			    number_,                                    \
+			    EVENT_SEVERITY_##severity_,                 \
+			    EVENT_CATEGORY_##category_,                 \
+			    (UINT64_C(1) << FIELD_cut) fields_,         \
+			    STR_INIT(sentence_) },
 #include "lib/event/events.def"
 #undef EVENT
 #undef E
 };
 
 static const struct event_field_row fields[FIELD_COUNT] = {
-#define FIELD(name_, type_, sentence_)                                                     \
+#define FIELD(name_, type_, sentence_) \
 	[FIELD_##name_] = { STR_INIT(#name_), EVENT_TYPE_##type_, STR_INIT(sentence_) },
 #include "lib/event/fields.def"
 #undef FIELD

@@ -20,7 +20,7 @@ enum event_category {
 #define C(name) EVENT_CATEGORY_##name,
 	EVENT_CATEGORIES(C)
 #undef C
-	EVENT_CATEGORY_COUNT
+		EVENT_CATEGORY_COUNT
 };
 
 enum event_type { EVENT_TYPE_TEXT, EVENT_TYPE_NUMBER, EVENT_TYPE_ADDRESS };

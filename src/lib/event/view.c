@@ -17,8 +17,7 @@ static struct str text_of(struct buf *texts, enum event_type type, struct str va
 	const struct str bad = { NULL, 0 };
 	size_t from = texts->len;
 	switch (type) {
-	case EVENT_TYPE_TEXT:
-		return value.len <= EVENT_VALUE_MAX ? value : bad;
+	case EVENT_TYPE_TEXT: return value.len <= EVENT_VALUE_MAX ? value : bad;
 	case EVENT_TYPE_NUMBER:
 		if (value.len != 8) return bad;
 		buf_i64(texts, number_of(value));
@@ -35,7 +34,8 @@ static struct str text_of(struct buf *texts, enum event_type type, struct str va
 	return texts->overflowed ? bad : str_from(buf_view(texts), from);
 }
 
-static bool read_value(struct event_view *v, struct cur *c, struct buf *texts, uint64_t *seen)
+static bool read_value(struct event_view *v, struct cur *c, struct buf *texts,
+		       uint64_t *seen)
 {
 	uint8_t key = cur_u8(c);
 	uint16_t len = cur_u16(c);

@@ -7,7 +7,7 @@
 #include "lib/event/table.h"
 
 enum {
-	EVENT_VALUES_MAX = 48,      /* of one event; more is a bad line */
+	EVENT_VALUES_MAX = 48,       /* of one event; more is a bad line */
 	EVENT_VIEW_TEXTS = 2 * 1024, /* numbers and addresses of one record as text */
 };
 
@@ -37,6 +37,7 @@ struct event_view {
 bool event_view_read(struct event_view *v, struct str record);
 
 /* The value of a field, or an empty string; `there` says which (may be NULL). */
-struct str event_view_get(const struct event_view *v, enum event_field field, bool *there);
+struct str event_view_get(const struct event_view *v, enum event_field field,
+			  bool *there);
 
 #endif

@@ -15,8 +15,8 @@ static bool is_journal(const struct stat *st, struct str journal_stream)
 {
 	uint64_t device, inode;
 	struct str rest = journal_stream, first = str_cut(&rest, ':');
-	return str_to_u64(first, &device) && str_to_u64(rest, &inode) && device == st->st_dev &&
-	       inode == st->st_ino;
+	return str_to_u64(first, &device) && str_to_u64(rest, &inode) &&
+	       device == st->st_dev && inode == st->st_ino;
 }
 
 void copy_init(struct copy *c, int fd, struct str journal_stream)
@@ -69,7 +69,8 @@ void copy_add(struct copy *c, struct str lines, enum event_severity severity)
 static bool is_ready(int fd)
 {
 	struct pollfd p = { .fd = fd, .events = POLLOUT };
-	return poll(&p, 1, 0) == 1 && (p.revents & POLLOUT);
+	/* An error is ready to be told, too. */
+	return poll(&p, 1, 0) == 1 && (p.revents & (POLLOUT | POLLERR | POLLHUP));
 }
 
 void copy_flush(struct copy *c)
@@ -78,9 +79,11 @@ void copy_flush(struct copy *c)
 	for (unsigned i = 0; i < WRITES_MAX && c->fd >= 0 && done < c->pending.len; i++) {
 		size_t len = c->pending.len - done;
 		if (!is_ready(c->fd)) break;
-		ssize_t n = write(c->fd, c->pending.at + done, len < c->piece ? len : c->piece);
+		ssize_t n = write(c->fd, c->pending.at + done,
+				  len < c->piece ? len : c->piece);
 		if (n > 0) done += (size_t)n;
-		else if (n < 0 && errno == EPIPE) c->fd = -1; /* nobody will read there any more */
+		else if (n < 0 && errno == EPIPE)
+			c->fd = -1; /* nobody will read there any more */
 		else break;
 	}
 	buf_consume(&c->pending, done);

@@ -10,7 +10,7 @@
 enum { COPY_PENDING_MAX = 256 * 1024 };
 
 struct copy {
-	int fd; /* borrowed; -1: no copy */
+	int fd;          /* borrowed; -1: no copy */
 	bool priorities; /* systemd's journal reads there: each line begins with <N> */
 	size_t piece;    /* octets that one write may have without blocking */
 	struct buf pending;

@@ -6,7 +6,9 @@
 
 void feed_init(struct feed *f, void (*trouble)(void *, bool, struct str, int), void *arg)
 {
-	*f = (struct feed){ .reader = { .fd = -1 }, .rescan = true, .trouble = trouble, .arg = arg };
+	*f = (struct feed){
+		.reader = { .fd = -1 }, .rescan = true, .trouble = trouble, .arg = arg
+	};
 	f->checked_ms = f->retry_ms = INT64_MIN / 2;
 }
 
@@ -19,10 +21,7 @@ static void feed_shut(struct feed *f)
 	f->rescan = true;
 }
 
-void feed_free(struct feed *f)
-{
-	feed_shut(f);
-}
+void feed_free(struct feed *f) { feed_shut(f); }
 
 void feed_place(struct feed *f, const struct log_place *place)
 {
@@ -48,7 +47,8 @@ static void feed_failed(struct feed *f, int error, int64_t now_ms)
 	feed_shut(f);
 	if (error == -EILSEQ) trackdb_delete(f->path);
 	else f->retry_ms = now_ms + FEED_RETRY_MS;
-	if (error == -EILSEQ || f->told != error) f->trouble(f->arg, error == -EILSEQ, str_of(f->path), -error);
+	if (error == -EILSEQ || f->told != error)
+		f->trouble(f->arg, error == -EILSEQ, str_of(f->path), -error);
 	f->told = error;
 }
 
@@ -97,7 +97,9 @@ static int open_next(struct feed *f)
 		bool last = f->next == f->files.count;
 		if (!head || rc != 0 || (offset >= file->size && !last)) {
 			log_reader_close(&reader);
-			if (!head) f->rescan = f->rescan || last; /* begun, but no line yet */
+			if (!head)
+				f->rescan =
+					f->rescan || last; /* begun, but no line yet */
 			if (rc != 0) return rc;
 			continue;
 		}
@@ -110,6 +112,19 @@ static int open_next(struct feed *f)
 	return f->next < f->files.count;
 }
 
+/* What grows is read last, and stays open: times of change may be equal. */
+static void active_last(struct feed *f)
+{
+	struct logfile *at = f->files.at;
+	for (size_t i = 0; f->active && i + 1 < f->files.count; i++) {
+		if (at[i].inode != f->active) continue;
+		struct logfile swap = at[i];
+		at[i] = at[f->files.count - 1];
+		at[f->files.count - 1] = swap;
+		return;
+	}
+}
+
 /* What is read is at its end: the next file, or a new look at which there are. */
 static int go_on(struct feed *f)
 {
@@ -119,6 +134,7 @@ static int go_on(struct feed *f)
 	f->rescan = false;
 	f->next = 0;
 	int rc = logfiles_list(&f->place, &f->files);
+	active_last(f);
 	return rc == 0 ? open_next(f) : rc;
 }
 

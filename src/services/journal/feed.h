@@ -22,10 +22,11 @@ struct feed {
 	bool open;
 	uint64_t inode; /* of the index */
 	struct log_reader reader;
-	int64_t file;   /* number of what is read */
+	int64_t file;          /* number of what is read */
 	struct logfiles files; /* still to be looked at, from `next` on */
 	size_t next;
-	bool rescan; /* there may be other files */
+	bool rescan;     /* there may be other files */
+	uint64_t active; /* inode of the file that is written now, 0: not known */
 	int64_t retry_ms, checked_ms;
 	/* Says what went wrong; the words are static. */
 	void (*trouble)(void *arg, bool rebuilt, struct str path, int error);

@@ -8,10 +8,7 @@
 
 static const int64_t day_ms = INT64_C(86400000), minute_ms = 60000;
 
-static int64_t own_wall_ms(void *arg)
-{
-	return ((struct journal *)arg)->wall_ms;
-}
+static int64_t own_wall_ms(void *arg) { return ((struct journal *)arg)->wall_ms; }
 
 static void own_record(void *arg, struct str record)
 {
@@ -25,12 +22,14 @@ static void feed_trouble(void *arg, bool rebuilt, struct str path, int error)
 	struct journal *j = arg;
 	event_begin(&j->own, rebuilt ? EVENT_index_rebuild : EVENT_log_error, 0, 0);
 	event_str(&j->own, FIELD_path, path);
-	if (rebuilt) event_str(&j->own, FIELD_reason, STR("damaged, or of another version"));
+	if (rebuilt)
+		event_str(&j->own, FIELD_reason, STR("damaged, or of another version"));
 	else event_str(&j->own, FIELD_error, str_of(strerror(error)));
 	event_end(&j->own);
 }
 
-void journal_init(struct journal *j, const char *role, int copy_fd, struct str journal_stream)
+void journal_init(struct journal *j, const char *role, int copy_fd,
+		  struct str journal_stream)
 {
 	*j = (struct journal){ .day = -1, .minute = -1, .cleaned_ms = INT64_MIN / 2 };
 	sink_init(&j->log);
@@ -55,19 +54,21 @@ static void target_log(struct journal *j)
 	if (day == j->day) return;
 	j->day = day;
 	if (named) (void)str_to_cstr(str_of(j->settings.place.file), path, sizeof path);
-	else if (!log_place_day(&j->settings.place, j->wall_ms, path, sizeof path)) path[0] = '\0';
+	else if (!log_place_day(&j->settings.place, j->wall_ms, path, sizeof path))
+		path[0] = '\0';
 	(void)sink_target(&j->log, str_of(path), j->now_ms);
 }
 
-void journal_set(struct journal *j, const struct journal_settings *settings, int64_t now_ms,
-                 int64_t wall_ms)
+void journal_set(struct journal *j, const struct journal_settings *settings,
+		 int64_t now_ms, int64_t wall_ms)
 {
 	j->settings = *settings;
 	j->now_ms = now_ms;
 	j->wall_ms = wall_ms;
 	j->day = -1;
 	target_log(j);
-	(void)sink_target(&j->postfix, is_postfix(j) ? str_of(settings->place.file) : STR(""), now_ms);
+	(void)sink_target(&j->postfix,
+			  is_postfix(j) ? str_of(settings->place.file) : STR(""), now_ms);
 	struct log_place readable = settings->place;
 	if (is_postfix(j)) readable.file[0] = '\0';
 	feed_place(&j->feed, &readable);
@@ -120,7 +121,8 @@ static int32_t utc_offset_s(struct journal *j)
 
 static struct str postfix_lines(struct journal *j)
 {
-	const struct event_postfix how = { STR("postfix"), str_of(j->settings.host), utc_offset_s(j) };
+	const struct event_postfix how = { STR("postfix"), str_of(j->settings.host),
+					   utc_offset_s(j) };
 	buf_reset(&j->line);
 	event_format_postfix(&j->view, &how, &j->line);
 	return j->line.overflowed ? STR("") : buf_view(&j->line);
@@ -146,7 +148,7 @@ static void write_view(struct journal *j)
 }
 
 void journal_record(struct journal *j, struct str role, struct str record, int64_t now_ms,
-                    int64_t wall_ms)
+		    int64_t wall_ms)
 {
 	struct event_view *v = &j->view;
 	j->now_ms = now_ms;
@@ -160,6 +162,7 @@ void journal_record(struct journal *j, struct str role, struct str record, int64
 	if (v->ts_ms < wall_ms - JOURNAL_SKEW_MS || v->ts_ms > wall_ms + JOURNAL_SKEW_MS)
 		v->ts_ms = wall_ms;
 	if (!passes(j, v)) return;
+	target_log(j);
 	write_view(j);
 	if (j->log.pending.len > JOURNAL_BATCH) journal_flush(j, now_ms, wall_ms);
 }
@@ -187,7 +190,10 @@ static void say_errors(struct journal *j, struct sink *s)
 	if (s->error) return;
 	uint64_t lost = s->lost;
 	s->lost = 0;
-	if (lost) say_lost(j, lost, STR("the log could not be written and the memory for it was full"));
+	if (lost)
+		say_lost(j, lost,
+			 STR("the log could not be written and the memory for it was "
+			     "full"));
 }
 
 void journal_flush(struct journal *j, int64_t now_ms, int64_t wall_ms)
@@ -202,6 +208,7 @@ void journal_flush(struct journal *j, int64_t now_ms, int64_t wall_ms)
 	if (j->log.opened != j->opened) {
 		j->opened = j->log.opened;
 		j->feed.rescan = true;
+		j->feed.active = j->log.regular ? j->log.inode : 0;
 	}
 }
 
@@ -210,7 +217,8 @@ static void say_all(struct journal *j)
 	uint64_t copies = j->copy.lost, bad = j->bad_records;
 	say_errors(j, &j->log);
 	say_errors(j, &j->postfix);
-	if (!j->log.error && !j->postfix.error && !j->log.stuck && !j->postfix.stuck) j->said = 0;
+	if (!j->log.error && !j->postfix.error && !j->log.stuck && !j->postfix.stuck)
+		j->said = 0;
 	j->bad_records = 0;
 	if (bad) say_lost(j, bad, STR("a process sent what is no event"));
 	if (!copies || j->copy.pending.len) return;
@@ -237,7 +245,8 @@ static bool clean(struct journal *j)
 {
 	if (j->now_ms - j->cleaned_ms < JOURNAL_IDLE_MS) return false;
 	remove_old(j);
-	if (j->settings.track && feed_purge(&j->feed, j->wall_ms - j->settings.keep_ms)) return true;
+	if (j->settings.track && feed_purge(&j->feed, j->wall_ms - j->settings.keep_ms))
+		return true;
 	j->cleaned_ms = j->now_ms;
 	return false;
 }
@@ -249,13 +258,11 @@ int64_t journal_tick(struct journal *j, int64_t now_ms, int64_t wall_ms)
 	say_all(j);
 	journal_flush(j, now_ms, wall_ms);
 	bool more = j->settings.track && j->lagging &&
-	            feed_step(&j->feed, now_ms, wall_ms - j->settings.keep_ms);
-	if (!more) {
-		j->lagging = j->settings.track && !j->feed.open;
-		more = clean(j);
-	}
-	if (more) return JOURNAL_BUSY_MS;
-	bool waiting = j->log.pending.len || j->postfix.pending.len || j->copy.pending.len ||
-	               j->lagging || j->log.lost || j->postfix.lost;
+		    feed_step(&j->feed, now_ms, wall_ms - j->settings.keep_ms);
+	if (!more) j->lagging = j->settings.track && !j->feed.open;
+	if (clean(j) || more) return JOURNAL_BUSY_MS;
+	bool waiting = j->log.pending.len || j->postfix.pending.len ||
+		       j->copy.pending.len || j->lagging || j->log.lost ||
+		       j->postfix.lost;
 	return waiting ? JOURNAL_TICK_MS : JOURNAL_IDLE_MS;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The role journal: its place in the process frame. */
+#include "services/journal/role.h"
+
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -10,9 +11,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "lib/os/process.h"
+#include "lib/ipc/identity.h"
 #include "lib/os/sandbox.h"
-#include "services/frame.h"
 #include "services/journal/journal.h"
 
 enum { FOLDER_MODE = 0750 };
@@ -43,18 +43,20 @@ static struct journal_settings settings_of(const struct conf *conf)
 	(void)str_to_cstr(conf->hostname, s.host, sizeof s.host);
 	s.track = conf->track.enabled == CONF_SWITCH_ON;
 	s.format = conf->log.format == CONF_LOG_JSON      ? JOURNAL_JSON
-	           : conf->log.format == CONF_LOG_POSTFIX ? JOURNAL_POSTFIX
-	                                                  : JOURNAL_TEXT;
+		   : conf->log.format == CONF_LOG_POSTFIX ? JOURNAL_POSTFIX
+							  : JOURNAL_TEXT;
 	for (size_t i = 0; i < EVENT_CATEGORY_COUNT; i++) s.levels[i] = JOURNAL_MEDIUM;
 	for (size_t i = 0; i < conf->log.levels.count; i++) {
 		const struct conf_level *level = &conf->log.levels.at[i];
 		enum event_category category = event_category_by_name(level->category);
-		if (category < EVENT_CATEGORY_COUNT) s.levels[category] = levels[level->level];
+		if (category < EVENT_CATEGORY_COUNT)
+			s.levels[category] = levels[level->level];
 	}
 	return s;
 }
 
-/* --- the clock ------------------------------------------------------------------------ */
+/* --- the clock ------------------------------------------------------------------------
+ */
 
 static void set_tick(struct journal_role_state *s, int64_t delay_ms)
 {
@@ -68,13 +70,15 @@ static void on_tick(void *arg)
 {
 	struct journal_role_state *s = arg;
 	s->tick_at_ms = INT64_MAX;
-	set_tick(s, journal_tick(&s->journal, loop_now_ms(s->frame->loop), loop_wall_ms(s->frame->loop)));
+	set_tick(s, journal_tick(&s->journal, loop_now_ms(s->frame->loop),
+				 loop_wall_ms(s->frame->loop)));
 }
 
 static void on_turn_end(void *arg)
 {
 	struct journal_role_state *s = arg;
-	journal_flush(&s->journal, loop_now_ms(s->frame->loop), loop_wall_ms(s->frame->loop));
+	journal_flush(&s->journal, loop_now_ms(s->frame->loop),
+		      loop_wall_ms(s->frame->loop));
 	set_tick(s, JOURNAL_TICK_MS);
 }
 
@@ -83,7 +87,7 @@ static void on_own_record(void *arg, struct str record)
 {
 	struct journal_role_state *s = arg;
 	journal_record(&s->journal, STR(""), record, loop_now_ms(s->frame->loop),
-	               loop_wall_ms(s->frame->loop));
+		       loop_wall_ms(s->frame->loop));
 	loop_at_turn_end(s->frame->loop, &s->turn);
 }
 
@@ -92,7 +96,8 @@ static int64_t own_wall_ms(void *arg)
 	return loop_wall_ms(((struct journal_role_state *)arg)->frame->loop);
 }
 
-/* --- folders -------------------------------------------------------------------------- */
+/* --- folders --------------------------------------------------------------------------
+ */
 
 static void say_error(struct frame *f, const char *path, int error)
 {
@@ -129,14 +134,18 @@ static void open_named(struct frame *f, struct journal *j, struct process_user u
 	ptrdiff_t slash = str_rfind(str_of(path), '/');
 	if (slash < 0) return;
 	int rc = sink_open(sink);
-	if (rc == 0 && user.root && sink->regular && fchown(sink->fd, user.uid, user.gid) != 0) rc = -errno;
+	if (rc == 0 && user.root && sink->regular &&
+	    fchown(sink->fd, user.uid, user.gid) != 0)
+		rc = -errno;
 	/* Rotation: the new file is made, and old ones are read, beside it. */
-	(void)str_to_cstr(str_sub(str_of(path), 0, slash ? (size_t)slash : 1), folder, sizeof folder);
+	(void)str_to_cstr(str_sub(str_of(path), 0, slash ? (size_t)slash : 1), folder,
+			  sizeof folder);
 	if (rc == 0) rc = sandbox_allow_path(folder, true);
 	if (rc != 0) say_error(f, path, -rc);
 }
 
-/* --- the role's row ------------------------------------------------------------------- */
+/* --- the role's row -------------------------------------------------------------------
+ */
 
 static int role_open(struct frame *f)
 {
@@ -147,14 +156,16 @@ static int role_open(struct frame *f)
 	s->frame = f;
 	s->tick_at_ms = INT64_MAX;
 	s->turn = (struct loop_turn){ .fn = on_turn_end, .arg = s };
-	/* A limit of file size is an error of one write; a reader that goes away is not ours. */
+	/* A limit of file size is an error of one write; a reader that goes away is not
+	 * ours. */
 	(void)signal(SIGXFSZ, SIG_IGN);
 	(void)signal(SIGPIPE, SIG_IGN);
 	tzset(); /* reads the zone's file while it can be read */
-	journal_init(&s->journal, f->log->role, STDERR_FILENO, str_of(stream ? stream : ""));
+	journal_init(&s->journal, f->log->role, STDERR_FILENO,
+		     str_of(stream ? stream : ""));
 	struct journal_settings settings = settings_of(f->conf);
 	journal_set(&s->journal, &settings, loop_now_ms(f->loop), loop_wall_ms(f->loop));
-	struct process_user user = f->user;
+	struct process_user user = identity_of(ROLE_JOURNAL);
 	int status = make_folder(f, settings.place.folder, user);
 	if (status == 0) open_named(f, &s->journal, user);
 	return status;
@@ -174,7 +185,7 @@ static int role_serve(struct frame *f)
 }
 
 static void role_message(struct frame *f, struct channel *ch, enum msg_type type,
-                         struct str payload, int fd)
+			 struct str payload, int fd)
 {
 	struct journal_role_state *s = f->role;
 	struct msg_event m;
@@ -188,7 +199,7 @@ static void role_message(struct frame *f, struct channel *ch, enum msg_type type
 	buf_u64(&role, channel_peer_index(ch));
 	buf_byte(&role, ']');
 	journal_record(&s->journal, buf_view(&role), m.record, loop_now_ms(f->loop),
-	               loop_wall_ms(f->loop));
+		       loop_wall_ms(f->loop));
 	loop_at_turn_end(f->loop, &s->turn);
 }
 
@@ -207,11 +218,23 @@ static void role_drain(struct frame *f, bool now)
 	(void)now;
 	f->log->write = on_own_record;
 	journal_flush(&s->journal, loop_now_ms(f->loop), loop_wall_ms(f->loop));
-	/* A last slice, so that tracking of a stopped service has little to read itself. */
+	/* A last slice, so that tracking of a stopped service has little to read itself.
+	 */
 	(void)journal_tick(&s->journal, loop_now_ms(f->loop), loop_wall_ms(f->loop));
 	loop_timer_free(s->tick);
 	s->tick = NULL;
 	frame_leave(f);
+}
+
+void journal_role_free(struct frame *f)
+{
+	struct journal_role_state *s = f->role;
+	if (!s) return;
+	loop_turn_cancel(f->loop, &s->turn);
+	loop_timer_free(s->tick);
+	journal_free(&s->journal, loop_now_ms(f->loop));
+	free(s);
+	f->role = NULL;
 }
 
 const struct role_ops journal_role = {

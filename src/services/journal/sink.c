@@ -40,7 +40,9 @@ static void end_torn_line(int fd, off_t size)
 static int sink_renew(struct sink *s)
 {
 	struct stat st;
-	int fd = open(s->path, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0640);
+	int fd = open(s->path,
+		      O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK,
+		      0640);
 	if (fd < 0) return -errno;
 	if (fstat(fd, &st) != 0) {
 		int error = errno;
@@ -57,10 +59,7 @@ static int sink_renew(struct sink *s)
 	return 0;
 }
 
-int sink_open(struct sink *s)
-{
-	return s->fd >= 0 || !s->path[0] ? 0 : sink_renew(s);
-}
+int sink_open(struct sink *s) { return s->fd >= 0 || !s->path[0] ? 0 : sink_renew(s); }
 
 /* Whether the name leads to another file by now, or to none. */
 static bool is_moved(const struct sink *s)
@@ -98,7 +97,8 @@ void sink_flush(struct sink *s, int64_t now_ms)
 	if (s->error && now_ms - s->tried_ms < SINK_RETRY_MS) return;
 	if (s->fd >= 0 && now_ms - s->checked_ms >= SINK_CHECK_MS) {
 		s->checked_ms = now_ms;
-		/* Without the right to make a new one it is better to go on in the old. */
+		/* Without the right to make a new one it is better to go on in the old.
+		 */
 		s->stuck = is_moved(s) ? -sink_renew(s) : 0;
 	}
 	int error = write_pending(s);

@@ -20,11 +20,11 @@ struct sink {
 	uint64_t device, inode;
 	bool regular;
 	struct buf pending;
-	int error;          /* errno of the last attempt, 0: it went well */
-	int stuck;          /* errno: the file was moved, and there is no making a new one */
+	int error; /* errno of the last attempt, 0: it went well */
+	int stuck; /* errno: the file was moved, and there is no making a new one */
 	int64_t checked_ms, tried_ms;
-	uint64_t lost;      /* lines dropped since the owner last set it to 0 */
-	unsigned opened;    /* how often a file was opened: tells that there is another */
+	uint64_t lost;   /* lines dropped since the owner last set it to 0 */
+	unsigned opened; /* how often a file was opened: tells that there is another */
 };
 
 void sink_init(struct sink *s);

@@ -16,15 +16,17 @@
 #include "../services/journal/folder.h"
 #include "ctl/events.h"
 
-#define LINE(second, event, number) \
-	"ts=2025-11-22T12:00:" second ".000Z event=" event " number=" number " severity=info role=x[0]"
+#define LINE(second, event, number)                                          \
+	"ts=2025-11-22T12:00:" second ".000Z event=" event " number=" number \
+	" severity=info role=x[0]"
 
 static const char log_text[] =
 	LINE("00", "hold", "3020") " from=\"a\\x1bb\"\n"
-	"not an event\n"
-	"{\"ts\":\"2025-11-22T12:00:01.000Z\",\"event\":\"drop\",\"number\":3024,\"severity\":\"warning\","
-	"\"role\":\"x[0]\",\"recipients\":2}\n"
-	LINE("02", "hold", "3020") "\n";
+				   "not an event\n"
+				   "{\"ts\":\"2025-11-22T12:00:01.000Z\",\"event\":"
+				   "\"drop\",\"number\":3024,\"severity\":\"warning\","
+				   "\"role\":\"x[0]\",\"recipients\":2}\n" LINE(
+					   "02", "hold", "3020") "\n";
 
 static char *out_text, *err_text;
 static size_t out_len, err_len;
@@ -45,16 +47,23 @@ static int events(const struct events_args *args, const char *file)
 
 static void test_select(void **state)
 {
-	static const struct { struct events_args args; const char *want; } cases[] = {
+	static const struct {
+		struct events_args args;
+		const char *want;
+	} cases[] = {
 		{ { .since_ms = -1, .number = 3024 },
-		  "ts=2025-11-22T12:00:01.000Z event=drop number=3024 severity=warning role=x[0] recipients=2\n" },
+		  "ts=2025-11-22T12:00:01.000Z event=drop number=3024 severity=warning "
+		  "role=x[0] recipients=2\n" },
 		{ { .since_ms = -1, .event = STR_INIT("drop"), .json = true },
-		  "{\"ts\":\"2025-11-22T12:00:01.000Z\",\"event\":\"drop\",\"number\":3024,\"severity\":\"warning\","
+		  "{\"ts\":\"2025-11-22T12:00:01.000Z\",\"event\":\"drop\",\"number\":"
+		  "3024,\"severity\":\"warning\","
 		  "\"role\":\"x[0]\",\"recipients\":2}\n" },
-		{ { .since_ms = INT64_C(1763812802000) }, LINE("02", "hold", "3020") "\n" },
+		{ { .since_ms = INT64_C(1763812802000) },
+		  LINE("02", "hold", "3020") "\n" },
 		{ { .since_ms = INT64_C(1763812803000) }, "" },
 		{ { .since_ms = -1, .number = 3020 },
-		  LINE("00", "hold", "3020") " from=\"a\\x1bb\"\n" LINE("02", "hold", "3020") "\n" },
+		  LINE("00", "hold", "3020") " from=\"a\\x1bb\"\n" LINE("02", "hold",
+									"3020") "\n" },
 		{ { .since_ms = -1, .number = 4037, .json = true }, "" },
 	};
 	(void)state;
@@ -85,10 +94,7 @@ static void test_files(void **state)
 
 static volatile sig_atomic_t stop_following;
 
-static void pause_ms(unsigned ms)
-{
-	(void)usleep(ms * 1000);
-}
+static void pause_ms(unsigned ms) { (void)usleep(ms * 1000); }
 
 static void *writer(void *arg)
 {
@@ -108,7 +114,9 @@ static void *writer(void *arg)
 
 static void test_follow(void **state)
 {
-	const struct events_args args = { .since_ms = -1, .follow = true, .stop = &stop_following };
+	const struct events_args args = { .since_ms = -1,
+					  .follow = true,
+					  .stop = &stop_following };
 	pthread_t thread;
 	char log[256];
 	(void)state;
@@ -117,13 +125,18 @@ static void test_follow(void **state)
 	assert_int_equal(pthread_create(&thread, NULL, writer, log), 0);
 	assert_int_equal(events(&args, log), 0);
 	(void)pthread_join(thread, NULL);
-	assert_string_equal(out_text, LINE("00", "hold", "3020") "\n" LINE("03", "hold", "3020") "\n"
-	                              LINE("05", "hold", "3020") "\n");
+	assert_string_equal(
+		out_text,
+		LINE("00", "hold", "3020") "\n" LINE("03", "hold", "3020") "\n" LINE(
+			"05", "hold", "3020") "\n");
 }
 
 static void test_usage(void **state)
 {
-	static const struct { const char *words[3]; int want; } cases[] = {
+	static const struct {
+		const char *words[3];
+		int want;
+	} cases[] = {
 		{ { "x" }, EX_USAGE },
 		{ { "--number", "x" }, EX_USAGE },
 		{ { "--number", "9999" }, EX_USAGE },
@@ -139,7 +152,8 @@ static void test_usage(void **state)
 		char words[2][32] = { "", "" };
 		char *argv[3] = { words[0], words[1], NULL };
 		int argc = 0;
-		for (; cases[i].words[argc]; argc++) (void)strcpy(words[argc], cases[i].words[argc]);
+		for (; cases[i].words[argc]; argc++)
+			(void)strcpy(words[argc], cases[i].words[argc]);
 		argv[argc] = NULL;
 		assert_int_equal(ctl_events(&conf, true, argc, argv), cases[i].want);
 	}
@@ -149,7 +163,10 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, folder_make, folder_remove)
-		TEST(test_select), TEST(test_files), TEST(test_follow), TEST(test_usage),
+		TEST(test_select),
+		TEST(test_files),
+		TEST(test_follow),
+		TEST(test_usage),
 	};
 	int failed = cmocka_run_group_tests(tests, NULL, NULL);
 	free(out_text);

@@ -43,14 +43,15 @@ static void test_priorities(void **state)
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
 	assert_int_equal(fstat(pair[1], &st), 0);
 	(void)snprintf(stream, sizeof stream, "%llu:%llu", (unsigned long long)st.st_dev,
-	               (unsigned long long)st.st_ino);
+		       (unsigned long long)st.st_ino);
 	copy_init(&c, pair[1], str_of(stream));
 	assert_true(c.priorities);
 	copy_add(&c, STR("a\nb\n"), EVENT_SEVERITY_ERROR);
 	copy_add(&c, STR("c\n"), EVENT_SEVERITY_INFO);
 	copy_flush(&c);
 	ssize_t n = read(pair[0], got, sizeof got);
-	assert_true(n > 0 && str_eq((struct str){ got, (size_t)n }, STR("<3>a\n<3>b\n<6>c\n")));
+	assert_true(n > 0 &&
+		    str_eq((struct str){ got, (size_t)n }, STR("<3>a\n<3>b\n<6>c\n")));
 	copy_free(&c);
 	copy_init(&c, pair[1], STR("1:2")); /* somebody else's */
 	assert_false(c.priorities);
@@ -68,7 +69,8 @@ static void test_slow_reader(void **state)
 	(void)state;
 	assert_int_equal(pipe(ends), 0);
 	copy_init(&c, ends[1], STR(""));
-	for (size_t i = 0; i < sizeof line; i++) line[i] = i + 1 < sizeof line ? 'x' : '\n';
+	for (size_t i = 0; i < sizeof line; i++)
+		line[i] = i + 1 < sizeof line ? 'x' : '\n';
 	for (unsigned i = 0; i < 1000; i++) {
 		copy_add(&c, (struct str){ line, sizeof line }, EVENT_SEVERITY_INFO);
 		copy_flush(&c);
@@ -97,7 +99,8 @@ static void test_file(void **state)
 	(void)state;
 	int fd = open(folder_path("err"), O_WRONLY | O_CREAT, 0600);
 	copy_init(&c, fd, STR(""));
-	for (unsigned i = 0; i < 5000; i++) copy_add(&c, STR("line\n"), EVENT_SEVERITY_INFO);
+	for (unsigned i = 0; i < 5000; i++)
+		copy_add(&c, STR("line\n"), EVENT_SEVERITY_INFO);
 	copy_flush(&c);
 	assert_int_equal(folder_lines("err"), 5000);
 	copy_free(&c);

@@ -55,9 +55,11 @@ static void add_line(const char *name, const char *event, unsigned id, unsigned 
 {
 	FILE *file = fopen(folder_path(name), "ab");
 	assert_non_null(file);
-	fprintf(file, "ts=2025-11-22T12:00:%02u.000Z event=%s number=%u severity=info role=x[0] "
-	              "id=%016x from=a@b to=c@d\n", second % 60, event,
-	        event_row(event_by_name(str_of(event)))->number, id);
+	fprintf(file,
+		"ts=2025-11-22T12:00:%02u.000Z event=%s number=%u severity=info "
+		"role=x[0] "
+		"id=%016x from=a@b to=c@d\n",
+		second % 60, event, event_row(event_by_name(str_of(event)))->number, id);
 	(void)fclose(file);
 }
 
@@ -80,10 +82,7 @@ static int64_t ask(const char *sql)
 	return value;
 }
 
-static int64_t rows(void)
-{
-	return ask("SELECT count(*) FROM event");
-}
+static int64_t rows(void) { return ask("SELECT count(*) FROM event"); }
 
 static void test_feed(void **state)
 {
@@ -93,7 +92,10 @@ static void test_feed(void **state)
 	assert_int_equal(rows(), 0);
 	add_line("2025-11-21.log", "receive", 1, 0);
 	add_line("2025-11-21.log", "connect", 1, 0); /* not asked for by tracking */
-	folder_write("2025-11-20.log", STR("no event at all\n"));
+	struct stat st;
+	assert_int_equal(stat(folder_path("2025-11-21.log"), &st), 0);
+	feed.active = st.st_ino;
+	folder_write("2025-11-22.log", STR("no event at all\n"));
 	feed.rescan = true;
 	run();
 	assert_int_equal(rows(), 1);
@@ -120,11 +122,11 @@ static void test_half_line(void **state)
 {
 	(void)state;
 	place(folder_path("log"));
-	folder_write("log", STR("ts=2025-11-22T12:00:00Z event=receive id=1"));
+	folder_write("log", STR("ts=2025-11-22T12:00:00.000Z event=receive id=1"));
 	run();
 	assert_int_equal(rows(), 0);
 	FILE *file = fopen(folder_path("log"), "ab");
-	fputs(" from=a@b\nts=2025-11-22T12:00:00Z event=del", file);
+	fputs(" from=a@b\nts=2025-11-22T12:00:00.000Z event=del", file);
 	(void)fclose(file);
 	run();
 	assert_int_equal(rows(), 1);
@@ -178,8 +180,10 @@ static void test_damaged(void **state)
 {
 	(void)state;
 	add_line("2025-11-22.log", "receive", 1, 0);
-	folder_write("index.db", STR("this is no database, but it is long enough to be looked at: ..............."
-	                             "........................................................................"));
+	folder_write("index.db", STR("this is no database, but it is long enough to be "
+				     "looked at: ..............."
+				     "..................................................."
+				     "....................."));
 	place("");
 	run();
 	assert_int_equal(rebuilt, 1);
@@ -222,7 +226,8 @@ static void test_cannot_open(void **state)
 static void test_purge(void **state)
 {
 	(void)state;
-	for (unsigned i = 0; i < 1200; i++) add_line("2025-11-22.log", "receive", i + 1, i / 100);
+	for (unsigned i = 0; i < 1200; i++)
+		add_line("2025-11-22.log", "receive", i + 1, i / 100);
 	add_line("2025-11-22.log", "receive", 5000, 30);
 	place("");
 	run();
@@ -244,8 +249,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, start, stop)
-		TEST(test_feed),    TEST(test_half_line),   TEST(test_rotation), TEST(test_deleted),
-		TEST(test_damaged), TEST(test_cannot_open), TEST(test_purge),
+		TEST(test_feed),    TEST(test_half_line), TEST(test_rotation),
+		TEST(test_deleted), TEST(test_damaged),   TEST(test_cannot_open),
+		TEST(test_purge),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
