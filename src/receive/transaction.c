@@ -18,7 +18,10 @@ enum {
  * worker, count. They are made here so that the Received field can name them. */
 uint64_t receive_next_id(struct receive *rx)
 {
-	uint64_t ms = (uint64_t)(loop_wall_ms(rx->frame->loop) - (int64_t)ID_EPOCH_S * 1000);
+	int64_t since_ms = loop_wall_ms(rx->frame->loop) - (int64_t)ID_EPOCH_S * 1000;
+	/* A clock before the epoch must not wrap into ids of the far future: all that come
+	 * after it would count on from there. */
+	uint64_t ms = since_ms > 0 ? (uint64_t)since_ms : 0;
 	uint64_t id = ms << (ID_WORKER_BITS + ID_COUNT_BITS) |
 	              (uint64_t)rx->frame->index << ID_COUNT_BITS;
 	/* The clock stood still or went back: count on from the last one. A full count runs
