@@ -33,6 +33,21 @@ static bool body_is_scarce(const struct receive *rx)
 	return window_free_blocks(rx->window) < rx->window_blocks / BODY_SCARCE_PART;
 }
 
+static void body_give_ranges(struct transaction *tx)
+{
+	for (size_t i = 0; i < tx->range_count; i++)
+		window_give(tx->rx->window, tx->ranges[i].offset);
+	tx->range_count = 0;
+}
+
+/* The body cannot be kept any more. It is swallowed to its end, which may be long: what it
+ * holds in blocks is given back now. */
+static void body_fail(struct transaction *tx)
+{
+	tx->failed = true;
+	body_give_ranges(tx);
+}
+
 /* Sends what is in the blocks as a piece. */
 static void body_spill(struct transaction *tx)
 {
@@ -40,7 +55,7 @@ static void body_spill(struct transaction *tx)
 	if (tx->range_count == 0 || tx->failed) return;
 	struct piece *piece = rx->spool ? calloc(1, sizeof *piece) : NULL;
 	if (!piece) {
-		tx->failed = true;
+		body_fail(tx);
 		return;
 	}
 	char field[BODY_RANGES * sizeof(struct window_range) + 16];
@@ -75,7 +90,8 @@ bool body_has_room(struct transaction *tx, size_t len)
 	size_t blocks = len * 2 / WINDOW_BLOCK + 2;
 	if (window_free_blocks(rx->window) >= blocks) return true;
 	body_spill_all(rx);
-	return tx->failed;
+	/* Without spool what others held is free again; with it, its answer wakes us. */
+	return tx->failed || window_free_blocks(rx->window) >= blocks;
 }
 
 /* The block to write into, with room; NULL when none could be had. */
@@ -98,7 +114,7 @@ void body_append(struct transaction *tx, struct str bytes)
 	while (bytes.len > 0 && !tx->failed) {
 		struct window_range *block = body_block(tx);
 		if (!block) {
-			tx->failed = true;
+			body_fail(tx);
 			return;
 		}
 		size_t len = WINDOW_BLOCK - block->len;
@@ -128,11 +144,9 @@ void body_taken(struct transaction *tx, uint32_t pieces)
 void body_release(struct transaction *tx)
 {
 	if (!tx->ranges) return;
-	for (size_t i = 0; i < tx->range_count; i++)
-		window_give(tx->rx->window, tx->ranges[i].offset);
+	body_give_ranges(tx);
 	while (!list_empty(&tx->sent))
 		body_piece_free(tx, CONTAINER(tx->sent.next, struct piece, link));
 	free(tx->ranges);
 	tx->ranges = NULL;
-	tx->range_count = 0;
 }
