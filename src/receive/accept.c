@@ -10,23 +10,35 @@
 
 enum { ACCEPT_PAUSE_MS = 100 };
 
-static bool accept_is_shunned(struct receive *rx, struct ip client)
+/* The client's place in the table, or the table's length. Drops what is over. */
+static size_t accept_find_shunned(struct receive *rx, struct ip client)
 {
 	int64_t now_ms = loop_wall_ms(rx->frame->loop);
-	for (size_t i = 0; i < rx->shunned_count; i++) {
-		if (rx->shunned[i].until_ms <= now_ms) {
-			rx->shunned[i--] = rx->shunned[--rx->shunned_count];
-			continue;
-		}
-		if (ip_eq(rx->shunned[i].client, client)) return true;
+	for (size_t i = 0; i < rx->shunned_count;) {
+		if (rx->shunned[i].until_ms <= now_ms)
+			rx->shunned[i] = rx->shunned[--rx->shunned_count];
+		else if (ip_eq(rx->shunned[i].client, client)) return i;
+		else i++;
 	}
-	return false;
+	return rx->shunned_count;
+}
+
+static bool accept_is_shunned(struct receive *rx, struct ip client)
+{
+	return accept_find_shunned(rx, client) < rx->shunned_count;
 }
 
 void accept_shun(struct receive *rx, struct ip client, int64_t until_ms)
 {
-	/* When the table is full the oldest entry makes room. */
-	size_t at = rx->shunned_count < RECEIVE_SHUN_MAX ? rx->shunned_count++ : 0;
+	size_t at = accept_find_shunned(rx, client);
+	if (at == RECEIVE_SHUN_MAX) {
+		/* The table is full: what would end first makes room. */
+		at = 0;
+		for (size_t i = 1; i < RECEIVE_SHUN_MAX; i++)
+			if (rx->shunned[i].until_ms < rx->shunned[at].until_ms) at = i;
+	} else if (at == rx->shunned_count) {
+		rx->shunned_count++;
+	}
 	rx->shunned[at].client = client;
 	rx->shunned[at].until_ms = until_ms;
 }
