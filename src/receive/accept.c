@@ -148,26 +148,51 @@ void accept_listener(struct receive *rx, struct str name, unsigned address, int 
 	(void)str_to_cstr(name, listener->name, sizeof listener->name);
 	listener->census_index = (unsigned)(conf - rx->frame->conf->listeners);
 	listener->io = loop_io_new(rx->frame->loop, fd, LOOP_READ, accept_ready, listener);
+	if (!listener->io) {
+		(void)close(fd);
+		free(listener);
+		return;
+	}
 	rx->listeners[rx->listener_count++] = listener;
+}
+
+/* Frees a listener that neither listens nor has sessions; the last one takes its place. */
+static void accept_free_if_done(struct rx_listener *listener)
+{
+	struct receive *rx = listener->rx;
+	if (listener->io || listener->session_count > 0) return;
+	size_t at = 0;
+	while (rx->listeners[at] != listener) at++;
+	rx->listeners[at] = rx->listeners[--rx->listener_count];
+	free(listener);
+}
+
+void accept_session_gone(struct rx_listener *listener)
+{
+	listener->session_count--;
+	accept_free_if_done(listener);
 }
 
 static void accept_close(struct rx_listener *listener)
 {
+	if (!listener->io) return;
 	loop_io_free(listener->io);
 	listener->io = NULL;
-	if (listener->fd >= 0) (void)close(listener->fd);
+	(void)close(listener->fd);
 	listener->fd = -1;
+	accept_free_if_done(listener);
 }
 
 void accept_listener_end(struct receive *rx, struct str name)
 {
-	for (size_t i = 0; i < rx->listener_count; i++)
+	/* From the end: closing may put the last one into this place. */
+	for (size_t i = rx->listener_count; i-- > 0;)
 		if (str_eq(str_of(rx->listeners[i]->name), name)) accept_close(rx->listeners[i]);
 }
 
 void accept_stop(struct receive *rx)
 {
-	for (size_t i = 0; i < rx->listener_count; i++) accept_close(rx->listeners[i]);
+	for (size_t i = rx->listener_count; i-- > 0;) accept_close(rx->listeners[i]);
 }
 
 void accept_reload(struct receive *rx)
@@ -186,6 +211,8 @@ void accept_reload(struct receive *rx)
 				.origin = { STR("(removed listener)"), 0 },
 			};
 			conf = &listener->retired;
+		} else {
+			listener->census_index = (unsigned)(conf - rx->frame->conf->listeners);
 		}
 		listener->conf = conf;
 	}

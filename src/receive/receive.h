@@ -33,7 +33,8 @@ enum {
 struct session;
 struct receive;
 
-/* One listening socket. Outlives its block in the configuration for its sessions. */
+/* One listening socket. Outlives its block in the configuration, and its socket, for its
+ * sessions; freed when both have gone. */
 struct rx_listener {
 	struct receive *rx;
 	struct loop_io *io;
@@ -41,7 +42,8 @@ struct rx_listener {
 	char name[128];
 	const struct conf_listener *conf; /* of this generation, or &retired */
 	struct conf_listener retired;
-	unsigned census_index;
+	unsigned census_index; /* place of its block in this generation */
+	size_t session_count;
 };
 
 /* The mail transaction of a session, from MAIL to the last word about it. It outlives
@@ -85,6 +87,7 @@ struct session {
 	enum answer exists; /* answer to the pending RCPT */
 	int fd;
 	unsigned messages;
+	unsigned census_index; /* of the listener when the session began */
 	uint16_t port;
 	uint8_t state, idle_class;
 	bool polite; /* the client said QUIT: nothing more comes */
@@ -121,6 +124,8 @@ void accept_listener(struct receive *rx, struct str name, unsigned address, int 
 void accept_listener_end(struct receive *rx, struct str name);
 void accept_reload(struct receive *rx); /* listeners and host rules of the new generation */
 void accept_stop(struct receive *rx);
+/* A session of the listener has gone; frees the listener if that was what kept it. */
+void accept_session_gone(struct rx_listener *listener);
 void accept_shun(struct receive *rx, struct ip client, int64_t until_ms);
 void accept_pause_over(void *arg);
 

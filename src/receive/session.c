@@ -30,7 +30,8 @@ static void session_free(struct session *s)
 	link_remove(&s->stalled);
 	loop_io_free(s->io);
 	(void)close(s->fd);
-	census_leave(rx->census, rx->frame->index, s->listener->census_index, s->client);
+	census_leave(rx->census, rx->frame->index, s->census_index, s->client);
+	accept_session_gone(s->listener);
 	buf_free(&s->in);
 	buf_free(&s->out);
 	free(s);
@@ -213,6 +214,7 @@ struct session *session_new(struct rx_listener *listener, int fd, struct ip clie
 	if (!s) return NULL;
 	s->rx = rx;
 	s->listener = listener;
+	s->census_index = listener->census_index;
 	s->fd = fd;
 	s->client = client;
 	s->port = port;
@@ -233,6 +235,7 @@ struct session *session_new(struct rx_listener *listener, int fd, struct ip clie
 	buf_byte(&literal, ']');
 	smtp_server_init(&s->smtp, &rx->smtp, buf_view(&literal), &s->out);
 	rx->session_count++;
+	listener->session_count++;
 	session_touch(s, IDLE_COMMAND);
 	return s;
 }
