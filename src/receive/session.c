@@ -24,10 +24,11 @@ static void session_free(struct session *s)
 {
 	struct receive *rx = s->rx;
 	if (s->query) (void)map_take(&rx->lookups, s->query);
+	link_remove(&s->idle);
+	/* First of all: the end of its transaction wakes those who wait for blocks. */
+	link_remove(&s->stalled);
 	transaction_drop(s);
 	smtp_server_free(&s->smtp);
-	link_remove(&s->idle);
-	link_remove(&s->stalled);
 	loop_io_free(s->io);
 	(void)close(s->fd);
 	census_leave(rx->census, rx->frame->index, s->census_index, s->client);
@@ -107,14 +108,15 @@ static void session_after(struct session *s)
 static bool session_may_feed(struct session *s, size_t len)
 {
 	if (!s->tx || !s->tx->ranges || body_has_room(s->tx, len)) return true;
-	if (!link_is_in(&s->stalled)) list_add_tail(&s->rx->stalled, &s->stalled);
+	list_add_tail(&s->rx->stalled, &s->stalled);
 	return false;
 }
 
 /* Lets the machine work on `in`; leaves the rest there. `*full`: it wants its replies
- * sent first. */
+ * sent first (false if it was not asked). */
 static enum dialog session_dialog(struct session *s, struct str *in, bool *full)
 {
+	*full = false;
 	for (;;) {
 		struct str piece = str_sub(*in, 0, RECEIVE_READ);
 		size_t before = piece.len;
@@ -136,6 +138,7 @@ static void session_run(struct session *s, struct str fresh)
 	bool full;
 	scoreboard_session(s->sid, s->client);
 	scoreboard_message(s->tx ? s->tx->handle : 0);
+	link_remove(&s->stalled); /* who runs does not wait; it may have to again */
 	do {
 		struct str in = fresh.len ? fresh : buf_view(&s->in);
 		size_t before = in.len;
@@ -143,6 +146,11 @@ static void session_run(struct session *s, struct str fresh)
 		if (fresh.len) buf_str(&s->in, in);
 		else buf_consume(&s->in, before - in.len);
 		fresh = (struct str){ 0 };
+		if (s->in.overflowed) {
+			/* No memory for the rest: going on would leave a hole in the message. */
+			session_end(s, "out of memory");
+			return;
+		}
 		if (!session_flush(s)) return;
 	} while (full && s->out.len == 0);
 	if (s->in.len == 0) buf_free(&s->in);
