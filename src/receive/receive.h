@@ -115,7 +115,8 @@ struct receive {
 	size_t shunned_count;
 	uint64_t last_id, next_query;
 	size_t session_count;
-	bool disk_low, draining, resuming;
+	bool disk_low, draining;
+	bool resuming, resume_due; /* session_resume_stalled is at work; and has more */
 	char read_buffer[RECEIVE_READ];
 };
 

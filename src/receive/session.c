@@ -258,15 +258,20 @@ void session_greet(struct session *s)
 
 void session_resume_stalled(struct receive *rx)
 {
-	/* A resumed session may free blocks and come here again, or stall again. */
-	if (rx->resuming || list_empty(&rx->stalled)) return;
+	/* A resumed session may stall again, or free blocks and come here again: then those
+	 * that have stalled again before it get another round. */
+	rx->resume_due = true;
+	if (rx->resuming) return;
 	rx->resuming = true;
-	struct link now;
-	list_init(&now);
-	for (struct link *it; (it = list_take(&rx->stalled));) list_add_tail(&now, it);
-	for (struct link *it; (it = list_take(&now));)
-		session_continue(CONTAINER(it, struct session, stalled));
-	rx->resuming = false;
+	while (rx->resume_due && !list_empty(&rx->stalled)) {
+		struct link now;
+		rx->resume_due = false;
+		list_init(&now);
+		for (struct link *it; (it = list_take(&rx->stalled));) list_add_tail(&now, it);
+		for (struct link *it; (it = list_take(&now));)
+			session_continue(CONTAINER(it, struct session, stalled));
+	}
+	rx->resuming = rx->resume_due = false;
 }
 
 void session_shutdown_all(struct receive *rx, bool now)
@@ -316,5 +321,7 @@ void session_sweep(void *arg)
 	for (struct session *s; (s = map_next(&rx->lookups, &at, NULL)) && !late;)
 		if (now_ms - s->asked_ms > RECEIVE_LOOKUP_MS) late = s;
 	if (late) dialog_found(late, ANSWER_CANNOT_TELL);
+	/* Blocks that became free without anybody's word (no memory for a piece). */
+	session_resume_stalled(rx);
 	loop_timer_set(rx->sweep, late ? 1 : 1000);
 }
