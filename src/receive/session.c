@@ -86,6 +86,8 @@ static void session_close(struct session *s)
 		return;
 	}
 	s->state = SESSION_LINGER;
+	if (s->query) (void)map_take(&s->rx->lookups, s->query);
+	s->query = 0;
 	stream_shutdown_write(s->fd);
 	transaction_drop(s);
 	buf_free(&s->in);
@@ -305,8 +307,8 @@ void session_sweep(void *arg)
 			if (now_ms - s->alive_ms < patience_ms[class]) break;
 			if (class == IDLE_LINGER || s->state != SESSION_OPEN) {
 				session_end(s, "closed");
-			} else if (s->tx && s->tx->committing) {
-				session_touch(s, IDLE_COMMAND); /* we owe the answer, not the client */
+			} else if (s->query || (s->tx && s->tx->committing)) {
+				session_touch(s, class); /* we owe the answer, not the client */
 			} else {
 				tell_timeout(s);
 				s->reason = "timeout";
