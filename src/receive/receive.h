@@ -115,10 +115,13 @@ struct receive {
 	size_t shunned_count;
 	uint64_t last_id, next_query;
 	size_t session_count;
-	bool disk_low, draining;
+	bool disk_low, draining, left;
 	bool resuming, resume_due; /* session_resume_stalled is at work; and has more */
 	char read_buffer[RECEIVE_READ];
 };
+
+/* role.c: says goodbye, once, when it is to and no session is left */
+void receive_leave_if_idle(struct receive *rx);
 
 /* accept.c */
 void accept_listener(struct receive *rx, struct str name, unsigned address, int fd);

@@ -150,13 +150,20 @@ static void role_reload(struct frame *f, struct conf *old)
 	accept_reload(rx);
 }
 
+void receive_leave_if_idle(struct receive *rx)
+{
+	if (!rx->draining || rx->left || rx->session_count > 0) return;
+	rx->left = true;
+	frame_leave(rx->frame);
+}
+
 static void role_drain(struct frame *f, bool now)
 {
 	struct receive *rx = f->role;
 	rx->draining = true;
 	accept_stop(rx);
 	session_shutdown_all(rx, now);
-	if (rx->session_count == 0 || now) frame_leave(f);
+	receive_leave_if_idle(rx);
 }
 
 const struct role_ops receive_role = {

@@ -37,7 +37,7 @@ static void session_free(struct session *s)
 	buf_free(&s->out);
 	free(s);
 	rx->session_count--;
-	if (rx->draining && rx->session_count == 0) frame_leave(rx->frame);
+	receive_leave_if_idle(rx);
 }
 
 void session_end(struct session *s, const char *reason)
@@ -278,16 +278,25 @@ void session_resume_stalled(struct receive *rx)
 
 void session_shutdown_all(struct receive *rx, bool now)
 {
+	/* Each is off the lists until its turn: running one moves it to the end of a list. And
+	 * nobody is woken before all have been told. */
+	struct link all;
+	list_init(&all);
+	rx->resuming = true;
 	for (int class = 0; class < IDLE_CLASSES; class++)
-		LIST_EACH(it, &rx->idle[class]) {
-			struct session *s = CONTAINER(it, struct session, idle);
-			if (now || s->state == SESSION_LINGER) {
-				session_end(s, "service stops");
-				continue;
-			}
-			smtp_server_shutdown(&s->smtp);
-			session_continue(s);
+		for (struct link *it; (it = list_take(&rx->idle[class]));) list_add_tail(&all, it);
+	while (!list_empty(&all)) {
+		struct session *s = CONTAINER(all.next, struct session, idle);
+		if (now || s->state == SESSION_LINGER) {
+			session_end(s, "service stops");
+			continue;
 		}
+		session_touch(s, s->idle_class);
+		smtp_server_shutdown(&s->smtp);
+		session_continue(s);
+	}
+	rx->resuming = false;
+	session_resume_stalled(rx);
 }
 
 /* Ends what has been silent for too long. Each list is in the order of silence. */
