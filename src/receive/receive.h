@@ -50,6 +50,7 @@ struct rx_listener {
  * the session while spool still reads its blocks. */
 struct transaction {
 	struct receive *rx;
+	struct link lost; /* while transaction_spool_lost is at work */
 	struct session *session; /* NULL: the client has gone */
 	uint64_t handle;         /* also the message's id */
 	uint64_t sid;

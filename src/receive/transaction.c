@@ -58,6 +58,7 @@ struct transaction *transaction_new(struct session *s)
 static void transaction_free(struct transaction *tx)
 {
 	body_release(tx);
+	link_remove(&tx->lost);
 	(void)map_take(&tx->rx->transactions, tx->handle);
 	free(tx->envelope.rcpts);
 	arena_free(&tx->arena);
@@ -174,21 +175,21 @@ void transaction_refused(struct receive *rx, const struct msg_refused *m)
 
 void transaction_spool_lost(struct receive *rx)
 {
-	/* Answering changes the map: collect first. */
-	size_t at = 0, count = 0;
-	struct transaction **lost = calloc(rx->transactions.count + 1, sizeof(struct transaction *));
-	for (struct transaction *tx; lost && (tx = map_next(&rx->transactions, &at, NULL));)
-		if (tx->committing || tx->big) lost[count++] = tx;
-	for (size_t i = 0; i < count; i++) {
-		struct transaction *tx = lost[i];
+	/* Answering changes the map and may end other transactions: collect first, on a list
+	 * that they leave when they end. */
+	struct link lost;
+	size_t at = 0;
+	list_init(&lost);
+	for (struct transaction *tx; (tx = map_next(&rx->transactions, &at, NULL));) {
 		if (tx->committing) {
-			transaction_answer(tx, 451, "4.3.0",
-				STR("The mail store is restarting; try again in a moment"));
-			continue;
+			list_add_tail(&lost, &tx->lost);
+		} else if (tx->big) {
+			tx->failed = true;
+			body_release(tx);
 		}
-		tx->failed = true;
-		body_release(tx);
 	}
-	free(lost);
+	for (struct link *it; (it = list_take(&lost));)
+		transaction_answer(CONTAINER(it, struct transaction, lost), 451, "4.3.0",
+			STR("The mail store is restarting; try again in a moment"));
 	session_resume_stalled(rx);
 }
