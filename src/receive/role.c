@@ -55,18 +55,6 @@ static int role_serve(struct frame *f)
 	return 0;
 }
 
-static void role_peer_up(struct frame *f, struct channel *ch)
-{
-	struct receive *rx = f->role;
-	if (channel_peer(ch) == ROLE_SPOOL) {
-		rx->spool = ch;
-		uint32_t size = (uint32_t)(rx->window_blocks * WINDOW_BLOCK);
-		channel_send_window_fd(ch, &(struct msg_window){ size }, window_fd(rx->window));
-	} else if (channel_peer(ch) == ROLE_DIRECTORY) {
-		rx->directory = ch;
-	}
-}
-
 static void role_directory_lost(struct receive *rx)
 {
 	rx->directory = NULL;
@@ -75,6 +63,24 @@ static void role_directory_lost(struct receive *rx)
 		struct session *s = map_next(&rx->lookups, &at, NULL);
 		if (!s) return;
 		dialog_found(s, ANSWER_CANNOT_TELL);
+	}
+}
+
+static void role_peer_up(struct frame *f, struct channel *ch)
+{
+	struct receive *rx = f->role;
+	if (channel_peer(ch) == ROLE_SPOOL) {
+		/* What the one before had in hand will not be answered any more, and what it
+		 * said of its disk is over: the new one says when that is low. */
+		rx->spool = NULL;
+		transaction_spool_lost(rx);
+		rx->disk_low = false;
+		rx->spool = ch;
+		uint32_t size = (uint32_t)(rx->window_blocks * WINDOW_BLOCK);
+		channel_send_window_fd(ch, &(struct msg_window){ size }, window_fd(rx->window));
+	} else if (channel_peer(ch) == ROLE_DIRECTORY) {
+		role_directory_lost(rx);
+		rx->directory = ch;
 	}
 }
 
