@@ -190,6 +190,8 @@ static enum dialog dialog_end(struct session *s)
 			"hop count");
 	} else if (transaction_commit(tx)) {
 		return DIALOG_WAIT;
+	} else if (tx->refused_code) {
+		dialog_fail(s, "data", tx->refused_code, tx->refused_dsn, tx->refused_text, "spool");
 	} else {
 		dialog_fail(s, "data", 451, "4.3.0",
 			STR("The message could not be kept; try again in a moment"), "spool");

@@ -65,8 +65,12 @@ struct transaction {
 	struct link sent;   /* struct piece, in order */
 	uint64_t size;      /* octets so far, our Received field included */
 	bool big;           /* pieces have been sent */
-	bool failed;        /* cannot be kept any more: the data are swallowed, then 451 */
+	bool failed;        /* cannot be kept any more: the data are swallowed, then refused */
 	bool committing;
+	/* What spool said while the text still came; code 0: nothing. */
+	uint16_t refused_code;
+	char refused_dsn[16];
+	struct str refused_text;
 	int64_t began_ms;
 };
 

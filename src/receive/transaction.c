@@ -157,20 +157,25 @@ void transaction_committed(struct receive *rx, const struct msg_committed *m)
 void transaction_refused(struct receive *rx, const struct msg_refused *m)
 {
 	struct transaction *tx = map_get(&rx->transactions, m->handle);
-	char dsn[16];
-	if (!tx) return;
-	if (!str_to_cstr(m->dsn, dsn, sizeof dsn)) return;
-	if (tx->session)
-		tell_refuse(tx->session, "data", STR(""), m->code, dsn, m->text,
-			&(struct verdict){ .builtin = "spool" });
-	if (!tx->committing) {
-		/* Refused while its pieces were still coming: swallow the rest. */
-		tx->failed = true;
-		body_release(tx);
-		session_resume_stalled(rx);
+	if (!tx || tx->refused_code) return;
+	/* A refusal is one whatever is said with it: never let it read as success. */
+	bool sane = m->code >= 400 && m->code < 600 && m->dsn.len > 0 &&
+	            m->dsn.len < sizeof tx->refused_dsn;
+	tx->refused_code = sane ? m->code : 451;
+	(void)str_to_cstr(sane ? m->dsn : STR("4.3.0"), tx->refused_dsn, sizeof tx->refused_dsn);
+	tx->refused_text = arena_str(&tx->arena, m->text);
+	if (tx->committing) {
+		if (tx->session)
+			tell_refuse(tx->session, "data", STR(""), tx->refused_code, tx->refused_dsn,
+				tx->refused_text, &(struct verdict){ .builtin = "spool" });
+		transaction_answer(tx, tx->refused_code, tx->refused_dsn, tx->refused_text);
 		return;
 	}
-	transaction_answer(tx, m->code, dsn, m->text);
+	/* Refused while its pieces were still coming: the rest is swallowed, and the client
+	 * told when it has sent it. */
+	tx->failed = true;
+	body_release(tx);
+	session_resume_stalled(rx);
 }
 
 void transaction_spool_lost(struct receive *rx)
