@@ -23,8 +23,9 @@ struct piece {
 void body_begin(struct transaction *tx)
 {
 	tx->ranges = calloc(BODY_RANGES, sizeof *tx->ranges);
-	if (!tx->ranges) tx->failed = true;
-	tx->range_count = 0;
+	tx->failed = !tx->ranges;
+	tx->big = false;
+	tx->size = tx->untaken = tx->range_count = 0;
 	list_init(&tx->sent);
 }
 

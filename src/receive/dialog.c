@@ -72,6 +72,12 @@ static void dialog_mail(struct session *s)
 	e->body8 = mail->params.body == SMTP_BODY_8BITMIME;
 	e->smtputf8 = mail->params.smtputf8;
 	e->esmtp = s->smtp.esmtp;
+	if (!e->sender.at || !e->envid.at || !e->helo.at || !e->sid.at) {
+		/* A sender that was lost would read as the null sender. */
+		transaction_drop(s);
+		dialog_no_memory(s, "sender");
+		return;
+	}
 	smtp_server_answer(&s->smtp, 0, NULL, STR(""));
 }
 
@@ -138,6 +144,7 @@ void dialog_found(struct session *s, enum answer exists)
 {
 	(void)map_take(&s->rx->lookups, s->query);
 	s->query = 0;
+	if (s->state != SESSION_OPEN) return;
 	s->exists = exists;
 	/* The machine still stands at this RCPT. */
 	if (dialog_rcpt(s) == DIALOG_GO_ON) session_continue(s);
@@ -154,6 +161,10 @@ static void dialog_data(struct session *s)
 	}
 	/* Copied: the configuration may change while the text comes in. */
 	struct str by = arena_str(&tx->arena, s->rx->frame->conf->hostname);
+	if (!by.at) {
+		dialog_no_memory(s, "data");
+		return;
+	}
 	mail_scan_init(&tx->scan, by);
 	body_begin(tx);
 	char text[4096], id_text[16];
@@ -173,6 +184,13 @@ static void dialog_data(struct session *s)
 		.arrived_s = loop_wall_ms(s->rx->frame->loop) / 1000,
 	});
 	body_append(tx, buf_view(&header));
+	if (tx->failed) {
+		/* Before the client sends anything in vain. It may try again in this session. */
+		body_release(tx);
+		dialog_fail(s, "data", 452, "4.3.1",
+			STR("Too much mail is coming in at once; try again in a moment"), "window");
+		return;
+	}
 	smtp_server_answer(&s->smtp, 0, NULL, STR(""));
 }
 
