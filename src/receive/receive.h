@@ -22,6 +22,7 @@ enum {
 	RECEIVE_OUTPUT_MAX = 256 * 1024,   /* unsent replies of one session */
 	RECEIVE_BODY_INLINE = 256 * 1024,  /* a longer body streams to a file of its own */
 	RECEIVE_UNTAKEN_MAX = 1024 * 1024, /* bytes of one body on their way to that file */
+	RECEIVE_BACKLOG_MAX = 32 * 1024 * 1024, /* bytes not yet taken by spool's channel */
 	RECEIVE_ACCEPT_BATCH = 16,
 	RECEIVE_LISTENERS_MAX = 256,
 	RECEIVE_SESSIONS_MAX = 200000,

@@ -110,6 +110,8 @@ bool transaction_commit(struct transaction *tx)
 	struct receive *rx = tx->rx;
 	struct buf record, ranges;
 	if (tx->failed || !rx->spool) return false;
+	/* Below what ends the channel, and with it every transaction. */
+	if (channel_backlog(rx->spool) > RECEIVE_BACKLOG_MAX) return false;
 	tx->envelope.size = tx->size;
 	tx->envelope.arrived_ms = loop_wall_ms(rx->frame->loop);
 	buf_init(&record, ENVELOPE_MAX);

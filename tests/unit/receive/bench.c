@@ -192,8 +192,11 @@ static int64_t event_wall(void *arg)
 /* --- channels -------------------------------------------------------------------------- */
 
 enum role channel_peer(const struct channel *ch) { return ch->peer; }
-unsigned channel_peer_index(const struct channel *ch) { return ch->peer == ROLE_COUNT; }
-size_t channel_backlog(const struct channel *ch) { return ch->peer == ROLE_COUNT; }
+size_t channel_backlog(const struct channel *ch)
+{
+	assert_non_null(ch);
+	return bench->backlog;
+}
 
 static struct buf *sent_new(struct channel *ch, enum msg_type type)
 {
@@ -421,6 +424,13 @@ bool bench_is_closed(int client)
 	return got == 0 || (got < 0 && errno != EAGAIN);
 }
 
+void bench_vanish(int client)
+{
+	for (size_t i = 0; i < pair_count; i++)
+		if (pairs[i].client == client) pairs[i].client = -1;
+	(void)close(client);
+}
+
 void bench_begin(struct bench *b, int client)
 {
 	bench_say(b, client, "EHLO c.example\r\n");
@@ -455,6 +465,10 @@ struct bench *bench_new(const char *conf_text, size_t window_blocks)
 	assert_non_null(b);
 	(void)alarm(HANG_S);
 	bench = b;
+	/* Whatever a test before this one left when it failed. */
+	loop = (struct loop){ 0 };
+	pair_count = pair_accepted = listen_count = 0;
+	sent_clear();
 	b->blocks = window_blocks;
 	b->now_ms = 1000000;
 	b->wall_ms = 1800000000000;
@@ -511,8 +525,7 @@ void bench_free(struct bench *b)
 		loop.timers = t->next;
 		free(t);
 	}
-	for (size_t i = 0; i < pair_count; i++) (void)close(pairs[i].client);
-	pair_count = pair_accepted = listen_count = 0;
+	for (size_t i = 0; i < pair_count; i++) if (pairs[i].client >= 0) (void)close(pairs[i].client);
 	sent_clear();
 	rx_free(rx);
 	event_log_free(&b->log);

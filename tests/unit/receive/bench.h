@@ -29,6 +29,7 @@ struct bench {
 	size_t events[EVENT_COUNT];
 	unsigned left; /* calls of frame_leave */
 	struct channel *spool, *directory;
+	size_t backlog; /* of every channel */
 	int64_t now_ms, wall_ms;
 };
 
@@ -66,7 +67,8 @@ size_t bench_push(int client, struct str bytes);
 /* Everything that came since the last call, NUL-terminated. */
 const char *bench_heard(int client);
 bool bench_is_closed(int client); /* after bench_heard: the server said no more */
-/* MAIL, RCPT x@us.example and DATA, all of them accepted. */
+void bench_vanish(int client); /* its end is closed; no turn */
+/* EHLO, MAIL, RCPT x@us.example and DATA, all of them accepted. */
 void bench_begin(struct bench *b, int client);
 
 /* Until no descriptor has anything to say; fails if that does not end. */
