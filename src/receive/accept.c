@@ -50,10 +50,9 @@ static void accept_refuse(struct rx_listener *listener, int fd, struct ip client
 	char line[512];
 	struct buf out;
 	buf_init_fixed(&out, line, sizeof line);
-	buf_fmt(&out, "%u ", v->code);
-	/* RFC 2034: no enhanced code before EHLO, but a person reads the sentence. */
+	buf_fmt(&out, "%u %s ", v->code, v->dsn);
 	buf_str(&out, listener->rx->smtp.hostname);
-	buf_fmt(&out, " %s ", v->dsn);
+	buf_byte(&out, ' ');
 	buf_str(&out, v->text);
 	buf_crlf(&out);
 	stream_send_and_close(fd, buf_view(&out));

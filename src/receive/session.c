@@ -10,8 +10,6 @@
 #include "lib/ipc/scoreboard.h"
 #include "lib/os/stream.h"
 
-static void session_run(struct session *s, struct str fresh);
-
 static void session_touch(struct session *s, int class)
 {
 	s->alive_ms = loop_now_ms(s->rx->frame->loop);
@@ -134,8 +132,10 @@ static enum dialog session_dialog(struct session *s, struct str *in, bool *full)
 	}
 }
 
-/* `fresh` was just read and is not in s->in (which is empty then), or is empty. */
-static void session_run(struct session *s, struct str fresh)
+/* `fresh` was just read and is not in s->in (which is empty then), or is empty. `moved`:
+ * the session got on, whatever is consumed now. A command that drips in byte by byte is
+ * no sign of life until it is whole: its time is for all of it. */
+static void session_run(struct session *s, struct str fresh, bool moved)
 {
 	bool full;
 	scoreboard_session(s->sid, s->client);
@@ -147,6 +147,7 @@ static void session_run(struct session *s, struct str fresh)
 		if (session_dialog(s, &in, &full) == DIALOG_CLOSE) s->state = SESSION_CLOSING;
 		if (fresh.len) buf_str(&s->in, in);
 		else buf_consume(&s->in, before - in.len);
+		moved = moved || in.len < before;
 		fresh = (struct str){ 0 };
 		if (s->in.overflowed) {
 			/* No memory for the rest: going on would leave a hole in the message. */
@@ -156,13 +157,14 @@ static void session_run(struct session *s, struct str fresh)
 		if (!session_flush(s)) return;
 	} while (full && s->out.len == 0);
 	if (s->in.len == 0) buf_free(&s->in);
-	session_touch(s, s->tx && s->tx->ranges ? IDLE_DATA : IDLE_COMMAND);
+	int class = s->tx && s->tx->ranges ? IDLE_DATA : IDLE_COMMAND;
+	if (moved || class == IDLE_DATA) session_touch(s, class);
 	session_after(s);
 }
 
 void session_continue(struct session *s)
 {
-	if (s->state == SESSION_OPEN) session_run(s, (struct str){ 0 });
+	if (s->state == SESSION_OPEN) session_run(s, (struct str){ 0 }, true);
 }
 
 static void session_linger_read(struct session *s)
@@ -193,9 +195,9 @@ static void session_read(struct session *s)
 	}
 	if (into != s->rx->read_buffer) {
 		buf_added(&s->in, (size_t)got);
-		session_run(s, (struct str){ 0 });
+		session_run(s, (struct str){ 0 }, false);
 	} else {
-		session_run(s, (struct str){ into, (size_t)got });
+		session_run(s, (struct str){ into, (size_t)got }, false);
 	}
 }
 
@@ -206,7 +208,7 @@ static void session_ready(void *arg, int fd, unsigned ready)
 	if (ready & LOOP_WRITE) {
 		if (!session_flush(s)) return;
 		if (s->out.len == 0 && s->state == SESSION_OPEN) {
-			session_run(s, (struct str){ 0 });
+			session_run(s, (struct str){ 0 }, true);
 			return;
 		}
 		session_after(s);

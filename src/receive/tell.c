@@ -69,21 +69,18 @@ void tell_receive(struct transaction *tx)
 {
 	const struct envelope *e = &tx->envelope;
 	struct event_log *log = tx->rx->frame->log;
-	/* One line a recipient, as trackers want it; past a limit the rest is counted. */
-	enum { RECIPIENTS_TOLD = 50 };
-	for (size_t i = 0; i < e->rcpt_count && i < RECIPIENTS_TOLD; i++) {
-		event_begin(log, EVENT_receive, tx->sid, tx->handle);
-		event_ip(log, FIELD_client, e->client);
-		event_str(log, FIELD_helo, e->helo);
-		event_str(log, FIELD_user, STR("-"));
-		event_str(log, FIELD_from, e->sender);
-		event_str(log, FIELD_to, e->rcpts[i].address);
-		event_i64(log, FIELD_recipients, (int64_t)e->rcpt_count);
-		event_i64(log, FIELD_size, (int64_t)tx->size);
-		event_str(log, FIELD_msgid, mail_scan_message_id(&tx->scan));
-		event_i64(log, FIELD_delay, loop_now_ms(tx->rx->frame->loop) - tx->began_ms);
-		event_end(log);
-	}
+	event_begin(log, EVENT_receive, tx->sid, tx->handle);
+	event_ip(log, FIELD_client, e->client);
+	event_str(log, FIELD_helo, e->helo);
+	event_str(log, FIELD_user, STR("-"));
+	event_str(log, FIELD_from, e->sender);
+	/* The first of them; each has an event of its own when something happens to it. */
+	if (e->rcpt_count > 0) event_str(log, FIELD_to, e->rcpts[0].address);
+	event_i64(log, FIELD_recipients, (int64_t)e->rcpt_count);
+	event_i64(log, FIELD_size, (int64_t)tx->size);
+	event_str(log, FIELD_msgid, mail_scan_message_id(&tx->scan));
+	event_i64(log, FIELD_delay, loop_now_ms(tx->rx->frame->loop) - tx->began_ms);
+	event_end(log);
 }
 
 void tell_timeout(struct session *s)

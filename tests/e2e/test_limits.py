@@ -115,7 +115,7 @@ def test_errors_end_a_session(serve):
                 codes.append(client.command(b"WHAT")[0])
         except OSError:
             pass
-        assert codes[0] == 500 and codes[-1] == 421 and len(codes) <= 11, codes
+        assert codes[0] == 502 and codes[-1] == 421 and len(codes) <= 11, codes
 
 
 def test_messages_per_connection(serve):

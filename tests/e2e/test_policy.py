@@ -22,11 +22,11 @@ RECIPIENTS = [
     (f"@{DOMAIN}:x@other.example", 550, "5.7.1"),
     (f"@relay.example:ann@{DOMAIN}", 250, "2.1.5"),
     (f'"ann"@{DOMAIN}', 250, "2.1.5"),
-    ("ann", 550, "5."),
+    ("ann", 501, "5.1.3"),
     ("", 501, "5."),
     (f"a b@{DOMAIN}", 501, "5."),
     (f"ann@{DOMAIN}.", None, None),
-    (f"../../x@{DOMAIN}", 550, "5.1.1"),
+    (f"../../x@{DOMAIN}", 501, "5.1.3"),
 ]
 
 

@@ -17,7 +17,7 @@ static struct master self;
 
 static const enum role start_order[] = {
 	ROLE_JOURNAL, ROLE_DIRECTORY, ROLE_SPOOL,
-	ROLE_MAILBOX, ROLE_RECEIVE,   ROLE_CONSOLE,
+	ROLE_MAILBOX, ROLE_CONSOLE,   ROLE_RECEIVE,
 };
 /* -- Stop: who brings work in goes first, who tells the story last --------------------
  */
@@ -177,6 +177,10 @@ static bool master_begin(struct master *m)
 	m->conf_fd = m->slots_fd = m->pid_fd = -1;
 	raise_limits();
 	(void)signal(SIGPIPE, SIG_IGN);
+	/* What the loop puts back when it goes: a second SIGTERM may come in the last moment,
+	 * and the service has stopped well all the same. */
+	(void)signal(SIGTERM, SIG_IGN);
+	(void)signal(SIGINT, SIG_IGN);
 	m->loop = loop_new();
 	if (!m->loop) return false;
 	records_init(&m->records, m->loop, &m->log);
