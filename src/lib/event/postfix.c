@@ -133,7 +133,7 @@ static void post_seconds(const struct post *p)
 static bool is_local(const struct post *p)
 {
 	struct str route = get(p, FIELD_route);
-	return !route.len || str_starts(route, STR("maildir"));
+	return !route.len || str_eq(route, STR("mailbox"));
 }
 
 /* A comma would end the relay for those who read it. */

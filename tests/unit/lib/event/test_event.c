@@ -94,7 +94,7 @@ static const struct sample usual[] = {
 	{ "receive[0]", EVENT_disconnect, 0x11, 0, false,
 	  { C, N(count, 1), T(reason, "QUIT"), N(delay, 1500) }, 4 },
 	{ "mailbox[0]", EVENT_deliver, 0, 0x4d2, false,
-	  { T(from, "a@c.example"), T(to, "u@us.example"), T(route, "maildir"),
+	  { T(from, "a@c.example"), T(to, "u@us.example"), T(route, "mailbox"),
 	    T(host, "/var/mail/us.example/u"), T(dsn, "2.0.0"), N(delay, 104), N(attempt, 1),
 	    N(size, 4096) }, 8 },
 	{ "spool[0]", EVENT_deliver, 0, 0x4d2, false,
