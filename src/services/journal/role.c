@@ -11,7 +11,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "lib/ipc/identity.h"
 #include "lib/os/sandbox.h"
 #include "services/journal/journal.h"
 
@@ -156,8 +155,7 @@ static int role_open(struct frame *f)
 	s->frame = f;
 	s->tick_at_ms = INT64_MAX;
 	s->turn = (struct loop_turn){ .fn = on_turn_end, .arg = s };
-	/* A limit of file size is an error of one write; a reader that goes away is not
-	 * ours. */
+	/* A limit of file size, a reader that goes away: errors of one write. */
 	(void)signal(SIGXFSZ, SIG_IGN);
 	(void)signal(SIGPIPE, SIG_IGN);
 	tzset(); /* reads the zone's file while it can be read */
@@ -165,10 +163,13 @@ static int role_open(struct frame *f)
 		     str_of(stream ? stream : ""));
 	struct journal_settings settings = settings_of(f->conf);
 	journal_set(&s->journal, &settings, loop_now_ms(f->loop), loop_wall_ms(f->loop));
-	struct process_user user = identity_of(ROLE_JOURNAL);
-	int status = make_folder(f, settings.place.folder, user);
-	if (status == 0) open_named(f, &s->journal, user);
-	return status;
+	int status = make_folder(f, settings.place.folder, f->user);
+	if (status != 0) return status;
+	open_named(f, &s->journal, f->user);
+	f->log->write = on_own_record;
+	f->log->wall_ms = own_wall_ms;
+	f->log->arg = s;
+	return 0;
 }
 
 static int role_serve(struct frame *f)
@@ -176,9 +177,6 @@ static int role_serve(struct frame *f)
 	struct journal_role_state *s = f->role;
 	s->tick = loop_timer_new(f->loop, on_tick, s);
 	if (!s->tick) return EX_OSERR;
-	f->log->write = on_own_record;
-	f->log->wall_ms = own_wall_ms;
-	f->log->arg = s;
 	(void)journal_open(&s->journal); /* what is wrong is told at the first line */
 	set_tick(s, 1);
 	return 0;
@@ -189,16 +187,11 @@ static void role_message(struct frame *f, struct channel *ch, enum msg_type type
 {
 	struct journal_role_state *s = f->role;
 	struct msg_event m;
-	char memory[EVENT_ROLE_MAX];
-	struct buf role;
+	char title[FRAME_TITLE_MAX];
 	if (fd >= 0) (void)close(fd);
 	if (type != MSG_event || !msg_event_get(payload, &m)) return;
-	buf_init_fixed(&role, memory, sizeof memory);
-	buf_str(&role, str_of(role_name(channel_peer(ch))));
-	buf_byte(&role, '[');
-	buf_u64(&role, channel_peer_index(ch));
-	buf_byte(&role, ']');
-	journal_record(&s->journal, buf_view(&role), m.record, loop_now_ms(f->loop),
+	frame_title(title, channel_peer(ch), channel_peer_index(ch));
+	journal_record(&s->journal, str_of(title), m.record, loop_now_ms(f->loop),
 		       loop_wall_ms(f->loop));
 	loop_at_turn_end(f->loop, &s->turn);
 }
@@ -216,10 +209,8 @@ static void role_drain(struct frame *f, bool now)
 {
 	struct journal_role_state *s = f->role;
 	(void)now;
-	f->log->write = on_own_record;
 	journal_flush(&s->journal, loop_now_ms(f->loop), loop_wall_ms(f->loop));
-	/* A last slice, so that tracking of a stopped service has little to read itself.
-	 */
+	/* A last slice, so that tracking of a stopped service has little to read. */
 	(void)journal_tick(&s->journal, loop_now_ms(f->loop), loop_wall_ms(f->loop));
 	loop_timer_free(s->tick);
 	s->tick = NULL;

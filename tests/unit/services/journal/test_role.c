@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "folder.h"
+#include "lib/ipc/identity.h"
 #include "lib/os/clock.h"
 #include "services/journal/journal.h"
 #include "services/journal/role.h"
@@ -127,6 +128,7 @@ static void test_life(void **state)
 				.loop = loop_new(),
 				.conf = conf_of(more),
 				.log = &own };
+	frame.user = role_user(ROLE_JOURNAL);
 	assert_non_null(frame.loop);
 	event_log_init(&own, "journal[0]", drop_record, wall_ms, NULL);
 	event_log_init(&worker, "spool[0]", send_record, wall_ms, NULL);
@@ -142,7 +144,7 @@ static void test_life(void **state)
 	event_end(&own);
 	run_for(50);
 	assert_true(folder_has("log", "\"event\":\"hold\",\"number\":3020,\"severity\":"
-				      "\"notice\",\"role\":\"spool[3]\""));
+				      "\"notice\",\"role\":\"spool\""));
 	assert_true(folder_has("log", "\"event\":\"admin\",\"number\":4091,\"severity\":"
 				      "\"notice\",\"role\":\"journal[0]\""));
 	run_for(JOURNAL_TICK_MS * 2);
