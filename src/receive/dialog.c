@@ -90,7 +90,16 @@ static void dialog_rcpt_accept(struct session *s, struct str address)
 		.route = s->exists == ANSWER_YES ? STR("mailbox") : STR(""),
 	};
 	/* Q143375: the same recipient twice gets one copy. */
-	if (!transaction_has_rcpt(s->tx, address) && !transaction_add_rcpt(s->tx, &rcpt)) {
+	bool again = transaction_has_rcpt(s->tx, address);
+	if (!again && !transaction_has_room(s->tx, &rcpt)) {
+		/* RFC 5321 4.5.3.1.10: the client sends the rest in another transaction. Said
+		 * at the end of the text it would be said again each time. */
+		dialog_fail(s, "recipient", 452, "4.5.3",
+			STR("Too many recipients, send the message to the others separately"),
+			"envelope size");
+		return;
+	}
+	if (!again && !transaction_add_rcpt(s->tx, &rcpt)) {
 		dialog_no_memory(s, "recipient");
 		return;
 	}

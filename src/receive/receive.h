@@ -22,6 +22,8 @@ enum {
 	RECEIVE_OUTPUT_MAX = 256 * 1024,   /* unsent replies of one session */
 	RECEIVE_BODY_INLINE = 256 * 1024,  /* a longer body streams to a file of its own */
 	RECEIVE_UNTAKEN_MAX = 1024 * 1024, /* bytes of one body on their way to that file */
+	RECEIVE_RCPTS_MAX = 10000,         /* of one message; spool keeps no more */
+	RECEIVE_ENVELOPE_MAX = 256 * 1024, /* octets of its record; spool keeps no more */
 	RECEIVE_BACKLOG_MAX = 32 * 1024 * 1024, /* bytes not yet taken by spool's channel */
 	RECEIVE_ACCEPT_BATCH = 16,
 	RECEIVE_LISTENERS_MAX = 256,
@@ -58,6 +60,7 @@ struct transaction {
 	struct arena arena;
 	struct envelope envelope;
 	size_t rcpt_cap;
+	size_t rcpts_len; /* octets of the recipients in the envelope's record */
 	struct mail_scan scan;
 	/* body */
 	struct window_range *ranges; /* blocks that wait to be sent; one holds WINDOW_BLOCK */
@@ -159,6 +162,8 @@ struct facts dialog_facts(const struct session *s);
 struct transaction *transaction_new(struct session *s);
 /* Lets go of the session's transaction; freed now, or when spool has answered. */
 void transaction_drop(struct session *s);
+/* Whether the envelope can take one more. */
+bool transaction_has_room(const struct transaction *tx, const struct envelope_rcpt *rcpt);
 bool transaction_add_rcpt(struct transaction *tx, const struct envelope_rcpt *rcpt);
 bool transaction_has_rcpt(const struct transaction *tx, struct str address);
 /* Hands it to spool, which answers; false: it cannot be kept now. */

@@ -8,7 +8,7 @@
 
 enum {
 	TRANSACTION_ARENA = 64 * 1024 * 1024, /* 100,000 recipients at most */
-	ENVELOPE_MAX = 15 * 1024 * 1024,      /* below CHANNEL_FRAME_MAX */
+	HEAD_MAX = 128, /* of an envelope's record, without its strings */
 	ID_EPOCH_S = 1577836800,              /* 2020-01-01 */
 	ID_WORKER_BITS = 6,
 	ID_COUNT_BITS = 14,
@@ -86,6 +86,20 @@ bool transaction_has_rcpt(const struct transaction *tx, struct str address)
 	return false;
 }
 
+/* Three strings with their lengths, and a byte of flags. */
+static size_t rcpt_len(const struct envelope_rcpt *rcpt)
+{
+	return rcpt->address.len + rcpt->orcpt.len + rcpt->route.len + 3 * 4 + 1;
+}
+
+bool transaction_has_room(const struct transaction *tx, const struct envelope_rcpt *rcpt)
+{
+	const struct envelope *e = &tx->envelope;
+	size_t head = HEAD_MAX + e->sender.len + e->envid.len + e->helo.len + e->sid.len;
+	return e->rcpt_count < RECEIVE_RCPTS_MAX &&
+	       head + tx->rcpts_len + rcpt_len(rcpt) <= RECEIVE_ENVELOPE_MAX;
+}
+
 bool transaction_add_rcpt(struct transaction *tx, const struct envelope_rcpt *rcpt)
 {
 	struct envelope *e = &tx->envelope;
@@ -102,6 +116,7 @@ bool transaction_add_rcpt(struct transaction *tx, const struct envelope_rcpt *rc
 	copy.route = arena_str(&tx->arena, rcpt->route);
 	if (!copy.address.at || !copy.orcpt.at || !copy.route.at) return false;
 	e->rcpts[e->rcpt_count++] = copy;
+	tx->rcpts_len += rcpt_len(&copy);
 	return true;
 }
 
@@ -114,7 +129,7 @@ bool transaction_commit(struct transaction *tx)
 	if (channel_backlog(rx->spool) > RECEIVE_BACKLOG_MAX) return false;
 	tx->envelope.size = tx->size;
 	tx->envelope.arrived_ms = loop_wall_ms(rx->frame->loop);
-	buf_init(&record, ENVELOPE_MAX);
+	buf_init(&record, RECEIVE_ENVELOPE_MAX);
 	buf_init(&ranges, RECEIVE_WINDOW);
 	envelope_encode(&record, &tx->envelope);
 	window_ranges_put(&ranges, tx->ranges, tx->range_count);

@@ -3,6 +3,7 @@
  * moment. */
 #include "bench.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -454,6 +455,46 @@ static void data_without_a_block(void **state)
 	bench_free(b);
 }
 
+/* As many recipients as the store keeps with a message; the others are put off one by one,
+ * and the message goes to the first ones. */
+static void envelope_full(void **state)
+{
+	(void)state;
+	enum { TRIED = 2000 };
+	struct bench *b = bench_new(
+		"hostname mx.us.example\nlistener in { address 0.0.0.0:25 }\nlimit { recipients 5000 }\n"
+		"domain us.example { users any; deliver maildir /m/%d/%n }\n", 24);
+	int client = bench_connect(b, "192.0.2.1"), accepted = 0, put_off = 0;
+	struct str payload;
+	struct msg_commit m;
+	bench_say(b, client, "EHLO c\r\nMAIL FROM:<>\r\n");
+	for (int i = 0; i < TRIED; i++) {
+		char line[512];
+		(void)bench_heard(client);
+		(void)snprintf(line, sizeof line, "RCPT TO:<%060d@us.example> ORCPT=rfc822;%0150d\r\n", i, i);
+		bench_say(b, client, line);
+		const char *said = bench_heard(client);
+		if (strncmp(said, "250 2.1.5", 9) == 0) accepted++;
+		else if (strncmp(said, "452 4.5.3", 9) == 0) put_off++;
+		else fail_msg("%s", said);
+	}
+	assert_int_equal(accepted + put_off, TRIED);
+	assert_in_range(accepted, 1000, 1200);
+	/* One that is there already takes no room. */
+	char again[128];
+	(void)snprintf(again, sizeof again, "RCPT TO:<%060d@US.example>\r\nDATA\r\n", 7);
+	bench_say(b, client, again);
+	assert_memory_equal(bench_heard(client), "250 2.1.5", 9);
+	bench_say(b, client, "\r\n.\r\n");
+	assert_true(bench_sent(MSG_commit, &payload));
+	assert_true(msg_commit_get(payload, &m));
+	assert_in_range(m.envelope.len, RECEIVE_ENVELOPE_MAX - 500, RECEIVE_ENVELOPE_MAX);
+	uint64_t handle = m.handle;
+	bench_committed(b, handle);
+	assert_memory_equal(bench_heard(client), "250 2.0.0 queued", 16);
+	bench_free(b);
+}
+
 /* More waits to be sent to spool than is good for the channel. */
 static void backlog(void **state)
 {
@@ -493,6 +534,7 @@ int main(void)
 		cmocka_unit_test(refused_oddly),
 		cmocka_unit_test(data_without_a_block),
 		cmocka_unit_test(backlog),
+		cmocka_unit_test(envelope_full),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
