@@ -120,8 +120,10 @@ void outcome_death(struct spool *s, uint64_t id)
 {
 	struct note *note;
 	struct arena *arena;
-	/* In hand until it is judged, so that nobody starts it meanwhile. */
-	struct job *job = job_new(s, id);
+	/* In hand until it is judged, so that nobody starts it meanwhile; outcomes of some of
+	 * its recipients may still be on their way to the disk. */
+	struct job *job = map_get(&s->in_hand, id);
+	if (!job) job = job_new(s, id);
 	struct spool_op *op = job ? commit_op(s, &note, &arena) : NULL;
 	if (!op) {
 		if (job) job_release(s, job);

@@ -84,8 +84,11 @@ static void role_admin(struct spool *s, enum msg_type type, struct str payload)
 	struct msg_death death;
 	if (type == MSG_ask_totals && msg_ask_totals_get(payload, &ask)) watch_totals(s, ask.query);
 	else if (type == MSG_act && msg_act_get(payload, &act)) act_begin(s, &act);
-	else if (type == MSG_death && msg_death_get(payload, &death) && death.blamed && death.id)
-		outcome_death(s, death.id);
+	else if (type == MSG_death && msg_death_get(payload, &death)) {
+		/* This may come before the end of the dead worker's channel. */
+		if (death.role == ROLE_MAILBOX) jobs_lost(s, death.index);
+		if (death.blamed && death.id) outcome_death(s, death.id);
+	}
 }
 
 static void role_message(struct frame *f, struct channel *ch, enum msg_type type,

@@ -163,6 +163,7 @@ void outcome_committed(struct spool *s, const struct spool_op *op, const struct 
 /* Recipient rcpts[at] of `job` was not reached: writes the deferral. */
 void outcome_defer(struct spool *s, struct job *job, uint32_t at, struct str dsn,
                    struct str text, struct str host);
+/* A worker died with this message in hand; what it had has been taken back. */
 void outcome_death(struct spool *s, uint64_t id);
 void outcome_death_committed(struct spool *s, const struct spool_op *op,
                              const struct note *note);

@@ -70,6 +70,13 @@ def is_alive(pid):
         return False
 
 
+def environment(more=None):
+    """Of a process under test. The leak check of one that may not be traced (it has given up
+    rights) ends in an error of its own; leaks are found by the unit tests."""
+    options = os.environ.get("ASAN_OPTIONS", "handle_segv=0:handle_abort=0")
+    return {**os.environ, **(more or {}), "ASAN_OPTIONS": options + ":detect_leaks=0"}
+
+
 class Service:
     """`limit`, `spool`, `extra` are configuration text; `users` local parts of us.example.
     `crashes` says that the test makes processes die, so that it is no surprise at the end."""
@@ -125,14 +132,17 @@ domain any.example {{ users any; deliver maildir {here}/mail/%d/%n }}
                        "sh", *command]
         return command
 
+    def namespace(self):
+        """Where imsctl sees the spool that the service sees."""
+        if not self.tmpfs or not self.process or self.process.poll() is not None:
+            return []
+        return ["nsenter", "--mount", "--target", str(self.process.pid)]
+
     def start(self):
         with open(self.stderr, "ab") as stderr:
             self.process = subprocess.Popen(
                 self.command(), stdin=subprocess.DEVNULL, stdout=stderr, stderr=stderr,
-                # The leak check of a process that may not be traced ends in an error of its
-                # own; leaks are found by the unit tests.
-                env={**os.environ, **self.env, "ASAN_OPTIONS": os.environ.get(
-                    "ASAN_OPTIONS", "handle_segv=0:handle_abort=0") + ":detect_leaks=0"}, preexec_fn=_die_with_parent, cwd="/")
+                env=environment(self.env), preexec_fn=_die_with_parent, cwd="/")
         wait_until(self.greets, START_S, "the service's greeting")
         return self
 
@@ -197,9 +207,9 @@ domain any.example {{ users any; deliver maildir {here}/mail/%d/%n }}
     def ctl(self, *arguments, stdin=None, status=0):
         """imsctl's standard output; fails unless it ends with `status` (None: any)."""
         done = subprocess.run(
-            [str(BUILD / "imsctl"), "--config", str(self.conf), *map(str, arguments)],
+            [*self.namespace(), str(BUILD / "imsctl"), "--config", str(self.conf), *map(str, arguments)],
             input=stdin if stdin is not None else "", capture_output=True, text=True,
-            timeout=60, check=False)
+            timeout=60, check=False, env=environment())
         assert not REPORT.search(done.stderr), done.stderr
         if status is not None:
             assert done.returncode == status, (arguments, done.returncode, done.stdout, done.stderr)

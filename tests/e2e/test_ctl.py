@@ -243,7 +243,7 @@ def test_exit_codes(serve):
     service.ctl("reload", status=69)
     assert "0 messages" in service.ctl("retry", "all", "--yes")  # on the spool itself
     service.ctl("nonsense", status=64)
-    service.ctl("queue", status=64)
+    service.ctl("queue", "nonsense", status=64)
     service.ctl("user", "passwd", f"nobody@{DOMAIN}", "--password-stdin", stdin="x\n", status=67)
     service.ctl("user", "add", f"ann@{DOMAIN}", "--password-stdin", stdin="x\n", status=73)
     assert service.queue() == []

@@ -75,15 +75,20 @@ def test_a_disk_without_a_single_free_byte(serve):
         assert service.send("a@client.example", TO, wire.message(str(number)))[0] == 250
     before = service.pids()
     fill(service, 0)
-    codes = set()
-    for number in range(10):
-        codes.add(service.send("a@client.example", TO,
-                               wire.message(str(number), b"x" * 70 + b"\r\n" * 3000))[0])
-    assert codes and all(400 <= code < 500 for code in codes), codes
+    kept = 20
+
+    def is_put_off():
+        """The store has some room in reserve; what it takes into that is kept as well."""
+        nonlocal kept
+        code = service.send("a@client.example", TO, wire.message("x", b"x" * 70 + b"\r\n" * 3000))[0]
+        assert code == 250 or 400 <= code < 500, code
+        kept += code == 250
+        return code != 250
+    wait_until(is_put_off, 15, "a message that is put off")
     ids = [row["id"] for row in service.queue()]
-    assert len(ids) == 20
+    assert len(ids) == kept
     service.ctl("drop", ids[0], "--yes")
-    wait_until(lambda: len(service.queue()) == 19, 15, "the drop of one message")
+    wait_until(lambda: len(service.queue()) == kept - 1, 15, "the drop of one message")
     assert service.pids() == before, "a process died"
     (spool_folder(service) / "filler").unlink()
     wait_until(lambda: reply_to_mail(service)[0] == 250, 30, "250 at MAIL")

@@ -67,11 +67,12 @@ def _try(port):
         return None
 
 
-def test_a_listener_that_is_taken_is_told_and_the_rest_serves(serve):
+def test_a_listener_that_is_taken_is_told_at_the_start(serve):
+    """Q146157: the old service started without its port and said nothing."""
     first = serve()
-    second = serve(extra=f"listener taken {{ address 127.0.0.1:{first.port} }}\n")
-    assert second.events("bind_fail")
-    assert second.send("a@client.example", TO, wire.message())[0] == 250
+    second = serve.stopped(extra=f"listener taken {{ address 127.0.0.1:{first.port} }}\n")
+    with pytest.raises(AssertionError, match=r"imsd ended with 69(.|\n)*bind_fail"):
+        second.start()
 
 
 def test_drain_lets_a_transaction_end(service):
