@@ -132,8 +132,9 @@ void master_stop(struct master *m, const char *reason, int status)
 		stop_now(m);
 		return;
 	}
-	/* A start that fails has nothing in hand. */
-	m->now = m->phase == MASTER_STARTING;
+	/* A start that fails has nothing in hand. One that is told to stop may have: the first
+	 * worker serves before the last one is ready. */
+	m->now = m->phase == MASTER_STARTING && status != 0;
 	m->phase = MASTER_STOPPING;
 	m->stop_reason = reason;
 	m->status = status;
