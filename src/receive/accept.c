@@ -104,7 +104,10 @@ static void accept_ready(void *arg, int fd, unsigned ready)
 	struct rx_listener *listener = arg;
 	struct receive *rx = listener->rx;
 	(void)ready;
-	for (int i = 0; i < RECEIVE_ACCEPT_BATCH; i++) {
+	/* As many as came last time and a few more: asking for one that is not there costs a
+	 * system call, and the loop comes back for those that are. */
+	unsigned budget = rx->accept_budget ? rx->accept_budget : 1;
+	for (unsigned i = 0; i < budget; i++) {
 		struct ip client;
 		uint16_t port;
 		int conn = socket_accept(fd, &client, &port);
@@ -112,7 +115,10 @@ static void accept_ready(void *arg, int fd, unsigned ready)
 			accept_one(listener, conn, client, port);
 			continue;
 		}
-		if (conn == -EAGAIN) return;
+		if (conn == -EAGAIN) {
+			rx->accept_budget = i > 0 ? i : 1;
+			return;
+		}
 		if (conn == -ECONNABORTED || conn == -EINTR || conn == -EPROTO) continue;
 		/* Out of descriptors or memory: leave them in the backlog for a moment
 		 * instead of turning in a circle. */
@@ -121,6 +127,7 @@ static void accept_ready(void *arg, int fd, unsigned ready)
 		loop_timer_set(rx->accept_pause, ACCEPT_PAUSE_MS);
 		return;
 	}
+	rx->accept_budget = budget * 2 < RECEIVE_ACCEPT_BATCH ? budget * 2 : RECEIVE_ACCEPT_BATCH;
 }
 
 static const struct conf_listener *accept_conf(const struct receive *rx, struct str name)

@@ -123,6 +123,7 @@ struct receive {
 	struct { struct ip client; int64_t until_ms; } shunned[RECEIVE_SHUN_MAX];
 	size_t shunned_count;
 	uint64_t last_id, next_query;
+	unsigned accept_budget; /* clients taken in one turn */
 	size_t session_count;
 	bool disk_low, draining, left;
 	bool resuming, resume_due; /* session_resume_stalled is at work; and has more */

@@ -45,6 +45,7 @@ struct channel *frame_peer(const struct frame *f, enum role role, unsigned index
 static bool flush_all(struct frame *f)
 {
 	size_t left = 0;
+	records_flush(&self.records);
 	for (unsigned r = 0; r < ROLE_COUNT; r++) {
 		for (unsigned i = 0; i < FRAME_INDEX_MAX; i++) {
 			if (!f->peers[r][i]) continue;

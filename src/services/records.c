@@ -17,16 +17,21 @@ static void on_tell_lost(void *arg)
 	event_end(r->log);
 }
 
+static void on_batch(void *arg) { records_flush(arg); }
+
 void records_init(struct records *r, struct loop *loop, struct event_log *log)
 {
 	*r = (struct records){ .loop = loop, .log = log };
 	r->tell_lost = (struct loop_turn){ .fn = on_tell_lost, .arg = r };
 	buf_init(&r->waiting, RECORDS_WAITING_MAX);
+	/* Without memory for it every record is its own batch. */
+	r->batch = loop_timer_new(loop, on_batch, r);
 }
 
 void records_free(struct records *r)
 {
 	loop_turn_cancel(r->loop, &r->tell_lost);
+	loop_timer_free(r->batch);
 	buf_free(&r->waiting);
 }
 
@@ -60,15 +65,31 @@ static void keep(struct records *r, struct str record)
 void records_write(void *arg, struct str record)
 {
 	struct records *r = arg;
-	if (!r->journal || !channel_is_open(r->journal)) {
-		write_stderr(record);
-		keep(r, record);
-	} else if (channel_backlog(r->journal) + record.len > RECORDS_WAITING_MAX) {
-		r->lost++;
-	} else {
-		channel_send_event(r->journal, &(struct msg_event){ record });
-		if (r->lost) loop_at_turn_end(r->loop, &r->tell_lost);
+	bool open = r->journal && channel_is_open(r->journal);
+	if (!open) write_stderr(record);
+	keep(r, record);
+	if (!open) return;
+	if (!r->batch || r->waiting.len >= RECORDS_BATCH) {
+		records_flush(r);
+	} else if (!r->batch_set) {
+		r->batch_set = true;
+		loop_timer_set(r->batch, RECORDS_BATCH_MS);
 	}
+}
+
+static void send_one(void *arg, struct str record)
+{
+	struct records *r = arg;
+	if (channel_backlog(r->journal) + record.len > RECORDS_WAITING_MAX) r->lost++;
+	else channel_send_event(r->journal, &(struct msg_event){ record });
+}
+
+void records_flush(struct records *r)
+{
+	r->batch_set = false;
+	if (!r->journal || !channel_is_open(r->journal)) return;
+	records_replay(r, send_one, r);
+	if (r->lost) loop_at_turn_end(r->loop, &r->tell_lost);
 }
 
 void records_replay(struct records *r, void (*write_one)(void *arg, struct str record),
@@ -97,6 +118,5 @@ void records_journal(struct records *r, struct channel *journal)
 		channel_unsent(r->journal, keep_again, r);
 	r->journal = journal;
 	if (!journal) return;
-	if (channel_is_open(journal)) records_replay(r, records_write, r);
-	if (r->lost) loop_at_turn_end(r->loop, &r->tell_lost);
+	records_flush(r);
 }

@@ -82,6 +82,7 @@ static void stop_advance(struct master *m)
 	}
 	if (!gone) return;
 	if (!m->stop_told) stop_event(m);
+	records_flush(&m->records);
 	m->stop_told = true;
 	if (stage_stop(m, ROLE_JOURNAL)) loop_stop(m->loop);
 }

@@ -30,7 +30,7 @@ static void shun_for_a_while(void **state)
 	shun(b, "192.0.2.1", b->wall_ms + 5000);
 	shun(b, "192.0.2.2", b->wall_ms + 2000);
 	shun(b, "192.0.2.3", b->wall_ms + 9000);
-	greeted(b, "192.0.2.1", "421 mx.us.example 4.7.0 Your last sessions ended in a fault");
+	greeted(b, "192.0.2.1", "421 4.7.0 mx.us.example Your last sessions ended in a fault");
 	greeted(b, "192.0.2.2", "421");
 	greeted(b, "192.0.2.4", "220");
 	bench_wait(b, 2000);
@@ -98,12 +98,12 @@ static void refused_by_policy(void **state)
 	struct bench *b = bench_new(
 		"hostname mx.us.example\nlistener in { address 0.0.0.0:25; connections 3 }\n"
 		"limit { connections { per-host 2 } }\nhost 192.0.2.9 reject\n", 32);
-	greeted(b, "192.0.2.9", "554 mx.us.example 5.7.1 ");
+	greeted(b, "192.0.2.9", "554 5.7.1 mx.us.example ");
 	greeted(b, "192.0.2.1", "220 mx.us.example ESMTP");
 	int second = bench_connect(b, "192.0.2.1");
-	greeted(b, "192.0.2.1", "421 mx.us.example 4.7.0 Too many connections from your address");
+	greeted(b, "192.0.2.1", "421 4.7.0 mx.us.example Too many connections from your address");
 	greeted(b, "192.0.2.2", "220");
-	greeted(b, "192.0.2.3", "421 mx.us.example 4.7.0 Too many connections to this address");
+	greeted(b, "192.0.2.3", "421 4.7.0 mx.us.example Too many connections to this address");
 	assert_int_equal(b->events[EVENT_refuse], 3);
 	/* The one that was refused does not count, and one that has gone makes room. */
 	(void)close(second);
