@@ -20,7 +20,7 @@ def test_reload_keeps_an_open_session(service):
                          f"{service.folder}/mail/%d/%n }}\n")
         service.write_conf()
         service.reload()
-        assert service.events("reload")
+        service.wait_event("reload")
         wait_until(lambda: service.status()["config_generation"] > generation, 10, "a generation")
         client.expect(354, b"DATA")
         client.send(wire.dotted(wire.message()))
@@ -42,7 +42,7 @@ def test_a_bad_file_changes_nothing(service):
     assert "listner" in told or told == ""
     service.conf.write_text(good)
     service.ctl("reload")
-    assert service.events("reload")
+    service.wait_event("reload")
 
 
 def test_listeners_come_and_go(service):
