@@ -8,6 +8,8 @@
 #include "lib/base/json.h"
 #include "lib/queue/action.h"
 
+enum { REASON_MAX = 512 };
+
 static struct str request_text(const json_t *object, const char *key)
 {
 	const json_t *value = json_object_get(object, key);
@@ -133,17 +135,21 @@ static void request_reload(struct console_client *client)
 			&(struct msg_ask_reload){ client->query });
 }
 
-static void request_audit(struct console_client *client, struct str what, uint64_t count)
+/* Told before it is done; each message that it meets becomes an event of its own. */
+static void request_audit(struct console_client *client, const json_t *request)
 {
 	struct event_log *log = client->console->frame->log;
-	char text[16];
-	struct buf user;
+	char text[16], what[REASON_MAX];
+	struct buf user, reason;
 	buf_init_fixed(&user, text, sizeof text);
 	buf_u64(&user, client->uid);
+	buf_init_fixed(&reason, what, sizeof what);
+	buf_str(&reason, request_text(request, "action"));
+	buf_byte(&reason, ' ');
+	buf_str(&reason, str_sub(request_text(request, "selector"), 0, REASON_MAX / 2));
 	event_begin(log, EVENT_admin, 0, 0);
 	event_str(log, FIELD_user, buf_view(&user));
-	event_str(log, FIELD_reason, what);
-	event_i64(log, FIELD_count, (int64_t)count);
+	event_str(log, FIELD_reason, buf_view(&reason));
 	event_end(log);
 }
 
@@ -164,7 +170,7 @@ static void request_act(struct console_client *client, const json_t *request)
 		return;
 	}
 	bool dry = json_is_true(json_object_get(request, "dry_run"));
-	if (!dry) request_audit(client, request_text(request, "action"), 0);
+	if (!dry) request_audit(client, request);
 	channel_send_act(c->spool, &(struct msg_act){
 		.query = client->query,
 		.action = (uint8_t)action,
