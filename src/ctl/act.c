@@ -30,6 +30,8 @@ static int act_once(const struct ctl *ctl, enum queue_action action, struct str 
 {
 	if (ctl_is_running(ctl))
 		return act_request(ctl, queue_action_name(action), selector, reason, dry, count);
+	if (ctl->conf_broken) /* it ran a moment ago */
+		return ctl_fail(EX_CONFIG, "the service has stopped, and %s has errors", ctl->config_path);
 	return offline_act(ctl, action, selector, str_of(reason), dry, count);
 }
 

@@ -16,6 +16,8 @@ enum { CTL_WORDS_MAX = 64 };
 struct ctl {
 	const char *config_path;
 	struct conf *conf; /* NULL for verbs that do without */
+	/* The file has errors: `conf` serves to reach the running service, nothing else. */
+	bool conf_broken;
 	bool json, yes, dry_run;
 };
 

@@ -13,7 +13,7 @@
 
 static int verb_user(struct ctl *ctl, int argc, char **argv)
 {
-	return ctl_user(ctl->conf, argc, argv);
+	return ctl_user(ctl->conf, ctl->json, ctl->yes, argc, argv);
 }
 
 static int verb_track(struct ctl *ctl, int argc, char **argv)
@@ -42,29 +42,29 @@ static int verb_config(struct ctl *ctl, int argc, char **argv)
 	return ctl_config(ctl->config_path, mode);
 }
 
-enum { BARE = 1, OWN_FLAGS = 2, NAMED = 4 };
+enum { BARE = 1, SERVICE = 2, NAMED = 4 };
 
 static const struct verb {
 	const char *name;
 	int (*run)(struct ctl *ctl, int argc, char **argv);
-	/* BARE: does without a good configuration; OWN_FLAGS: reads --json and --yes itself;
-	 * NAMED: gets its own name as argv[0]. */
+	/* BARE: does without a good configuration; SERVICE: asks the running service, which
+	 * has a good one even if the file is broken now; NAMED: gets its name as argv[0]. */
 	unsigned how;
 	const char *help;
 } verbs[] = {
-	{ "status", ctl_status, 0, "status                      processes, queue totals, pressure" },
+	{ "status", ctl_status, SERVICE, "status                      processes, queue totals, pressure" },
 	{ "queue", ctl_queue, 0, "queue list|summary [FILTER] what waits, and why" },
 	{ "msg", ctl_msg, 0, "msg show ID [--body]        one message; msg export ID: as RFC 5322" },
-	{ "retry", ctl_act, NAMED, "retry SELECTOR              try now" },
-	{ "hold", ctl_act, NAMED, "hold SELECTOR               do not try until released" },
-	{ "release", ctl_act, NAMED, "release SELECTOR            let held or parked messages go on" },
-	{ "drop", ctl_act, NAMED, "drop SELECTOR               remove without a report" },
+	{ "retry", ctl_act, SERVICE | NAMED, "retry SELECTOR              try now" },
+	{ "hold", ctl_act, SERVICE | NAMED, "hold SELECTOR               do not try until released" },
+	{ "release", ctl_act, SERVICE | NAMED, "release SELECTOR            let held or parked messages go on" },
+	{ "drop", ctl_act, SERVICE | NAMED, "drop SELECTOR               remove without a report" },
 	{ "track", verb_track, 0, "track [--from A] [--to A] [--id X] [--message-id M] [--since T]" },
 	{ "events", verb_events, 0, "events [--follow] [--since T] [--number N] [--event NAME]" },
-	{ "user", verb_user, OWN_FLAGS, "user add|passwd|del ADDRESS, user list" },
+	{ "user", verb_user, 0, "user add|passwd|del ADDRESS, user list" },
 	{ "check", verb_check, BARE, "check [FILE]                is the configuration good?" },
 	{ "config", verb_config, BARE, "config [--effective|--json] what is set" },
-	{ "reload", ctl_reload, 0, "reload                      read the configuration again" },
+	{ "reload", ctl_reload, SERVICE, "reload                      read the configuration again" },
 	{ "spool", ctl_spool, 0, "spool verify|backup DIR|compact" },
 };
 
@@ -85,35 +85,46 @@ static const struct verb *find_verb(const char *name)
 }
 
 /* Warnings are for `check`; here only what makes the file useless is said. */
-static struct conf *load(const char *path)
+static int load(struct ctl *ctl, bool service)
 {
 	struct conf_bundle bundle;
 	struct conf_errors errors;
 	conf_bundle_init(&bundle);
 	conf_errors_init(&errors);
-	struct conf *conf = conf_load(path, &bundle, &errors) ? conf_parse(&bundle, &errors) : NULL;
-	if (!conf) {
+	if (conf_load(ctl->config_path, &bundle, &errors))
+		ctl->conf = conf_parse_partly(&bundle, &errors);
+	ctl->conf_broken = errors.errors > 0;
+	if (ctl->conf_broken && !(service && ctl->conf && ctl_is_running(ctl))) {
+		conf_free(ctl->conf);
+		ctl->conf = NULL;
+	}
+	if (!ctl->conf) {
 		struct buf text;
 		buf_init(&text, 1 << 20);
 		conf_errors_write(&errors, &text);
 		fprintf(stderr, "%.*s", STR_ARG(buf_view(&text)));
 		buf_free(&text);
+	} else if (ctl->conf_broken) {
+		fprintf(stderr, "imsctl: %s has errors (imsctl check); the service that runs "
+			"has the one from before\n", ctl->config_path);
 	}
 	conf_bundle_free(&bundle);
 	conf_errors_free(&errors);
-	return conf;
+	return ctl->conf ? 0 : EX_CONFIG;
 }
 
 static int run(struct ctl *ctl, const struct verb *verb, int argc, char **argv)
 {
-	if (!(verb->how & OWN_FLAGS)) {
-		ctl->json = ctl_flag(&argc, argv, "--json") || ctl->json;
-		ctl->yes = ctl_flag(&argc, argv, "--yes") || ctl->yes;
-		ctl->dry_run = ctl_flag(&argc, argv, "--dry-run") || ctl->dry_run;
-	}
-	if (!(verb->how & BARE) && !(ctl->conf = load(ctl->config_path))) return EX_CONFIG;
+	const char *path = ctl_option(&argc, argv, "--config");
+	if (path) ctl->config_path = path;
+	ctl->json = ctl_flag(&argc, argv, "--json") || ctl->json;
+	ctl->yes = ctl_flag(&argc, argv, "--yes") || ctl->yes;
+	ctl->dry_run = ctl_flag(&argc, argv, "--dry-run") || ctl->dry_run;
+	if (ctl_flag(&argc, argv, "--help")) return usage(stdout, 0);
+	int status = verb->how & BARE ? 0 : load(ctl, verb->how & SERVICE);
+	if (status) return status;
 	int skip = verb->how & NAMED ? 0 : 1;
-	int status = verb->run(ctl, argc - skip, argv + skip);
+	status = verb->run(ctl, argc - skip, argv + skip);
 	conf_free(ctl->conf);
 	if (fflush(stdout) != 0 && status == 0) status = EX_IOERR;
 	return status;

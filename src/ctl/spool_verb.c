@@ -74,7 +74,9 @@ static int spool_compact(struct ctl *ctl)
 	if (status) return status;
 	int error = store_compact(&store_lmdb, ".", &options);
 	if (error == -EBUSY) return ctl_fail(EX_TEMPFAIL, "a service is using the spool: stop it first");
-	if (error) return ctl_fail(EX_IOERR, "the spool cannot be compacted: %s", strerror(-error));
+	if (error)
+		return ctl_fail(error == -EACCES ? EX_NOPERM : EX_IOERR,
+			"the spool cannot be compacted: %s", strerror(-error));
 	puts("compacted");
 	return 0;
 }

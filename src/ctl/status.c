@@ -72,6 +72,7 @@ int ctl_reload(struct ctl *ctl, int argc, char **argv)
 	if (argc > 0) return ctl_fail(EX_USAGE, "reload takes no words");
 	int status = ctl_ask(ctl, json_pack("{s:s}", "verb", "reload"), NULL, NULL, NULL, text);
 	if (status != 0) return text[0] ? ctl_fail(status, "%s", text) : status;
-	puts(text);
+	/* Warnings, if any. */
+	fputs(text[0] ? text : "the new configuration is in use\n", stdout);
 	return 0;
 }

@@ -471,9 +471,9 @@ static int run_list(struct request *r)
 	return with_database(r, false, act_list, STR(""));
 }
 
-int ctl_user(const struct conf *conf, int argc, char **argv)
+int ctl_user(const struct conf *conf, bool json, bool yes, int argc, char **argv)
 {
-	struct request r = { .conf = conf };
+	struct request r = { .conf = conf, .json = json, .yes = yes };
 	if (!take_arguments(&r, argc, argv)) return usage();
 	int status = r.given.len ? check_address(&r) : 0;
 	if (!status) status = find_directory(&r);

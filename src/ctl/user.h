@@ -10,7 +10,8 @@
  *   passwd ADDRESS [--directory NAME]
  *   del ADDRESS [--yes] [--directory NAME]
  *   list [--json] [--directory NAME]
- * argv[0] is the first word after `user`. NAME may be left out where the configuration
+ * argv[0] is the first word after `user`; `json` and `yes` as if --json and --yes
+ * stood there. NAME may be left out where the configuration
  * has one SQLite directory only. passwd reads the password from standard input, at a
  * terminal it asks for it; add does so with --password-stdin, or at a terminal. Without a
  * password the user gets mail but cannot log in. del asks at a terminal unless --yes.
@@ -18,6 +19,6 @@
  * Returns a sysexits status: 0, 64 usage, 65 an address, a password or a database that is
  * no good, 67 no such user, 73 the user or the file cannot be made (or exists), 75 locked
  * or disk trouble, 77 no right, 78 no such directory in the configuration. */
-int ctl_user(const struct conf *conf, int argc, char **argv);
+int ctl_user(const struct conf *conf, bool json, bool yes, int argc, char **argv);
 
 #endif

@@ -237,6 +237,41 @@ def test_spool_compact_and_damage_of_a_stopped_service(full):
     assert full.queue("from=b@one.example")[0]["id"] in told
 
 
+def test_a_broken_file_leaves_the_running_service_in_reach(full):
+    good = full.conf.read_text()
+    full.conf.write_text(good + "hostnam x\n")
+    assert full.status()["queue"]["messages"] == 4
+    assert "2 messages" in full.ctl("hold", "sender", "@one.example", "--yes")
+    assert "hostnam" not in full.ctl("reload", status=78)
+    full.ctl("queue", "list", status=78)  # which files? the file does not say
+    full.stop()
+    full.ctl("status", status=78)
+    full.ctl("release", "all", "--yes", status=78)
+    full.conf.write_text(good)
+    assert len(full.queue("state=held")) == 2
+
+
+def test_reload_says_so(service):
+    assert "in use" in service.ctl("reload")
+
+
+def test_options_stand_before_or_behind_the_verb(service):
+    def run(*words):
+        return subprocess.run([str(BUILD / "imsctl"), *words], capture_output=True, text=True,
+                              timeout=30, check=True).stdout
+    conf = str(service.conf)
+    assert json.loads(run("status", "--json", "--config", conf))["roles"]
+    users = run("--config", conf, "--json", "user", "list").splitlines()
+    assert {json.loads(line)["address"] for line in users} == {f"ann@{DOMAIN}", f"bob@{DOMAIN}"}
+    assert users == run("user", "list", "--json", "--config", conf).splitlines()
+    assert "usage" in run("queue", "--help")
+
+
+def test_what_an_administrator_asked_for_is_told(full):
+    full.ctl("hold", "sender", "@one.example", "--yes")
+    assert full.wait_event("admin")["reason"] == "hold sender @one.example"
+
+
 def test_exit_codes(serve):
     service = serve.stopped()
     service.ctl("status", status=69)

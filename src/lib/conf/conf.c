@@ -55,7 +55,8 @@ static void sort_errors(const struct conf_bundle *bundle, struct conf_errors *er
 	}
 }
 
-struct conf *conf_parse(const struct conf_bundle *bundle, struct conf_errors *errors)
+struct conf *conf_parse_partly(const struct conf_bundle *bundle,
+			       struct conf_errors *errors)
 {
 	struct conf *conf = calloc(1, sizeof *conf);
 	struct conf_parser *p = calloc(1, sizeof *p);
@@ -78,7 +79,15 @@ struct conf *conf_parse(const struct conf_bundle *bundle, struct conf_errors *er
 				 "there is no memory for more configuration");
 	free(p);
 	sort_errors(bundle, errors);
-	if (good && !errors->errors) return conf;
+	if (good) return conf;
+	conf_free(conf);
+	return NULL;
+}
+
+struct conf *conf_parse(const struct conf_bundle *bundle, struct conf_errors *errors)
+{
+	struct conf *conf = conf_parse_partly(bundle, errors);
+	if (!errors->errors) return conf;
 	conf_free(conf);
 	return NULL;
 }

@@ -220,6 +220,10 @@ void conf_errors_write(const struct conf_errors *errors, struct buf *out);
  * may be there in both cases. The result does not point into the bundle; ends with
  * conf_free. */
 struct conf *conf_parse(const struct conf_bundle *bundle, struct conf_errors *errors);
+/* The same in spite of errors: what is wrong has its default. Only to find the service
+ * that still runs with the file as it was before; NULL if there is no memory. */
+struct conf *conf_parse_partly(const struct conf_bundle *bundle,
+			       struct conf_errors *errors);
 void conf_free(struct conf *conf);
 
 /* The rule with the longest prefix that holds `ip`, or NULL. IPv6 networks hold no IPv4

@@ -93,7 +93,7 @@ static int run_as(struct user_test *t, uid_t uid, const char *input, const char 
 	if (pid == 0) {
 		(void)dup2(in, 0), (void)dup2(out, 1), (void)dup2(err, 2);
 		if (uid != geteuid() && (setgid(uid) != 0 || setuid(uid) != 0)) _exit(99);
-		int status = ctl_user(&t->conf, argc, argv);
+		int status = ctl_user(&t->conf, false, false, argc, argv);
 		(void)fflush(NULL);
 		_exit(status);
 	}
