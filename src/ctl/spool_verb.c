@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -83,6 +84,8 @@ static int spool_compact(struct ctl *ctl)
 
 int ctl_spool(struct ctl *ctl, int argc, char **argv)
 {
+	/* LMDB gives the copy that it writes whatever the mask allows: it is mail. */
+	(void)umask(0077);
 	if (argc == 1 && strcmp(argv[0], "verify") == 0) return spool_verify(ctl);
 	if (argc == 1 && strcmp(argv[0], "compact") == 0) return spool_compact(ctl);
 	if (argc == 2 && strcmp(argv[0], "backup") == 0) return spool_backup(ctl, argv[1]);

@@ -207,6 +207,7 @@ def test_spool_verify_and_backup_of_a_running_service(full):
     target = full.folder / "backup"
     full.ctl("spool", "backup", target)
     assert any(target.rglob("*"))
+    assert not [p for p in target.rglob("*") if p.stat().st_mode & 0o77]  # it is mail
     copy = full.folder / "copy.conf"
     copy.write_text(full.conf.read_text().replace(f"{full.folder}/spool", str(target))
                     .replace(f"{full.folder}/run", f"{full.folder}/run2"))
@@ -222,6 +223,7 @@ def test_spool_compact_and_damage_of_a_stopped_service(full):
     full.ctl("drop", "sender", "c@two.example", "--yes")
     full.stop()
     full.ctl("spool", "compact")
+    assert not (full.folder / "spool" / "mail.mdb").stat().st_mode & 0o77
     assert len(full.queue()) == 3
     full.ctl("spool", "verify")
     marker = b"Subject: from b@one.example"
