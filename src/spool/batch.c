@@ -75,6 +75,7 @@ static void commit_tell(struct spool *s, struct batch *batch)
 		case NOTE_OUTCOME: outcome_committed(s, op, note); break;
 		case NOTE_DEATH: outcome_death_committed(s, op, note); break;
 		case NOTE_PARK: outcome_park_committed(s, op, note); break;
+		case NOTE_UNLIST: outcome_unlist_committed(s, op, note); break;
 		case NOTE_ACT: act_committed(s, op, note); break;
 		}
 	}
@@ -146,7 +147,8 @@ struct spool_op *commit_op(struct spool *s, struct note **note, struct arena **a
 
 void commit_undo(struct spool *s)
 {
-	s->filling->count--;
+	/* A batch without operations is never committed: its memory goes now. */
+	if (--s->filling->count == 0) arena_free(&s->filling->arena);
 }
 
 bool commit_is_idle(const struct spool *s)
@@ -173,6 +175,9 @@ int commit_start(struct spool *s)
 	(void)sigfillset(&others);
 	(void)sigdelset(&others, SIGSEGV);
 	(void)sigdelset(&others, SIGBUS);
+	(void)sigdelset(&others, SIGILL);
+	(void)sigdelset(&others, SIGFPE);
+	(void)sigdelset(&others, SIGTRAP);
 	(void)sigdelset(&others, SIGABRT);
 	(void)sigdelset(&others, SIGSYS);
 	(void)pthread_sigmask(SIG_BLOCK, &others, &before);

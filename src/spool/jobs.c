@@ -41,15 +41,41 @@ void job_release(struct spool *s, struct job *job)
 {
 	if (job->away || job->pending > 0) return;
 	job_give_ranges(s, job);
+	if (job->stuck_until_ms) return;
 	(void)map_take(&s->in_hand, job->id);
 	(void)map_take(&s->jobs, job->job);
 	arena_free(&job->arena);
 	free(job);
 }
 
+void job_stick(struct spool *s, struct job *job)
+{
+	if (job->stuck_until_ms || s->stuck_count == SPOOL_STUCK_MAX) return;
+	job->stuck_until_ms = loop_now_ms(s->frame->loop) + SPOOL_STUCK_MS;
+	s->stuck_count++;
+}
+
+/* Lets go of those whose time is over, one by one: the map changes. */
+static void jobs_unstick(struct spool *s)
+{
+	int64_t now_ms = loop_now_ms(s->frame->loop);
+	for (size_t left = s->stuck_count; left > 0; left--) {
+		size_t at = 0;
+		struct job *job;
+		do job = map_next(&s->jobs, &at, NULL);
+		while (job && !(job->stuck_until_ms && job->stuck_until_ms <= now_ms));
+		if (!job) return;
+		job->stuck_until_ms = 0;
+		s->stuck_count--;
+		job_release(s, job);
+	}
+}
+
 void job_back(struct spool *s, struct job *job)
 {
 	job->away = false;
+	if (job->big) s->big_count--;
+	job->big = false;
 	job_give_ranges(s, job);
 	job_release(s, job);
 }
@@ -149,9 +175,12 @@ static int job_send(struct spool *s, struct job *job, const struct spool_msg *ms
 		.recipients = list, .size = msg->size };
 	job->worker = 0;
 	if (msg->body == SPOOL_BODY_BIG) {
+		if (s->big_count == SPOOL_BIG_JOBS_MAX) return -ENOBUFS;
 		int fd = store_open_big(s->store, msg->id);
 		if (fd < 0) return fd;
 		m.big = 1;
+		job->big = true;
+		s->big_count++;
 		channel_send_job_fd(ch, &m, fd);
 		(void)close(fd);
 	} else {
@@ -198,15 +227,23 @@ static int job_start(struct spool *s, struct spool_due due)
 	if (map_get(&s->in_hand, due.id)) return 0;
 	struct job *job = job_new(s, due.id);
 	if (!job) return -ENOBUFS;
+	job->due = due;
 	int error = job_fill(s, job);
-	if (error == -EBADMSG || error == -ENOENT) {
+	if (error == -ENOENT) { /* dropped meanwhile, or an entry without its message */
+		outcome_unlist(s, job);
+		return 0;
+	}
+	if (error == -EBADMSG) {
 		watch_error(s, error, "a message is damaged");
 		outcome_park(s, job, STR("the message is damaged on disk"));
 		return 0;
 	}
-	job_release(s, job);
 	/* One that cannot be read now does not stand in the way of the others. */
-	if (error && error != -ENOBUFS) watch_error(s, error, "a message could not be read");
+	if (error && error != -ENOBUFS) {
+		watch_error(s, error, "a message could not be read");
+		job_stick(s, job);
+	}
+	job_release(s, job);
 	return error == -ENOBUFS ? error : 0;
 }
 
@@ -226,7 +263,9 @@ static int due_collect(void *ctx, struct spool_due due)
 
 static bool jobs_may_start(const struct spool *s)
 {
-	return !s->draining && !s->lost && frame_peer(s->frame, ROLE_MAILBOX, 0) && s->window &&
+	const struct channel *mailbox = frame_peer(s->frame, ROLE_MAILBOX, 0);
+	return !s->draining && !s->lost && mailbox && s->window &&
+	       channel_backlog(mailbox) < SPOOL_BACKLOG_MAX &&
 	       s->frame->conf->transfer != CONF_TRANSFER_IN && s->jobs.count < SPOOL_JOBS_MAX;
 }
 
@@ -256,6 +295,7 @@ void jobs_pump(struct spool *s)
 void jobs_pump_again(void *arg)
 {
 	struct spool *s = arg;
+	jobs_unstick(s);
 	s->due_at = (struct spool_due){ 0, 0 };
 	jobs_pump(s);
 	loop_timer_set(s->due_timer, DUE_IDLE_MS);

@@ -108,8 +108,11 @@ void outcome_committed(struct spool *s, const struct spool_op *op, const struct 
 	struct job *job = note->job;
 	if (op->result == 0) outcome_tell(s, op, job, job->rcpts[note->rcpt].address);
 	/* An administrator may have dropped it meanwhile. */
-	else if (op->result != -ENOENT && op->result != -EALREADY)
+	else if (op->result != -ENOENT && op->result != -EALREADY) {
+		/* Delivered again at once it would be delivered for ever. */
 		watch_error(s, op->result, "an outcome could not be written");
+		job_stick(s, job);
+	}
 	job->pending--;
 	job_release(s, job);
 }
@@ -174,8 +177,43 @@ void outcome_park_committed(struct spool *s, const struct spool_op *op,
 		event_str(log, FIELD_from, note->job->from);
 		event_str(log, FIELD_reason, op->state.reason);
 		event_end(log);
-	} else if (op->result != -ENOENT) {
+	} else if (op->result == -ENOENT || op->result == -EBADMSG) {
+		/* There is nothing to park: its record is damaged too. It stays for verify. */
+		note->job->pending--;
+		outcome_unlist(s, note->job);
+		return;
+	} else {
 		watch_error(s, op->result, "a message could not be parked");
+		job_stick(s, note->job);
+	}
+	note->job->pending--;
+	job_release(s, note->job);
+}
+
+void outcome_unlist(struct spool *s, struct job *job)
+{
+	struct note *note;
+	struct arena *arena;
+	struct spool_op *op = job->due.id ? commit_op(s, &note, &arena) : NULL;
+	if (!op) {
+		job_release(s, job);
+		return;
+	}
+	job->pending++;
+	note->kind = NOTE_UNLIST;
+	note->job = job;
+	op->kind = SPOOL_OP_UNLIST;
+	op->id = job->id;
+	op->next_due_ms = job->due.due_ms;
+}
+
+void outcome_unlist_committed(struct spool *s, const struct spool_op *op,
+                              const struct note *note)
+{
+	/* -EEXIST: the message is in order again. */
+	if (op->result != 0 && op->result != -ENOENT && op->result != -EEXIST) {
+		watch_error(s, op->result, "an entry of the due-list could not be removed");
+		job_stick(s, note->job);
 	}
 	note->job->pending--;
 	job_release(s, note->job);

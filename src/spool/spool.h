@@ -24,6 +24,10 @@ enum {
 	SPOOL_WATCH_MS = 1000,
 	SPOOL_ACTS_MAX = 16,       /* administrative requests at once */
 	SPOOL_SLICE = 200,         /* messages of a walk in one turn */
+	SPOOL_BIG_JOBS_MAX = 32,   /* each holds a descriptor on the mailbox's channel */
+	SPOOL_BACKLOG_MAX = 8 * 1024 * 1024, /* of the mailbox's channel: then jobs wait */
+	SPOOL_STUCK_MAX = 128,     /* messages that are left alone for a while */
+	SPOOL_STUCK_MS = 30 * 1000,
 };
 
 /* A window of a receive worker; lives on while a batch reads it. */
@@ -33,7 +37,9 @@ struct spool_window {
 };
 
 /* What one operation of a batch is for, and who waits for it. */
-enum note_kind { NOTE_ARRIVAL, NOTE_OUTCOME, NOTE_DEATH, NOTE_PARK, NOTE_ACT };
+enum note_kind {
+	NOTE_ARRIVAL, NOTE_OUTCOME, NOTE_DEATH, NOTE_PARK, NOTE_UNLIST, NOTE_ACT
+};
 
 struct note {
 	enum note_kind kind;
@@ -78,12 +84,18 @@ struct job {
 	unsigned pending; /* operations in batches */
 	unsigned worker;
 	bool away;        /* at the mailbox: no answer yet */
+	bool big;         /* its body went as a descriptor */
+	/* Something about it could not be read or written: kept in hand until then, so that
+	 * it is not begun anew with every commit. 0: no. */
+	int64_t stuck_until_ms;
+	struct spool_due due; /* its entry of the due-list; {0, 0}: not from there */
 };
 
 /* A big body that still arrives. */
 struct spool_stream {
 	uint64_t handle;
 	unsigned worker;
+	uint64_t size; /* octets so far */
 	struct spool_big *big;
 };
 
@@ -97,7 +109,7 @@ struct act {
 	struct str reason;
 	uint64_t next_id, count;
 	unsigned pending; /* operations in batches */
-	bool dry, walked;
+	bool dry, walked, failed;
 	struct arena arena; /* what the filter and the reason point into */
 };
 
@@ -119,6 +131,7 @@ struct spool {
 	/* jobs.c */
 	struct map jobs;    /* job number -> struct job */
 	struct map in_hand; /* message id -> struct job */
+	size_t big_count, stuck_count; /* of them */
 	struct spool_due due_at;
 	uint64_t next_job;
 	struct rng rng;
@@ -156,6 +169,8 @@ void jobs_lost(struct spool *s, unsigned worker); /* the mailbox has died */
 struct job *job_new(struct spool *s, uint64_t id);
 void job_back(struct spool *s, struct job *job);    /* the mailbox is through with it */
 void job_release(struct spool *s, struct job *job); /* freed when nothing is pending */
+/* Not again soon: it stays in hand for SPOOL_STUCK_MS. */
+void job_stick(struct spool *s, struct job *job);
 
 /* outcome.c */
 void outcome_done(struct spool *s, const struct msg_done *m);
@@ -171,6 +186,11 @@ void outcome_death_committed(struct spool *s, const struct spool_op *op,
 void outcome_park(struct spool *s, struct job *job, struct str reason);
 void outcome_park_committed(struct spool *s, const struct spool_op *op,
                             const struct note *note);
+/* Removes the entry of the due-list that brought `job`, of a message that is missing or
+ * cannot be parked. */
+void outcome_unlist(struct spool *s, struct job *job);
+void outcome_unlist_committed(struct spool *s, const struct spool_op *op,
+                              const struct note *note);
 
 /* act.c */
 void act_begin(struct spool *s, const struct msg_act *m);
