@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "lib/base/fault.h"
 
@@ -38,6 +39,7 @@ void arrive_worker_up(struct spool *s, unsigned worker, int window_fd)
 	struct spool_window *w = calloc(1, sizeof *w);
 	arrive_worker_down(s, worker);
 	if (w) w->window = window_map(window_fd);
+	else (void)close(window_fd);
 	if (!w || !w->window) {
 		free(w);
 		return; /* its commits are refused: it has no window */
@@ -93,13 +95,16 @@ static struct spool_stream *stream_new(struct spool *s, unsigned worker, uint64_
 	return stream;
 }
 
-/* Turns a message's ranges into views; -1 if they are not inside the window. */
+/* Turns a message's ranges into views; -1 if they are not blocks of the window. */
 static int arrive_spans(const struct spool_window *w, struct str field, struct str *spans)
 {
 	struct window_range ranges[SPOOL_RANGES_MAX];
 	int count = w ? window_ranges_get(w->window, field, ranges, SPOOL_RANGES_MAX) : -1;
-	for (int i = 0; i < count; i++)
+	for (int i = 0; i < count; i++) {
+		/* More would keep this loop at the disk for as long as the peer likes. */
+		if (ranges[i].len > WINDOW_BLOCK) return -1;
 		spans[i] = (struct str){ window_at(w->window, ranges[i]), ranges[i].len };
+	}
 	return count;
 }
 
@@ -116,6 +121,7 @@ void arrive_piece(struct spool *s, unsigned worker, const struct msg_big_piece *
 		if (stream) stream_end(s, stream);
 		return;
 	}
+	for (int i = 0; i < count; i++) stream->size += spans[i].len;
 	struct channel *ch = frame_peer(s->frame, ROLE_RECEIVE, worker);
 	if (ch) channel_send_big_taken(ch, &(struct msg_big_taken){ m->handle, 1 });
 }
@@ -133,6 +139,18 @@ static struct spool_rcpt_new *arrive_rcpts(struct arena *arena, const struct env
 	for (uint32_t i = 0; rcpts && i < e->rcpt_count; i++)
 		rcpts[i] = (struct spool_rcpt_new){ e->rcpts[i].address, e->arrived_ms };
 	return rcpts;
+}
+
+/* Whether the body is as long as its sender says. After a piece was refused, pieces that
+ * were already on their way begin a stream anew: what comes then is no body, and its
+ * blocks may hold another's by now. */
+static bool arrive_is_whole(struct spool *s, unsigned worker, const struct msg_commit *m,
+                            const struct spool_op *op)
+{
+	const struct spool_stream *stream = m->big ? stream_get(s, worker, m->handle) : NULL;
+	uint64_t size = stream ? stream->size : 0;
+	for (size_t i = 0; i < op->arrive.spans_count; i++) size += op->arrive.spans[i].len;
+	return size == m->size;
 }
 
 /* The rest of a big body, and the body itself into the operation. */
@@ -154,6 +172,7 @@ static int arrive_big(struct spool *s, unsigned worker, uint64_t handle, struct 
 static int arrive_op(struct spool *s, unsigned worker, const struct msg_commit *m,
                      struct spool_op *op, struct arena *arena)
 {
+	if (m->envelope.len > SPOOL_ENVELOPE_MAX) return -EMSGSIZE;
 	struct str *spans = arena_alloc(arena, SPOOL_RANGES_MAX * sizeof *spans);
 	struct str record = arena_str(arena, m->envelope);
 	struct envelope e;
@@ -175,6 +194,7 @@ static int arrive_op(struct spool *s, unsigned worker, const struct msg_commit *
 		.spans_count = (size_t)count,
 	};
 	if (!op->arrive.rcpts) return -ENOMEM;
+	if (!arrive_is_whole(s, worker, m, op)) return -EIO;
 	return m->big ? arrive_big(s, worker, m->handle, op) : 0;
 }
 
