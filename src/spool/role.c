@@ -87,7 +87,10 @@ static void role_admin(struct spool *s, enum msg_type type, struct str payload)
 	else if (type == MSG_death && msg_death_get(payload, &death)) {
 		/* This may come before the end of the dead worker's channel. */
 		if (death.role == ROLE_MAILBOX) jobs_lost(s, death.index);
-		if (death.blamed && death.id) outcome_death(s, death.id);
+		/* Queued mail is never in hand at receive, whose word for it is worth nothing:
+		 * it must not be able to park what it likes. */
+		if (death.role == ROLE_MAILBOX && death.blamed && death.id)
+			outcome_death(s, death.id);
 	}
 }
 
