@@ -7,7 +7,12 @@
 #include <stdlib.h>
 #include <sysexits.h>
 
-enum { ACT_ARENA = 64 * 1024, ACT_SLICE_ARENA = 8 * 1024 * 1024, ACT_PENDING_MAX = 2000 };
+enum {
+	ACT_ARENA = 64 * 1024,
+	ACT_SLICE_ARENA = 1024 * 1024,
+	ACT_ENVELOPE_ARENA = 4 * 1024 * 1024,
+	ACT_PENDING_MAX = 2000,
+};
 
 static void act_answer(struct spool *s, uint64_t query, unsigned status, uint64_t count,
                        struct str text)
@@ -30,8 +35,12 @@ static void act_finish_if_done(struct act *act)
 {
 	if (!act->walked || act->pending > 0) return;
 	bool missed = act->filter.id && act->count == 0;
-	act_answer(act->spool, act->query, missed ? EX_DATAERR : EX_OK, act->count,
-		missed ? STR("no such message, or nothing to do for it") : STR(""));
+	if (act->failed)
+		act_answer(act->spool, act->query, EX_IOERR, act->count,
+			STR("the queue could not be read to its end"));
+	else
+		act_answer(act->spool, act->query, missed ? EX_DATAERR : EX_OK, act->count,
+			missed ? STR("no such message, or nothing to do for it") : STR(""));
 	act_free(act);
 }
 
@@ -42,8 +51,9 @@ void act_begin(struct spool *s, const struct msg_act *m)
 	buf_init_fixed(&why, text, sizeof text);
 	struct act *act = s->act_count < SPOOL_ACTS_MAX ? calloc(1, sizeof *act) : NULL;
 	if (!act || m->action >= QUEUE_ACTIONS) {
+		if (act) act_answer(s, m->query, EX_USAGE, 0, STR("no such action"));
+		else act_answer(s, m->query, EX_TEMPFAIL, 0, STR("too many requests at once"));
 		free(act);
-		act_answer(s, m->query, EX_TEMPFAIL, 0, STR("too many requests at once"));
 		return;
 	}
 	act->spool = s;
@@ -105,16 +115,24 @@ static int slice_msg(void *ctx, const struct spool_msg *msg)
 	if (filter->id && msg->id != filter->id) return 1;
 	struct cur cur = cur_of(msg->envelope);
 	struct envelope e = { 0 };
+	struct arena arena; /* of its own: two hundred long envelopes do not fit in one */
+	int result = 0;
+	arena_init(&arena, ACT_ENVELOPE_ARENA);
 	/* A damaged message can still be dropped. */
-	if (msg->rcpts > 0) (void)envelope_decode(&cur, &slice->arena, &e);
+	if (msg->rcpts > 0 && envelope_decode(&cur, &arena, &e) != ENVELOPE_OK)
+		e = (struct envelope){ 0 };
 	struct filter_facts facts = {
 		.id = msg->id, .state = act_state(msg), .from = e.sender,
 		.age_ms = slice->now_ms - msg->arrived_ms, .size_b = msg->size,
 	};
-	if (!act_applies(slice->act->action, facts.state) || !filter_matches(filter, &facts)) return 0;
-	slice->hits[slice->count].id = msg->id;
-	slice->hits[slice->count++].from = e.sender;
-	return 0;
+	if (act_applies(slice->act->action, facts.state) && filter_matches(filter, &facts)) {
+		struct str from = arena_str(&slice->arena, e.sender);
+		if (from.len < e.sender.len) result = -ENOMEM;
+		slice->hits[slice->count].id = msg->id;
+		slice->hits[slice->count++].from = from;
+	}
+	arena_free(&arena);
+	return result;
 }
 
 static int slice_rcpt(void *ctx, const struct spool_rcpt *rcpt)
@@ -179,6 +197,7 @@ static void act_walk(struct act *act, struct slice *slice)
 		if (slice_has_rcpt(s, &act->filter, slice->hits[i].id))
 			act_one(act, slice->hits[i].id, slice->hits[i].from);
 	arena_free(&slice->arena);
+	act->failed = error < 0;
 	act->walked = error != 0 || act->filter.id || slice->seen < SPOOL_SLICE;
 	act->next_id = slice->last_id + 1;
 }
