@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The role spool on a bench: its own code with the real loop, helper thread and database
+ * in a folder of its own; receive[0], mailbox[0] and console are played by the test. */
+#ifndef IMS_TEST_SPOOL_ROLE_BENCH_H
+#define IMS_TEST_SPOOL_ROLE_BENCH_H
+
+/* clang-format off: cmocka wants these before it */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+/* clang-format on */
+
+#include "mailbox/job.h"
+#include "spool/kvstore.h"
+#include "spool/record.h"
+#include "spool/spool.h"
+
+enum { BENCH_WINDOW = 1 << 20 };
+
+struct bench {
+	struct frame frame;
+	struct event_log log;
+	struct spool *spool;
+	struct channel *near[ROLE_COUNT], *far[ROLE_COUNT];
+	struct window *window; /* receive's */
+	bool left;
+	size_t events[EVENT_COUNT];
+	char folder[64];
+	/* What the role has sent. */
+	size_t sent[MSG_COUNT];
+	struct msg_committed committed; /* the last ones */
+	unsigned refused_code;
+	uint64_t refused;
+	uint64_t job, job_id, answer_count;
+	unsigned answer_status;
+	/* Called for each job. */
+	void (*on_job)(struct bench *b, const struct msg_job *m);
+};
+
+int bench_setup(void **state);
+int bench_teardown(void **state);
+void bench_up(struct bench *b, enum role role); /* a new channel and the role is told */
+void bench_down(struct bench *b, enum role role);
+void bench_run(struct bench *b, int64_t ms); /* lets the loop turn for that long */
+/* Turns until `*count` is at least `wanted`; fails after some seconds. */
+void bench_until(struct bench *b, const size_t *count, size_t wanted);
+/* A message with a window block of `len` bytes for joe@`domain`. */
+void bench_commit(struct bench *b, uint64_t id, const char *domain, size_t len);
+void bench_commit_as(struct bench *b, const struct msg_commit *m, const char *domain);
+void bench_piece(struct bench *b, uint64_t handle, struct window_range range);
+void bench_delivered(struct bench *b, uint64_t job);
+void bench_act(struct bench *b, enum queue_action action, const char *selector);
+struct kvstore *bench_kv(struct bench *b);
+struct spool_totals bench_totals(struct bench *b);
+
+#endif
