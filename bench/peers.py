@@ -250,7 +250,7 @@ transfer {'in' if mode == 'accept' else 'both'}
             shutil.rmtree(self.inst / name, ignore_errors=True)
         for log in self.inst.glob("ims.log*"):
             log.unlink()
-        self.clean_mail()
+        shutil.rmtree(self.mail, ignore_errors=True)  # the service makes its own
 
     def status(self):
         done = subprocess.run([self.build / "imsctl", "--config", self.conf, "status", "--json"],

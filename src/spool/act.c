@@ -125,7 +125,10 @@ static int slice_msg(void *ctx, const struct spool_msg *msg)
 		.id = msg->id, .state = act_state(msg), .from = e.sender,
 		.age_ms = slice->now_ms - msg->arrived_ms, .size_b = msg->size,
 	};
-	if (act_applies(slice->act->action, facts.state) && filter_matches(filter, &facts)) {
+	/* Nor is it one from the null sender because its own cannot be read. */
+	bool unknown = e.rcpt_count == 0 && filter->from.len > 0;
+	if (!unknown && act_applies(slice->act->action, facts.state) &&
+	    filter_matches(filter, &facts)) {
 		struct str from = arena_str(&slice->arena, e.sender);
 		if (from.len < e.sender.len) result = -ENOMEM;
 		slice->hits[slice->count].id = msg->id;

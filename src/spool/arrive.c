@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <unistd.h>
+#include <unistd.h>
 
 #include "lib/base/fault.h"
 

@@ -85,7 +85,11 @@ static void role_admin(struct spool *s, enum msg_type type, struct str payload)
 	if (type == MSG_ask_totals && msg_ask_totals_get(payload, &ask)) watch_totals(s, ask.query);
 	else if (type == MSG_act && msg_act_get(payload, &act)) act_begin(s, &act);
 	else if (type == MSG_death && msg_death_get(payload, &death)) {
-		/* This may come before the end of the dead worker's channel. */
+		/* This may come before the end of the dead worker's channel; what it said last
+		 * still counts, or what it has delivered would be delivered again. */
+		struct channel *ch = death.role == ROLE_MAILBOX
+			? frame_peer(s->frame, ROLE_MAILBOX, death.index) : NULL;
+		if (ch) channel_pump(ch);
 		if (death.role == ROLE_MAILBOX) jobs_lost(s, death.index);
 		/* Queued mail is never in hand at receive, whose word for it is worth nothing:
 		 * it must not be able to park what it likes. */
