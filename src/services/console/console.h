@@ -39,7 +39,7 @@ struct console_client {
 	/* parts of a status */
 	struct console_role_row *roles; /* CONSOLE_ROLES_MAX */
 	size_t role_count;
-	bool roles_done, totals_done, has_totals, finished;
+	bool roles_done, totals_done, has_totals, reloading, finished;
 	struct msg_totals totals;
 };
 

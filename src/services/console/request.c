@@ -119,7 +119,7 @@ void request_role_row(struct console *c, const struct msg_role_row *m)
 void request_totals(struct console *c, const struct msg_totals *m)
 {
 	struct console_client *client = request_client(c, m->query);
-	if (!client) return;
+	if (!client || client->finished) return;
 	client->totals = *m;
 	client->has_totals = client->totals_done = true;
 	request_status_done(client);
@@ -129,6 +129,7 @@ void request_totals(struct console *c, const struct msg_totals *m)
 
 static void request_reload(struct console_client *client)
 {
+	client->reloading = true; /* master's business, whatever becomes of spool */
 	if (!request_query(client)) client_finish(client, EX_TEMPFAIL, 0, STR("out of memory"));
 	else
 		channel_send_ask_reload(client->console->frame->master,
@@ -183,7 +184,7 @@ static void request_act(struct console_client *client, const json_t *request)
 void request_answer(struct console *c, const struct msg_answer *m)
 {
 	struct console_client *client = request_client(c, m->query);
-	if (!client) return;
+	if (!client || client->finished) return;
 	if (client->roles) {
 		client->roles_done = true;
 		request_status_done(client);
@@ -196,7 +197,7 @@ void request_spool_lost(struct console *c)
 {
 	LIST_EACH(it, &c->clients) {
 		struct console_client *client = CONTAINER(it, struct console_client, link);
-		if (!client->query || client->finished) continue;
+		if (!client->query || client->finished || client->reloading) continue;
 		if (client->roles) {
 			client->totals_done = true;
 			request_status_done(client);
