@@ -9,6 +9,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "spool/action.h"
+
 enum { OFFLINE_SLICE = 256 };
 
 static int64_t offline_now_ms(void)
@@ -63,13 +65,6 @@ struct str offline_state_name(enum filter_state state)
 	return STR("active");
 }
 
-static enum filter_state offline_state(const struct spool_msg *msg)
-{
-	if (msg->state == SPOOL_HELD) return FILTER_HELD;
-	if (msg->state == SPOOL_POISON) return FILTER_POISON;
-	return msg->rcpts_deferred > 0 ? FILTER_DEFERRED : FILTER_ACTIVE;
-}
-
 int offline_id(const char *word, uint64_t *id)
 {
 	if (str_from_hex64(str_of(word), id) && *id) return 0;
@@ -87,7 +82,7 @@ int offline_read(struct store *store, uint64_t id, struct arena *arena,
 	struct cur cur = cur_of(out->msg.envelope);
 	if (envelope_decode(&cur, arena, &out->envelope) != ENVELOPE_OK)
 		out->envelope = (struct envelope){ 0 };
-	out->state = offline_state(&out->msg);
+	out->state = action_state(&out->msg);
 	return 0;
 }
 
@@ -136,7 +131,7 @@ static int offline_one(struct store *store, uint64_t id, const struct filter *fi
 		if (envelope_decode(&cur, &arena, &m.envelope) != ENVELOPE_OK)
 			m.envelope = (struct envelope){ 0 };
 	}
-	m.state = offline_state(&m.msg);
+	m.state = action_state(&m.msg);
 	if (offline_matches(store, filter, &m)) result = fn(ctx, store, &m);
 out:
 	arena_free(&arena);
@@ -173,26 +168,8 @@ static int offline_act_one(void *ctx, struct store *store, const struct offline_
 {
 	struct offline_acting *acting = ctx;
 	struct spool_op op = { .id = m->msg.id };
-	bool parked = m->state == FILTER_HELD || m->state == FILTER_POISON;
-	switch (acting->action) {
-	case QUEUE_RETRY:
-		if (parked) return 0;
-		op.kind = SPOOL_OP_DUE;
-		op.next_due_ms = offline_now_ms();
-		break;
-	case QUEUE_HOLD:
-		if (parked) return 0;
-		op.kind = SPOOL_OP_STATE;
-		op.state = (struct spool_set_state){ SPOOL_HELD, 0, acting->reason };
-		break;
-	case QUEUE_RELEASE:
-		if (!parked) return 0;
-		op.kind = SPOOL_OP_STATE;
-		op.state = (struct spool_set_state){ SPOOL_ACTIVE, offline_now_ms(), acting->reason };
-		break;
-	case QUEUE_DROP:
-	case QUEUE_ACTIONS: op.kind = SPOOL_OP_REMOVE; break;
-	}
+	if (!action_applies(acting->action, m->state)) return 0;
+	action_op(acting->action, offline_now_ms(), acting->reason, &op);
 	acting->count++;
 	if (acting->dry) return 0;
 	store_commit(store, &op, 1);

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <sysexits.h>
 
+#include "spool/action.h"
+
 enum {
 	ACT_ARENA = 64 * 1024,
 	ACT_SLICE_ARENA = 1024 * 1024,
@@ -86,26 +88,6 @@ struct slice {
 	int64_t now_ms;
 };
 
-static enum filter_state act_state(const struct spool_msg *msg)
-{
-	if (msg->state == SPOOL_HELD) return FILTER_HELD;
-	if (msg->state == SPOOL_POISON) return FILTER_POISON;
-	return msg->rcpts_deferred > 0 ? FILTER_DEFERRED : FILTER_ACTIVE;
-}
-
-/* Whether the action means anything for a message in this state. */
-static bool act_applies(enum queue_action action, enum filter_state state)
-{
-	switch (action) {
-	case QUEUE_RETRY:
-	case QUEUE_HOLD: return state == FILTER_ACTIVE || state == FILTER_DEFERRED;
-	case QUEUE_RELEASE: return state == FILTER_HELD || state == FILTER_POISON;
-	case QUEUE_DROP:
-	case QUEUE_ACTIONS: break;
-	}
-	return true;
-}
-
 static int slice_msg(void *ctx, const struct spool_msg *msg)
 {
 	struct slice *slice = ctx;
@@ -122,12 +104,12 @@ static int slice_msg(void *ctx, const struct spool_msg *msg)
 	if (msg->rcpts > 0 && envelope_decode(&cur, &arena, &e) != ENVELOPE_OK)
 		e = (struct envelope){ 0 };
 	struct filter_facts facts = {
-		.id = msg->id, .state = act_state(msg), .from = e.sender,
+		.id = msg->id, .state = action_state(msg), .from = e.sender,
 		.age_ms = slice->now_ms - msg->arrived_ms, .size_b = msg->size,
 	};
 	/* Nor is it one from the null sender because its own cannot be read. */
 	bool unknown = e.rcpt_count == 0 && filter->from.len > 0;
-	if (!unknown && act_applies(slice->act->action, facts.state) &&
+	if (!unknown && action_applies(slice->act->action, facts.state) &&
 	    filter_matches(filter, &facts)) {
 		struct str from = arena_str(&slice->arena, e.sender);
 		if (from.len < e.sender.len) result = -ENOMEM;
@@ -163,29 +145,13 @@ static void act_one(struct act *act, uint64_t id, struct str from)
 		act->count--;
 		return;
 	}
-	int64_t now_ms = loop_wall_ms(s->frame->loop);
 	struct str reason = arena_str(arena, act->reason);
 	act->pending++;
 	note->kind = NOTE_ACT;
 	note->act = act;
 	note->from = arena_str(arena, from);
 	op->id = id;
-	switch (act->action) {
-	case QUEUE_RETRY:
-		op->kind = SPOOL_OP_DUE;
-		op->next_due_ms = now_ms;
-		break;
-	case QUEUE_HOLD:
-		op->kind = SPOOL_OP_STATE;
-		op->state = (struct spool_set_state){ SPOOL_HELD, 0, reason };
-		break;
-	case QUEUE_RELEASE:
-		op->kind = SPOOL_OP_STATE;
-		op->state = (struct spool_set_state){ SPOOL_ACTIVE, now_ms, reason };
-		break;
-	case QUEUE_DROP:
-	case QUEUE_ACTIONS: op->kind = SPOOL_OP_REMOVE; break;
-	}
+	action_op(act->action, loop_wall_ms(s->frame->loop), reason, op);
 }
 
 static void act_walk(struct act *act, struct slice *slice)

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What an administrator's action means for one message: the same for the running service
+ * and for imsctl on the spool of a stopped one. Pure. */
+#ifndef IMS_SPOOL_ACTION_H
+#define IMS_SPOOL_ACTION_H
+
+#include "lib/queue/action.h"
+#include "lib/queue/filter.h"
+#include "spool/store.h"
+
+/* The state as it is listed: an active message that was tried in vain is deferred. */
+enum filter_state action_state(const struct spool_msg *msg);
+/* Whether the action means anything for a message in this state. */
+bool action_applies(enum queue_action action, enum filter_state state);
+/* Makes `op` the operation that does it to op->id; `reason` is borrowed. */
+void action_op(enum queue_action action, int64_t now_ms, struct str reason,
+               struct spool_op *op);
+
+#endif
