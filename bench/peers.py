@@ -60,6 +60,7 @@ class Peer:
         self.mail = self.inst / "mail"
         self.holder = self.logd = None
         self.cgroup = None
+        self.aside = 0
 
     # -- namespace -----------------------------------------------------------------------
 
@@ -95,6 +96,7 @@ class Peer:
                 self.cgroup.rmdir()
             except OSError:
                 pass
+        self.sweep()
 
     def inside(self, *command, **options):
         """Runs a command in the namespace and in the peer's cgroup; a Popen."""
@@ -190,8 +192,19 @@ class Peer:
             raise SystemExit(f"{self.name} does not greet on {self.address}; see {self.inst}")
         return ready
 
+    def put_aside(self):
+        """Delivered mail stays until all rounds are over: after a mass delete ext4 looks
+        for minutes through the inodes that it has just freed, and who comes next pays."""
+        if self.mail.exists():
+            self.aside += 1
+            self.mail.rename(self.inst / f"aside-{self.aside}")
+
+    def sweep(self):
+        for folder in self.inst.glob("aside-*"):
+            shutil.rmtree(folder, ignore_errors=True)
+
     def clean_mail(self):
-        shutil.rmtree(self.mail, ignore_errors=True)
+        self.put_aside()
         self.mail.mkdir(parents=True)
         os.chown(self.mail, 5003, 5003)
         (self.inst / "syslog.txt").write_text("")
@@ -250,7 +263,7 @@ transfer {'in' if mode == 'accept' else 'both'}
             shutil.rmtree(self.inst / name, ignore_errors=True)
         for log in self.inst.glob("ims.log*"):
             log.unlink()
-        shutil.rmtree(self.mail, ignore_errors=True)  # the service makes its own
+        self.put_aside()  # the service makes its own
 
     def status(self):
         done = subprocess.run([self.build / "imsctl", "--config", self.conf, "status", "--json"],
