@@ -4,7 +4,7 @@
 #ifndef IMS_MAILBOX_DELIVER_H
 #define IMS_MAILBOX_DELIVER_H
 
-#include "mailbox/job.h"
+#include "lib/mail/job.h"
 #include "mailbox/maildir.h"
 #include "mailbox/roots.h"
 

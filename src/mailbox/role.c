@@ -208,7 +208,7 @@ static void mailbox_message(struct frame *f, struct channel *ch, enum msg_type t
 	struct mailbox *m = f->role;
 	struct msg_job job;
 	(void)ch;
-	if (type == MSG_window) {
+	if (type == MSG_spool_window) {
 		take_window(m, fd);
 		return;
 	}

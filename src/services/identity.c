@@ -5,7 +5,7 @@
 
 static bool runs_many(enum role role)
 {
-	return role == ROLE_RECEIVE || role == ROLE_MAILBOX;
+	return role == ROLE_RECEIVE || role == ROLE_MAILBOX || role == ROLE_DELIVER;
 }
 
 void frame_title(char title[FRAME_TITLE_MAX], enum role role, unsigned index)

@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "lib/route/route.h"
-#include "mailbox/job.h"
+#include "lib/mail/job.h"
 
 enum {
 	JOB_ARENA = 4 * 1024 * 1024,

@@ -6,7 +6,7 @@
 
 #include "lib/base/units.h"
 #include "lib/queue/retry.h"
-#include "mailbox/job.h"
+#include "lib/mail/job.h"
 
 /* An outcome operation for rcpts[at] of the job; NULL: no memory (then the recipient is
  * simply tried again). */

@@ -62,7 +62,7 @@ static void role_peer_up(struct frame *f, struct channel *ch)
 {
 	struct spool *s = f->role;
 	if (channel_peer(ch) == ROLE_MAILBOX && s->window) {
-		channel_send_window_fd(ch, &(struct msg_window){ SPOOL_WINDOW }, window_fd(s->window));
+		channel_send_spool_window_fd(ch, &(struct msg_spool_window){ SPOOL_WINDOW }, window_fd(s->window));
 		jobs_pump_again(s);
 	}
 }

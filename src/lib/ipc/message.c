@@ -15,7 +15,6 @@ enum {
 	ALL = ANY & ~MASTER,
 	FD = 1 << 28,
 	MAYBE_FD = 1 << 29,
-	NEXT = 1 << 30,
 };
 
 enum field { FIELD_END, FIELD_u8, FIELD_u16, FIELD_u32, FIELD_u64, FIELD_str };
@@ -72,7 +71,6 @@ const char *msg_sentence(enum msg_type type)
 bool msg_may(enum msg_type type, enum role from, enum role to)
 {
 	if (type <= MSG_NONE || type >= MSG_COUNT || from == to) return false;
-	if (table[type].to & NEXT && (unsigned)to != (unsigned)from + 1) return false;
 	return table[type].from >> from & 1 && table[type].to >> to & 1;
 }
 

@@ -13,7 +13,10 @@
 	R(MAILBOX,    "mailbox")   \
 	R(JOURNAL,    "journal")   \
 	R(DIRECTORY,  "directory") \
-	R(CONSOLE,    "console")
+	R(CONSOLE,    "console")   \
+	R(DELIVER,    "deliver")   \
+	R(BOUNCE,     "bounce")    \
+	R(DNS,        "dns")
 
 enum role {
 #define R(NAME, text) ROLE_##NAME,

@@ -43,9 +43,9 @@ static bool plan_one(struct master *m, enum role role, unsigned index)
 bool children_plan(struct master *m)
 {
 	unsigned cores = process_cores();
-	if (cores > MASTER_RECEIVERS_MAX) cores = MASTER_RECEIVERS_MAX;
+	if (cores > MASTER_WORKERS_MAX) cores = MASTER_WORKERS_MAX;
 	for (unsigned r = 0; r < ROLE_COUNT; r++) {
-		unsigned count = r == ROLE_RECEIVE ? cores : 1;
+		unsigned count = r == ROLE_RECEIVE || r == ROLE_DELIVER ? cores : 1;
 		if (r == ROLE_MASTER || !m->roles[r]) continue;
 		for (unsigned i = 0; i < count; i++)
 			if (!plan_one(m, (enum role)r, i)) return false;

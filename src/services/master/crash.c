@@ -120,7 +120,8 @@ void crash_note(struct child *c, int status)
 	if (m->phase == MASTER_STOPPING && c->forced) return; /* our own doing */
 	crash_event(c, &slot, &d);
 	if (c->role == ROLE_SPOOL || c->role == ROLE_DIRECTORY) backend_event(c, &d);
-	if (c->role == ROLE_RECEIVE || c->role == ROLE_MAILBOX)
+	if (c->role == ROLE_RECEIVE || c->role == ROLE_MAILBOX || c->role == ROLE_DELIVER ||
+	    c->role == ROLE_BOUNCE)
 		spool_tell(m, c, slot.id, d.blamed);
 	if (c->role != ROLE_RECEIVE || !d.own) return;
 	const struct crash_client *row =

@@ -20,8 +20,8 @@
 #include "services/records.h"
 
 enum {
-	MASTER_RECEIVERS_MAX = 16,
-	MASTER_CHILDREN_MAX = 32,
+	MASTER_WORKERS_MAX = 16,   /* of one kind */
+	MASTER_CHILDREN_MAX = 48,
 	MASTER_LISTENERS_MAX = 256,
 	MASTER_ADDRESSES_MAX = 16, /* of one listener block */
 	MASTER_DEATHS_MAX = 64,    /* that spool has still to be told */

@@ -101,8 +101,10 @@ static bool add(struct deliver_test *t, uint64_t job, unsigned count, struct str
 		char address[64];
 		(void)snprintf(address, sizeof address, "u%u@a.example", i);
 		job_recipient_put(&recipients,
-				  &(struct job_recipient){ 100 + i, str_of(address),
-							   str_of(address), domain });
+				  &(struct job_recipient){ .index = 100 + i,
+							   .address = str_of(address),
+							   .mailbox = str_of(address),
+							   .domain = domain });
 	}
 	struct str piece = box_body;
 	struct deliver_job d = { .job = job,

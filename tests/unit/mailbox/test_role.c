@@ -5,7 +5,7 @@
 #include <sys/mman.h>
 
 #include "lib/os/window.h"
-#include "mailbox/job.h"
+#include "lib/mail/job.h"
 
 static struct {
 	uint64_t job;
@@ -73,7 +73,7 @@ static int files(const struct role_test *t, const char *below)
 
 static void send_window(struct role_test *t)
 {
-	channel_send_window_fd(t->far, &(struct msg_window){ .size = 1 << 20 },
+	channel_send_spool_window_fd(t->far, &(struct msg_spool_window){ .size = 1 << 20 },
 			       window_fd(window));
 }
 
@@ -85,12 +85,14 @@ static void send_job(struct role_test *t, uint64_t id, const char *domain,
 	struct buf recipients, list;
 	buf_init(&recipients, 4096);
 	buf_init(&list, 4096);
-	job_recipient_put(&recipients, &(struct job_recipient){ 0, STR("Joe@a.example"),
-								STR("joe@a.example"),
-								str_of(domain) });
-	job_recipient_put(&recipients, &(struct job_recipient){ 1, STR("ann@a.example"),
-								STR("ann@a.example"),
-								str_of(domain) });
+	job_recipient_put(&recipients, &(struct job_recipient){ .index = 0,
+								.address = STR("Joe@a.example"),
+								.mailbox = STR("joe@a.example"),
+								.domain = str_of(domain) });
+	job_recipient_put(&recipients, &(struct job_recipient){ .index = 1,
+								.address = STR("ann@a.example"),
+								.mailbox = STR("ann@a.example"),
+								.domain = str_of(domain) });
 	window_ranges_put(&list, ranges, count);
 	struct msg_job job = { .job = id,
 			       .id = 1000 + id,
@@ -215,9 +217,9 @@ static void forgets_with_spool(void **state)
 	struct buf payload, recipients;
 	buf_init(&payload, 4096);
 	buf_init(&recipients, 4096);
-	job_recipient_put(&recipients, &(struct job_recipient){ 0, STR("joe@a.example"),
-								STR("joe@a.example"),
-								STR("a.example") });
+	job_recipient_put(&recipients, &(struct job_recipient){ .address = STR("joe@a.example"),
+								.mailbox = STR("joe@a.example"),
+								.domain = STR("a.example") });
 	struct msg_job job = {
 		.job = 1, .id = 2, .recipients = buf_view(&recipients), .big = 1
 	};

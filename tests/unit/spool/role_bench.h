@@ -12,7 +12,7 @@
 #include <cmocka.h>
 /* clang-format on */
 
-#include "mailbox/job.h"
+#include "lib/mail/job.h"
 #include "spool/kvstore.h"
 #include "spool/record.h"
 #include "spool/spool.h"

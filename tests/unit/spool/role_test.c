@@ -235,7 +235,7 @@ static void a_mailbox_that_lies(void **state)
 	bench_until(b, &b->sent[MSG_job], 1);
 	bench_delivered(b, b->job + 1000);
 	bench_delivered(b, 0);
-	channel_send_done(b->far[ROLE_MAILBOX], &(struct msg_done){ b->job, STR("nonsense") });
+	channel_send_done(b->far[ROLE_MAILBOX], &(struct msg_done){ .job = b->job, .results = STR("nonsense") });
 	bench_until(b, &b->events[EVENT_defer], 1);
 	bench_delivered(b, b->job); /* too late */
 	bench_run(b, 50);

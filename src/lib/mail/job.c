@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "mailbox/job.h"
+#include "lib/mail/job.h"
 
 void job_recipient_put(struct buf *b, const struct job_recipient *r)
 {
@@ -7,6 +7,8 @@ void job_recipient_put(struct buf *b, const struct job_recipient *r)
 	buf_put_str(b, r->address);
 	buf_put_str(b, r->mailbox);
 	buf_put_str(b, r->domain);
+	buf_put_str(b, r->orcpt);
+	buf_put_u8(b, r->notify);
 }
 
 bool job_recipient_next(struct cur *c, struct job_recipient *r)
@@ -16,6 +18,8 @@ bool job_recipient_next(struct cur *c, struct job_recipient *r)
 	r->address = cur_str(c);
 	r->mailbox = cur_str(c);
 	r->domain = cur_str(c);
+	r->orcpt = cur_str(c);
+	r->notify = cur_u8(c);
 	return !c->bad;
 }
 
@@ -23,6 +27,7 @@ void job_result_put(struct buf *b, const struct job_result *r)
 {
 	buf_put_u32(b, r->index);
 	buf_put_u8(b, (uint8_t)r->outcome);
+	buf_put_u8(b, r->dsn_passed);
 	buf_put_str(b, r->dsn);
 	buf_put_str(b, str_sub(r->text, 0, JOB_TEXT_MAX));
 	buf_put_str(b, r->host);
@@ -35,10 +40,41 @@ bool job_result_next(struct cur *c, struct job_result *r)
 	uint8_t outcome = cur_u8(c);
 	if (outcome >= JOB_OUTCOME_COUNT) c->bad = true;
 	r->outcome = (enum job_outcome)outcome;
+	r->dsn_passed = cur_u8(c) != 0;
 	r->dsn = cur_str(c);
 	r->text = cur_str(c);
 	r->host = cur_str(c);
 	return !c->bad;
+}
+
+void job_target_put(struct buf *b, const struct job_target *t)
+{
+	buf_put_u8(b, (uint8_t)t->kind);
+	buf_put_str(b, t->domain);
+	buf_put_u16(b, t->port);
+	buf_put_u8(b, t->hop_count);
+	for (unsigned i = 0; i < t->hop_count; i++) {
+		buf_put_str(b, t->hops[i].host);
+		buf_put_u16(b, t->hops[i].port);
+	}
+}
+
+bool job_target_get(struct str record, struct job_target *t)
+{
+	struct cur c = cur_of(record);
+	*t = (struct job_target){ 0 };
+	uint8_t kind = cur_u8(&c);
+	if (kind >= JOB_TARGET_COUNT) return false;
+	t->kind = (enum job_target_kind)kind;
+	t->domain = cur_str(&c);
+	t->port = cur_u16(&c);
+	t->hop_count = cur_u8(&c);
+	if (t->hop_count > JOB_HOPS_MAX) return false;
+	for (unsigned i = 0; i < t->hop_count; i++) {
+		t->hops[i].host = cur_str(&c);
+		t->hops[i].port = cur_u16(&c);
+	}
+	return cur_done(&c);
 }
 
 static int counted(const struct cur *c, int count)

@@ -7,19 +7,19 @@
 
 #include <cmocka.h>
 
-#include "mailbox/job.h"
+#include "lib/mail/job.h"
 
 static const struct job_recipient recipients[] = {
 	{ 0, STR_INIT("Joe@a.example"), STR_INIT("joe@a.example"),
-	  STR_INIT("a.example") },
-	{ 7, STR_INIT(""), STR_INIT(""), STR_INIT("") },
-	{ UINT32_MAX, STR_INIT("a\0b"), STR_INIT("x@y"), STR_INIT("y") },
+	  STR_INIT("a.example"), STR_INIT("rfc822;Joe@a.example"), 3 },
+	{ 7, STR_INIT(""), STR_INIT(""), STR_INIT(""), STR_INIT(""), 0 },
+	{ UINT32_MAX, STR_INIT("a\0b"), STR_INIT("x@y"), STR_INIT("y"), STR_INIT(""), 255 },
 };
 
 static const struct job_result results[] = {
-	{ 0, JOB_DELIVERED, STR_INIT("2.0.0"), STR_INIT("delivered"),
+	{ 0, JOB_DELIVERED, false, STR_INIT("2.0.0"), STR_INIT("delivered"),
 	  STR_INIT("/m/joe") },
-	{ 9, JOB_DEFERRED, STR_INIT("4.2.2"), STR_INIT("full"), STR_INIT("") },
+	{ 9, JOB_DEFERRED, true, STR_INIT("4.2.2"), STR_INIT("full"), STR_INIT("") },
 };
 
 static void keeps_recipients(void **state)
@@ -37,6 +37,8 @@ static void keeps_recipients(void **state)
 		assert_true(str_eq(r.address, recipients[i].address));
 		assert_true(str_eq(r.mailbox, recipients[i].mailbox));
 		assert_true(str_eq(r.domain, recipients[i].domain));
+		assert_true(str_eq(r.orcpt, recipients[i].orcpt));
+		assert_int_equal(r.notify, recipients[i].notify);
 	}
 	assert_false(job_recipient_next(&c, &r));
 	assert_true(cur_done(&c));
@@ -56,6 +58,7 @@ static void keeps_results(void **state)
 		assert_true(job_result_next(&c, &r));
 		assert_int_equal(r.index, results[i].index);
 		assert_int_equal(r.outcome, results[i].outcome);
+		assert_int_equal(r.dsn_passed, results[i].dsn_passed);
 		assert_true(str_eq(r.dsn, results[i].dsn));
 		assert_true(str_eq(r.text, results[i].text));
 		assert_true(str_eq(r.host, results[i].host));
@@ -63,6 +66,38 @@ static void keeps_results(void **state)
 	assert_false(job_result_next(&c, &r));
 	assert_true(cur_done(&c));
 	buf_free(&b);
+}
+
+static void keeps_targets(void **state)
+{
+	(void)state;
+	static const struct job_target targets[] = {
+		{ .kind = JOB_TO_MX, .domain = STR_INIT("a.example"), .port = 25 },
+		{ .kind = JOB_TO_HOSTS, .hop_count = 2,
+		  .hops = { { STR_INIT("relay.example"), 587 }, { STR_INIT("::1"), 25 } } },
+		{ .kind = JOB_TO_LMTP, .hop_count = 1, .hops = { { STR_INIT("/run/lmtp"), 0 } } },
+	};
+	for (size_t i = 0; i < sizeof targets / sizeof *targets; i++) {
+		struct buf b;
+		struct job_target t;
+		buf_init(&b, 4096);
+		job_target_put(&b, &targets[i]);
+		assert_true(job_target_get(buf_view(&b), &t));
+		assert_int_equal(t.kind, targets[i].kind);
+		assert_true(str_eq(t.domain, targets[i].domain));
+		assert_int_equal(t.port, targets[i].port);
+		assert_int_equal(t.hop_count, targets[i].hop_count);
+		for (unsigned h = 0; h < t.hop_count; h++) {
+			assert_true(str_eq(t.hops[h].host, targets[i].hops[h].host));
+			assert_int_equal(t.hops[h].port, targets[i].hops[h].port);
+		}
+		for (size_t cut = 0; cut < b.len; cut++)
+			assert_false(job_target_get(str_sub(buf_view(&b), 0, cut), &t));
+		buf_free(&b);
+	}
+	/* A kind and a number of hosts that do not exist. */
+	assert_false(job_target_get((struct str)STR_INIT("\3\0\0\0\0\0\0\0"), &(struct job_target){ 0 }));
+	assert_false(job_target_get((struct str)STR_INIT("\0\0\0\0\0\0\0\21"), &(struct job_target){ 0 }));
 }
 
 static void cuts_long_text(void **state)
@@ -116,6 +151,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(keeps_recipients),  cmocka_unit_test(keeps_results),
+		cmocka_unit_test(keeps_targets),
 		cmocka_unit_test(cuts_long_text),    cmocka_unit_test(refuses_damage),
 		cmocka_unit_test(bounds_recipients),
 	};
