@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "lib/queue/sched.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { URGENT, OTHERS };
+
+void sched_init(struct sched *s, uint32_t limit, uint64_t seed)
+{
+	*s = (struct sched){ .limit = limit, .seed = seed };
+	map_init(&s->dests, SCHED_DESTS_MAX, seed);
+	list_init(&s->ring);
+	list_init(&s->skips);
+}
+
+static void dest_free(struct sched *s, struct sched_dest *d)
+{
+	(void)map_take(&s->dests, hash_str(d->key, s->seed));
+	link_remove(&d->ring);
+	link_remove(&d->skips);
+	free(d);
+}
+
+void sched_free(struct sched *s)
+{
+	for (;;) {
+		size_t at = 0;
+		struct sched_dest *d = map_next(&s->dests, &at, NULL);
+		if (!d) break;
+		dest_free(s, d);
+	}
+	map_free(&s->dests);
+}
+
+/* --- destinations ------------------------------------------------------------------- */
+
+struct sched_dest *sched_find(const struct sched *s, struct str key)
+{
+	struct sched_dest *d = map_get(&s->dests, hash_str(key, s->seed));
+	return d && str_eq(d->key, key) ? d : NULL;
+}
+
+static bool has_nothing(const struct sched_dest *d)
+{
+	return d->in_flight == 0 && d->waiting == 0 && d->from.id == 0 && !d->suspended;
+}
+
+/* Key and route stand behind the struct: one piece of memory each. */
+static struct sched_dest *dest_new(struct str key, struct str route)
+{
+	struct sched_dest *d = calloc(1, sizeof *d + key.len + route.len + 1);
+	if (!d) return NULL;
+	char *text = (char *)(d + 1);
+	memcpy(text, key.at, key.len);
+	d->key = (struct str){ text, key.len };
+	if (route.len) memcpy(text + key.len, route.at, route.len);
+	d->route = (struct str){ text + key.len, route.len };
+	list_init(&d->lines[URGENT]);
+	list_init(&d->lines[OTHERS]);
+	return d;
+}
+
+struct sched_dest *sched_dest(struct sched *s, struct str key, struct str route,
+			      uint32_t limit, bool local)
+{
+	struct sched_dest *d = sched_find(s, key);
+	if (!d) {
+		/* Two keys of one hash: the later one has to wait until the first has gone. */
+		if (key.len > SCHED_KEY_MAX || map_get(&s->dests, hash_str(key, s->seed)))
+			return NULL;
+		d = dest_new(key, route);
+		if (!d || !map_put(&s->dests, hash_str(key, s->seed), d)) {
+			free(d);
+			return NULL;
+		}
+		d->window = local || limit < SCHED_WINDOW_FIRST ? limit : SCHED_WINDOW_FIRST;
+	}
+	/* The limit follows the configuration. */
+	d->limit = limit ? limit : 1;
+	if (d->window > d->limit || local) d->window = d->limit;
+	d->local = local;
+	return d;
+}
+
+/* As many wait as are under way, and some, so that nobody runs dry. */
+static uint32_t line_max(const struct sched_dest *d) { return 2 * d->window + 16; }
+
+static uint32_t window_now(const struct sched_dest *d)
+{
+	return d->failures >= SCHED_FAILURES_MAX ? 1 : d->window;
+}
+
+enum sched_verdict sched_ask(const struct sched_dest *d, int64_t now_ms)
+{
+	if (d->suspended) return SCHED_SKIP;
+	if (d->blocked_until_ms > now_ms) return SCHED_BLOCKED;
+	/* After a block one attempt has to show how things are; others wait for it. */
+	if (d->failures >= SCHED_FAILURES_MAX && d->in_flight + d->waiting > 0)
+		return SCHED_SKIP;
+	return d->waiting < line_max(d) ? SCHED_LINE : SCHED_SKIP;
+}
+
+static bool is_before(struct sched_place a, struct sched_place b)
+{
+	return a.due_ms < b.due_ms || (a.due_ms == b.due_ms && a.id < b.id);
+}
+
+void sched_skip(struct sched *s, struct sched_dest *d, struct sched_place place)
+{
+	if (d->from.id == 0 || is_before(place, d->from)) d->from = place;
+	d->skipped++;
+	if (!link_is_in(&d->skips)) list_add_tail(&s->skips, &d->skips);
+	s->refill = true;
+}
+
+/* --- lines -------------------------------------------------------------------------- */
+
+static void ring_add(struct sched *s, struct sched_dest *d)
+{
+	if (!link_is_in(&d->ring)) list_add_tail(&s->ring, &d->ring);
+}
+
+void sched_wait(struct sched *s, struct sched_dest *d, struct sched_item *item)
+{
+	list_add_tail(&d->lines[item->urgent ? URGENT : OTHERS], &item->link);
+	d->waiting++;
+	ring_add(s, d);
+}
+
+void sched_leave(struct sched_dest *d, struct sched_item *item)
+{
+	assert(link_is_in(&item->link) && d->waiting > 0);
+	link_remove(&item->link);
+	d->waiting--;
+}
+
+static bool may_start(const struct sched *s, const struct sched_dest *d, int64_t now_ms)
+{
+	return !d->suspended && d->waiting > 0 && d->in_flight < window_now(d) &&
+	       d->blocked_until_ms <= now_ms && (d->local || s->in_flight < s->limit);
+}
+
+struct sched_item *sched_take(struct sched *s, int64_t now_ms, struct sched_dest **dest)
+{
+	LIST_EACH(it, &s->ring) {
+		struct sched_dest *d = CONTAINER(it, struct sched_dest, ring);
+		/* Who waits only for the end of others' attempts stays where he is. */
+		if (d->waiting && !d->local && s->in_flight >= s->limit) continue;
+		link_remove(&d->ring);
+		if (!may_start(s, d, now_ms)) continue;
+		struct link *link = list_take(&d->lines[URGENT]);
+		if (!link) link = list_take(&d->lines[OTHERS]);
+		d->waiting--;
+		d->in_flight++;
+		if (!d->local) s->in_flight++;
+		if (d->waiting) ring_add(s, d);
+		s->refill |= d->from.id != 0;
+		*dest = d;
+		return CONTAINER(link, struct sched_item, link);
+	}
+	return NULL;
+}
+
+void sched_untake(struct sched *s, struct sched_dest *d, struct sched_item *item)
+{
+	struct link *head = &d->lines[item->urgent ? URGENT : OTHERS];
+	list_add_tail(head->next, &item->link); /* before the first */
+	d->waiting++;
+	d->in_flight--;
+	if (!d->local) s->in_flight--;
+	ring_add(s, d);
+}
+
+/* --- ends --------------------------------------------------------------------------- */
+
+static void failed(struct sched_dest *d, struct str why, int64_t now_ms)
+{
+	d->why_len = why.len < sizeof d->why ? why.len : sizeof d->why;
+	if (d->why_len) memcpy(d->why, why.at, d->why_len);
+	d->window = 1;
+	if (d->failures < UINT32_MAX) d->failures++;
+	if (d->failures < SCHED_FAILURES_MAX) return;
+	/* Those that were under way together are one failure of the host. */
+	if (d->blocked_until_ms > now_ms) {
+		d->failures--;
+		return;
+	}
+	unsigned times = d->failures - SCHED_FAILURES_MAX;
+	int64_t wait_ms = SCHED_BLOCK_FIRST_MS << (times < 5 ? times : 5);
+	d->blocked_until_ms =
+		now_ms + (wait_ms < SCHED_BLOCK_MAX_MS ? wait_ms : SCHED_BLOCK_MAX_MS);
+}
+
+void sched_done(struct sched *s, struct sched_dest *d, enum sched_end end, struct str why,
+		int64_t now_ms)
+{
+	assert(d->in_flight > 0);
+	d->in_flight--;
+	if (!d->local) s->in_flight--;
+	if (end == SCHED_SUCCESS) {
+		d->failures = 0;
+		d->blocked_until_ms = 0;
+		d->why_len = 0;
+		if (d->window < d->limit) d->window++;
+	} else if (end == SCHED_FAILURE) {
+		failed(d, why, now_ms);
+	}
+	s->refill |= d->from.id != 0;
+	if (d->waiting) ring_add(s, d);
+}
+
+struct sched_dest *sched_refill(struct sched *s, int64_t now_ms, struct sched_place *place)
+{
+	if (!s->refill) return NULL;
+	LIST_EACH(it, &s->skips) {
+		struct sched_dest *d = CONTAINER(it, struct sched_dest, skips);
+		if (sched_ask(d, now_ms) != SCHED_LINE || d->waiting > line_max(d) / 2) continue;
+		*place = d->from;
+		d->from = (struct sched_place){ 0, 0 };
+		d->skipped = 0;
+		link_remove(&d->skips);
+		return d;
+	}
+	s->refill = false;
+	return NULL;
+}
+
+/* --- by hand, and by the clock -------------------------------------------------------- */
+
+void sched_suspend(struct sched *s, struct sched_dest *d, bool suspended)
+{
+	d->suspended = suspended;
+	if (suspended) return;
+	s->refill = true;
+	if (d->waiting) ring_add(s, d);
+}
+
+void sched_unblock(struct sched *s, struct sched_dest *d)
+{
+	d->failures = 0;
+	d->blocked_until_ms = 0;
+	s->refill = true;
+	if (d->waiting) ring_add(s, d);
+}
+
+void sched_sweep(struct sched *s, int64_t now_ms)
+{
+	struct sched_dest *gone[64];
+	size_t count = 0, at = 0;
+	s->refill = true; /* a block may have ended */
+	for (struct sched_dest *d; count < 64 && (d = map_next(&s->dests, &at, NULL));) {
+		if (d->waiting && d->blocked_until_ms <= now_ms) ring_add(s, d);
+		/* What failed is remembered for a while after its block. */
+		if (has_nothing(d) && d->blocked_until_ms + SCHED_BLOCK_MAX_MS <= now_ms)
+			gone[count++] = d;
+	}
+	for (size_t i = 0; i < count; i++) dest_free(s, gone[i]);
+}

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Whose turn it is: destinations, how much is under way to each, who waits, and who is
+ * left alone for a while because nobody answers there. Pure: time is an argument.
+ *
+ * Fair between destinations: each has its own short line, and lines are served in turn.
+ * A destination that is not proved (no success since it was made, or since a failure) has
+ * few places, and gets one more with each success. After SCHED_FAILURES_MAX attempts in a
+ * row that did not find its host it is *blocked*: nothing is tried until a time, then one
+ * attempt, which opens it again or blocks it for longer.
+ *
+ * Mail that finds its line full or its destination suspended is *skipped*: it stays on
+ * the disk, and the destination remembers the first place in the due-list where that
+ * happened, so that its line is filled from there and nobody has to look through the mail
+ * of others again. */
+#ifndef IMS_QUEUE_SCHED_H
+#define IMS_QUEUE_SCHED_H
+
+#include "lib/base/list.h"
+#include "lib/base/map.h"
+
+enum {
+	SCHED_DESTS_MAX = 20000,
+	SCHED_KEY_MAX = 320,       /* octets of a key */
+	SCHED_TEXT_MAX = 256,      /* of what is remembered of the last failure */
+	SCHED_FAILURES_MAX = 3,    /* in a row, then it is blocked */
+	SCHED_WINDOW_FIRST = 5,    /* places of one that is not proved */
+	SCHED_BLOCK_FIRST_MS = 60 * 1000,
+	SCHED_BLOCK_MAX_MS = 30 * 60 * 1000,
+};
+
+/* A place in the due-list. {0, 0}: none. */
+struct sched_place {
+	int64_t due_ms;
+	uint64_t id;
+};
+
+/* Part of a message that goes to one destination; embedded in the caller's. */
+struct sched_item {
+	struct link link;
+	bool urgent;
+};
+
+struct sched_dest {
+	/* To be read. */
+	struct str key;  /* identity, as route_key writes it */
+	struct str route; /* name of the route, for the log and for commands */
+	uint32_t in_flight, waiting;
+	uint32_t failures;       /* in a row */
+	int64_t blocked_until_ms; /* 0: not blocked */
+	bool suspended;
+	char why[SCHED_TEXT_MAX]; /* what the last failure said */
+	size_t why_len;
+	uint64_t skipped; /* messages, since its line was filled last */
+	/* Its own. */
+	uint32_t limit, window; /* most, and at present, at one time */
+	bool local;             /* not counted in the total */
+	struct link lines[2];   /* urgent, others */
+	struct link ring;       /* in the ring of those with work, or not */
+	struct link skips;      /* among those that were skipped, or not */
+	struct sched_place from; /* first place skipped */
+};
+
+struct sched {
+	struct map dests; /* hash of the key -> struct sched_dest */
+	struct link ring; /* destinations that may have something to start */
+	struct link skips; /* destinations with mail that was skipped */
+	uint32_t in_flight, limit; /* of those that are not local */
+	uint64_t seed;
+	bool refill; /* some destination may want to be filled */
+};
+
+/* `limit`: most under way in all (local ones are not counted). */
+void sched_init(struct sched *s, uint32_t limit, uint64_t seed);
+void sched_free(struct sched *s);
+
+/* The destination with that key, made if it is new with `limit` places. NULL: too many, no
+ * memory. `local`: it is this machine, and needs no proof. */
+struct sched_dest *sched_dest(struct sched *s, struct str key, struct str route,
+			      uint32_t limit, bool local);
+/* Only if it is there. */
+struct sched_dest *sched_find(const struct sched *s, struct str key);
+
+enum sched_verdict {
+	SCHED_LINE,    /* there is room in its line */
+	SCHED_SKIP,    /* its line is full, or it is suspended */
+	SCHED_BLOCKED, /* its host does not answer: put it off until blocked_until_ms */
+};
+enum sched_verdict sched_ask(const struct sched_dest *d, int64_t now_ms);
+void sched_skip(struct sched *s, struct sched_dest *d, struct sched_place place);
+
+void sched_wait(struct sched *s, struct sched_dest *d, struct sched_item *item);
+/* Takes a waiting item out of its line, because its message is gone. */
+void sched_leave(struct sched_dest *d, struct sched_item *item);
+/* The next that may start, or NULL; it counts as under way from then on. */
+struct sched_item *sched_take(struct sched *s, int64_t now_ms, struct sched_dest **dest);
+/* Could not be started after all: to the front of its line. */
+void sched_untake(struct sched *s, struct sched_dest *d, struct sched_item *item);
+
+enum sched_end {
+	SCHED_SUCCESS, /* the host took or answered for at least one recipient */
+	SCHED_FAILURE, /* the host was out of reach */
+	SCHED_NEITHER, /* the attempt says nothing about the host */
+};
+/* One that was under way has ended. `d` may be gone afterwards. */
+void sched_done(struct sched *s, struct sched_dest *d, enum sched_end end, struct str why,
+		int64_t now_ms);
+
+/* A destination whose line may be filled from *place on, which then forgets that place;
+ * NULL: none. */
+struct sched_dest *sched_refill(struct sched *s, int64_t now_ms, struct sched_place *place);
+
+void sched_suspend(struct sched *s, struct sched_dest *d, bool suspended);
+/* As if it had never failed: an administrator says so. */
+void sched_unblock(struct sched *s, struct sched_dest *d);
+/* Forgets destinations that have nothing to remember. For a timer. */
+void sched_sweep(struct sched *s, int64_t now_ms);
+
+#endif

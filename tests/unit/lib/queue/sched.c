@@ -1,0 +1,309 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "lib/base/rng.h"
+#include "lib/queue/sched.h"
+
+enum { LIMIT = 20, ITEMS = 4000 };
+
+static struct sched sched;
+static struct sched_item items[ITEMS];
+static size_t used;
+
+static int setup(void **state)
+{
+	(void)state;
+	sched_init(&sched, 100, 7);
+	used = 0;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	sched_free(&sched);
+	return 0;
+}
+
+static struct sched_dest *dest(const char *key)
+{
+	struct sched_dest *d = sched_dest(&sched, str_of(key), STR("r"), LIMIT, false);
+	assert_non_null(d);
+	return d;
+}
+
+static void line_up(struct sched_dest *d, size_t count)
+{
+	for (; count > 0; count--) {
+		assert_true(used < ITEMS);
+		items[used].urgent = false;
+		sched_wait(&sched, d, &items[used++]);
+	}
+}
+
+static size_t take_all(int64_t now_ms)
+{
+	size_t count = 0;
+	for (struct sched_dest *d; sched_take(&sched, now_ms, &d);) count++;
+	return count;
+}
+
+static void a_new_destination_starts_slowly(void **state)
+{
+	(void)state;
+	struct sched_dest *d = dest("a");
+	line_up(d, 15);
+	assert_int_equal(take_all(0), SCHED_WINDOW_FIRST);
+	/* Each success frees its own place and adds one. */
+	for (uint32_t i = 0; i < 3; i++) {
+		sched_done(&sched, d, SCHED_SUCCESS, STR(""), 0);
+		assert_int_equal(take_all(0), 2);
+	}
+	for (int i = 0; i < 40; i++) {
+		line_up(d, 2);
+		sched_done(&sched, d, SCHED_SUCCESS, STR(""), 0);
+		(void)take_all(0);
+	}
+	assert_int_equal(d->in_flight, LIMIT);
+}
+
+static void turns_are_fair(void **state)
+{
+	(void)state;
+	struct sched_dest *a = dest("a"), *b = dest("b"), *got;
+	line_up(a, 20);
+	line_up(b, 2);
+	assert_non_null(sched_take(&sched, 0, &got));
+	assert_ptr_equal(got, a);
+	assert_non_null(sched_take(&sched, 0, &got));
+	assert_ptr_equal(got, b);
+	assert_non_null(sched_take(&sched, 0, &got));
+	assert_ptr_equal(got, a);
+}
+
+static void urgent_goes_first(void **state)
+{
+	(void)state;
+	struct sched_dest *d = dest("a"), *got;
+	struct sched_item first = { .urgent = false }, second = { .urgent = true };
+	sched_wait(&sched, d, &first);
+	sched_wait(&sched, d, &second);
+	assert_ptr_equal(sched_take(&sched, 0, &got), &second);
+	sched_untake(&sched, d, &second);
+	assert_ptr_equal(sched_take(&sched, 0, &got), &second);
+	assert_ptr_equal(sched_take(&sched, 0, &got), &first);
+}
+
+static void the_total_is_limited_but_not_for_local_ones(void **state)
+{
+	(void)state;
+	sched.limit = 7;
+	struct sched_dest *a = dest("a"), *b = dest("b");
+	struct sched_dest *local = sched_dest(&sched, STR("mailbox"), STR("mailbox"), 50, true);
+	line_up(a, 10);
+	line_up(b, 10);
+	assert_int_equal(take_all(0), 7);
+	line_up(local, 30);
+	assert_int_equal(take_all(0), 30);
+	sched_done(&sched, a, SCHED_NEITHER, STR(""), 0);
+	assert_int_equal(take_all(0), 1);
+}
+
+static void end_badly(struct sched_dest *d, int64_t now_ms)
+{
+	struct sched_dest *got;
+	if (d->in_flight == 0) {
+		line_up(d, 1);
+		assert_non_null(sched_take(&sched, now_ms, &got));
+	}
+	sched_done(&sched, d, SCHED_FAILURE, STR("refused"), now_ms);
+}
+
+static void a_dead_host_is_left_alone_and_asked_again(void **state)
+{
+	(void)state;
+	struct sched_dest *d = dest("dead");
+	for (int i = 0; i < SCHED_FAILURES_MAX; i++) {
+		assert_int_equal(sched_ask(d, 0), SCHED_LINE);
+		end_badly(d, 0);
+	}
+	assert_int_equal(sched_ask(d, 0), SCHED_BLOCKED);
+	assert_int_equal(d->blocked_until_ms, SCHED_BLOCK_FIRST_MS);
+	assert_int_equal(d->why_len, 7);
+	/* One that still waits is not started before the time. */
+	line_up(d, 1);
+	assert_int_equal(take_all(SCHED_BLOCK_FIRST_MS - 1), 0);
+	sched_sweep(&sched, SCHED_BLOCK_FIRST_MS);
+	assert_int_equal(take_all(SCHED_BLOCK_FIRST_MS), 1);
+	/* While the one asks, others wait on the disk. */
+	assert_int_equal(sched_ask(d, SCHED_BLOCK_FIRST_MS), SCHED_SKIP);
+	sched_done(&sched, d, SCHED_FAILURE, STR("refused"), SCHED_BLOCK_FIRST_MS);
+	assert_int_equal(d->blocked_until_ms, 3 * SCHED_BLOCK_FIRST_MS);
+	/* For ever longer, up to a limit. */
+	int64_t now_ms = 0;
+	for (int i = 0; i < 100; i++) {
+		now_ms = d->blocked_until_ms;
+		end_badly(d, now_ms);
+	}
+	assert_int_equal(d->blocked_until_ms, now_ms + SCHED_BLOCK_MAX_MS);
+	/* One success and all is forgotten. */
+	now_ms = d->blocked_until_ms;
+	line_up(d, 1);
+	assert_int_equal(take_all(now_ms), 1);
+	sched_done(&sched, d, SCHED_SUCCESS, STR(""), now_ms);
+	assert_int_equal(sched_ask(d, now_ms), SCHED_LINE);
+	assert_int_equal(d->failures, 0);
+}
+
+static void failures_at_one_time_count_once(void **state)
+{
+	(void)state;
+	struct sched_dest *d = dest("dead");
+	for (int i = 0; i < 40; i++) {
+		line_up(d, 5);
+		(void)take_all(0);
+		sched_done(&sched, d, SCHED_SUCCESS, STR(""), 0);
+	}
+	while (d->in_flight < LIMIT) {
+		line_up(d, 1);
+		assert_int_not_equal(take_all(0), 0);
+	}
+	while (d->in_flight > 0) sched_done(&sched, d, SCHED_FAILURE, STR("x"), 1000);
+	assert_int_equal(d->blocked_until_ms, 1000 + SCHED_BLOCK_FIRST_MS);
+}
+
+static void what_was_skipped_is_found_again(void **state)
+{
+	(void)state;
+	struct sched_dest *d = dest("a"), *got;
+	struct sched_place place;
+	while (sched_ask(d, 0) == SCHED_LINE) line_up(d, 1);
+	sched_skip(&sched, d, (struct sched_place){ 50, 2 });
+	sched_skip(&sched, d, (struct sched_place){ 40, 9 });
+	sched_skip(&sched, d, (struct sched_place){ 60, 1 });
+	assert_null(sched_refill(&sched, 0, &place));
+	for (size_t left = d->waiting; left > 0; left--) {
+		assert_non_null(sched_take(&sched, 0, &got));
+		sched_done(&sched, d, SCHED_SUCCESS, STR(""), 0);
+	}
+	assert_ptr_equal(sched_refill(&sched, 0, &place), d);
+	assert_int_equal(place.due_ms, 40);
+	assert_int_equal(place.id, 9);
+	assert_null(sched_refill(&sched, 0, &place));
+}
+
+static void suspended_ones_wait(void **state)
+{
+	(void)state;
+	struct sched_dest *d = dest("a"), *got;
+	struct sched_place place;
+	line_up(d, 1);
+	sched_suspend(&sched, d, true);
+	assert_int_equal(sched_ask(d, 0), SCHED_SKIP);
+	assert_null(sched_take(&sched, 0, &got));
+	sched_skip(&sched, d, (struct sched_place){ 1, 1 });
+	assert_null(sched_refill(&sched, 0, &place));
+	sched_suspend(&sched, d, false);
+	assert_non_null(sched_take(&sched, 0, &got));
+	assert_ptr_equal(sched_refill(&sched, 0, &place), d);
+}
+
+static void the_sweep_forgets_only_what_is_done_with(void **state)
+{
+	(void)state;
+	struct sched_dest *d = dest("a"), *waiting = dest("b"), *got;
+	(void)d;
+	end_badly(dest("dead"), 0);
+	line_up(waiting, 1);
+	sched_sweep(&sched, SCHED_BLOCK_MAX_MS - 1);
+	assert_non_null(sched_find(&sched, STR("dead")));
+	sched_sweep(&sched, SCHED_BLOCK_MAX_MS);
+	assert_null(sched_find(&sched, STR("a")));
+	assert_null(sched_find(&sched, STR("dead")));
+	assert_ptr_equal(sched_find(&sched, STR("b")), waiting);
+	assert_non_null(sched_take(&sched, 0, &got));
+	sched_done(&sched, got, SCHED_NEITHER, STR(""), 0);
+}
+
+static void a_message_that_is_gone_leaves_the_line(void **state)
+{
+	(void)state;
+	struct sched_dest *d = dest("a"), *got;
+	struct sched_item item = { .urgent = false };
+	sched_wait(&sched, d, &item);
+	sched_leave(d, &item);
+	assert_null(sched_take(&sched, 0, &got));
+	assert_int_equal(d->waiting, 0);
+}
+
+/* Whatever the order: counts agree, limits hold, nothing is lost or started twice. */
+static void random_walk(void **state)
+{
+	(void)state;
+	struct rng rng = { 99 };
+	size_t waiting = 0, flying = 0;
+	struct sched_dest *under_way[200];
+	int64_t now_ms = 0;
+	for (int i = 0; i < 20000; i++) {
+		char key[2] = { (char)('a' + rng_next(&rng) % 12), 0 };
+		struct sched_dest *d = dest(key), *got;
+		now_ms += (int64_t)(rng_next(&rng) % 2000);
+		switch (rng_next(&rng) % 4) {
+		case 0:
+			if (sched_ask(d, now_ms) != SCHED_LINE || used == ITEMS) break;
+			line_up(d, 1);
+			waiting++;
+			break;
+		case 1:
+			if (flying == 200 || !sched_take(&sched, now_ms, &got)) break;
+			assert_true(got->in_flight <= LIMIT);
+			under_way[flying++] = got;
+			waiting--;
+			break;
+		case 2:
+			if (flying == 0) break;
+			sched_done(&sched, under_way[--flying],
+				   (enum sched_end)(rng_next(&rng) % 3), STR("why"), now_ms);
+			break;
+		default: sched_sweep(&sched, now_ms); break;
+		}
+		assert_int_equal(sched.in_flight, flying);
+	}
+	while (flying > 0) sched_done(&sched, under_way[--flying], SCHED_SUCCESS, STR(""), now_ms);
+	for (int i = 0; i < 1000; i++) {
+		struct sched_dest *got;
+		now_ms += SCHED_BLOCK_MAX_MS;
+		sched_sweep(&sched, now_ms);
+		while (sched_take(&sched, now_ms, &got)) {
+			waiting--;
+			sched_done(&sched, got, SCHED_SUCCESS, STR(""), now_ms);
+		}
+	}
+	assert_int_equal(waiting, 0);
+}
+
+#define FRESH(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		FRESH(a_new_destination_starts_slowly),
+		FRESH(turns_are_fair),
+		FRESH(urgent_goes_first),
+		FRESH(the_total_is_limited_but_not_for_local_ones),
+		FRESH(a_dead_host_is_left_alone_and_asked_again),
+		FRESH(failures_at_one_time_count_once),
+		FRESH(what_was_skipped_is_found_again),
+		FRESH(suspended_ones_wait),
+		FRESH(the_sweep_forgets_only_what_is_done_with),
+		FRESH(a_message_that_is_gone_leaves_the_line),
+		FRESH(random_walk),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
