@@ -227,7 +227,7 @@ static int remove_msg(struct apply *a, const struct spool_msg *msg)
 {
 	totals_add(&a->totals, msg, -1);
 	int r = clear(a, msg->id, msg->body == SPOOL_BODY_BIG);
-	if (r || msg->state != SPOOL_ACTIVE) return r;
+	if (r || !spool_is_listed(msg->state, msg->next_due_ms)) return r;
 	return due_clear(a, msg->id, msg->next_due_ms);
 }
 
@@ -305,8 +305,8 @@ static int op_arrive(struct apply *a, struct spool_op *op)
 		if (rcpt.next_due_ms < msg.next_due_ms)
 			msg.next_due_ms = rcpt.next_due_ms;
 	}
-	if (msg.state == SPOOL_ACTIVE && (r = due_put(a, op->id, msg.next_due_ms)))
-		return r;
+	if (msg.state != SPOOL_ACTIVE) msg.next_due_ms = 0;
+	else if ((r = due_put(a, op->id, msg.next_due_ms))) return r;
 	totals_add(&a->totals, &msg, 1);
 	return msg_put(a, &msg);
 }
@@ -355,6 +355,7 @@ static int op_outcome(struct apply *a, struct spool_op *op)
 	rcpt.host = in->host;
 	rcpt.reply = in->reply;
 	rcpt.dsn = in->dsn;
+	rcpt.warned |= in->warned;
 	if (msg.rcpts_deferred > msg.rcpts_open) msg.rcpts_deferred = msg.rcpts_open;
 	r = rcpt_put(a, op->id, &rcpt);
 	if (!r) r = outcome_due(a, &msg, &rcpt, was_ms);
@@ -369,17 +370,19 @@ static int op_state(struct apply *a, struct spool_op *op)
 	int r = msg_get(a, op->id, &msg);
 	if (r) return r;
 	struct spool_msg old = msg;
-	if (old.state == SPOOL_ACTIVE && (r = due_clear(a, op->id, old.next_due_ms)))
+	if (spool_is_listed(old.state, old.next_due_ms) &&
+	    (r = due_clear(a, op->id, old.next_due_ms)))
 		return r;
 	if (old.state == SPOOL_POISON && in->state == SPOOL_ACTIVE) msg.deaths = 0;
 	msg.state = in->state;
 	msg.reason = in->reason;
-	msg.next_due_ms = time_of(in->next_due_ms);
+	msg.next_due_ms = in->state == SPOOL_POISON ? 0 : time_of(in->next_due_ms);
 	if (in->state == SPOOL_ACTIVE) {
 		if (in->next_due_ms < 0) r = due_min(a, &msg, 0, 0, &msg.next_due_ms);
 		else r = due_set_all(a, &msg, in->next_due_ms);
-		if (!r) r = due_put(a, op->id, msg.next_due_ms);
 	}
+	if (!r && spool_is_listed(msg.state, msg.next_due_ms))
+		r = due_put(a, op->id, msg.next_due_ms);
 	return r ? r : msg_change(a, &msg, &old, true);
 }
 
@@ -413,7 +416,7 @@ static int op_unlist(struct apply *a, struct spool_op *op)
 	struct spool_msg msg;
 	struct key key = key_of_due((struct spool_due){ op->next_due_ms, op->id });
 	int r = msg_get(a, op->id, &msg);
-	if (!r && msg.state == SPOOL_ACTIVE &&
+	if (!r && spool_is_listed(msg.state, msg.next_due_ms) &&
 	    msg.next_due_ms == time_of(op->next_due_ms))
 		return -EEXIST;
 	if (r && r != -ENOENT && r != -EBADMSG) return r;

@@ -6,6 +6,9 @@
 #include "lib/base/crc32c.h"
 #include "lib/base/cur.h"
 
+/* Beside the state of a recipient. */
+#define RCPT_WARNED 0x80u
+
 static void put_be(struct key *k, uint64_t v, unsigned bytes)
 {
 	for (unsigned i = bytes; i-- > 0;) k->at[k->len++] = (char)(v >> (8 * i) & 0xff);
@@ -169,7 +172,7 @@ void record_put_rcpt(struct buf *out, const struct spool_rcpt *rcpt)
 {
 	size_t from = out->len;
 	buf_put_u8(out, RECORD_VERSION);
-	buf_put_u8(out, (uint8_t)rcpt->state);
+	buf_put_u8(out, (uint8_t)((unsigned)rcpt->state | (rcpt->warned ? RCPT_WARNED : 0u)));
 	buf_put_u32(out, rcpt->attempts);
 	put_time(out, rcpt->next_due_ms);
 	put_time(out, rcpt->last_ms);
@@ -185,7 +188,11 @@ bool record_get_rcpt(struct str record, struct spool_rcpt *rcpt)
 	struct cur c = checked(record);
 	struct spool_rcpt r = { .index = rcpt->index };
 	if (cur_u8(&c) != RECORD_VERSION) return false;
-	r.state = (enum spool_rcpt_state)get_enum(&c, SPOOL_RCPT_STATES);
+	uint8_t state = cur_u8(&c);
+	r.warned = (state & RCPT_WARNED) != 0;
+	state &= (uint8_t)~RCPT_WARNED;
+	if (state >= SPOOL_RCPT_STATES) return false;
+	r.state = (enum spool_rcpt_state)state;
 	r.attempts = cur_u32(&c);
 	r.next_due_ms = get_time(&c);
 	r.last_ms = get_time(&c);

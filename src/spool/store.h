@@ -38,6 +38,12 @@ enum spool_rcpt_state {
 };
 enum spool_body_kind { SPOOL_BODY_INLINE, SPOOL_BODY_BIG, SPOOL_BODY_KINDS };
 
+/* Whether a message with these has an entry in the due-list. */
+static inline bool spool_is_listed(enum spool_msg_state state, int64_t next_due_ms)
+{
+	return state == SPOOL_ACTIVE || (state == SPOOL_HELD && next_due_ms > 0);
+}
+
 struct str spool_msg_state_name(enum spool_msg_state state);   /* "active" ... */
 struct str spool_rcpt_state_name(enum spool_rcpt_state state); /* "pending" ... */
 static inline bool spool_rcpt_is_open(enum spool_rcpt_state state)
@@ -55,8 +61,8 @@ struct spool_msg {
 	uint8_t priority; /* the caller's meaning */
 	uint32_t deaths;
 	uint32_t rcpts, rcpts_open, rcpts_deferred;
-	/* Active: the earliest time of its open recipients. Else what STATE gave (the end
-	 * of a hold, say); nothing happens at that time by itself. */
+	/* Active: the earliest time of its open recipients. Held: the end of the hold, when it
+	 * is listed as due although it is held; 0: it has no end. Poison: 0. */
 	int64_t next_due_ms;
 	struct str reason;   /* of a hold */
 	struct str envelope; /* opaque, as given at arrival */
@@ -68,6 +74,7 @@ struct spool_rcpt {
 	uint32_t attempts;
 	int64_t next_due_ms; /* 0 once closed */
 	int64_t last_ms;     /* of the last outcome; 0: none */
+	bool warned;         /* the sender was told of the delay */
 	struct str address, host, reply, dsn;
 };
 
@@ -132,12 +139,13 @@ struct spool_outcome {
 	uint32_t attempts;
 	int64_t next_due_ms; /* if the new state is open */
 	int64_t last_ms;
+	bool warned; /* once true it stays */
 	struct str host, reply, dsn;
 	uint32_t open_left; /* out; 0: the message is gone */
 };
 
-/* Held and poison messages have no due entry. To active: open recipients keep their times
- * if next_due_ms < 0, else all get it. To held or poison: next_due_ms is only kept. */
+/* To active: open recipients keep their times if next_due_ms < 0, else all get it. To held:
+ * until next_due_ms, 0: until it is released. */
 struct spool_set_state {
 	enum spool_msg_state state;
 	int64_t next_due_ms;

@@ -95,7 +95,7 @@ static int check_due(struct verify *v, const struct spool_msg *msg)
 {
 	struct str value;
 	struct key key = key_of_due((struct spool_due){ msg->next_due_ms, msg->id });
-	if (msg->state != SPOOL_ACTIVE) return 0;
+	if (!spool_is_listed(msg->state, msg->next_due_ms)) return 0;
 	int r = kv_get(v->kv, KV_DUE, key_view(&key), &value);
 	return r == -ENOENT ? found(v, SPOOL_DUE_MISSING, msg->id) : r;
 }
@@ -220,7 +220,7 @@ static int step_due(struct verify *v)
 	v->from = key_of_due((struct spool_due){ due.due_ms, due.id + 1 });
 	r = msg_at(v, due.id, &msg);
 	if (r == -ENOENT ||
-	    (!r && (msg.state != SPOOL_ACTIVE || msg.next_due_ms != due.due_ms)))
+	    (!r && (!spool_is_listed(msg.state, msg.next_due_ms) || msg.next_due_ms != due.due_ms)))
 		return found(v, SPOOL_DUE_ORPHAN, due.id);
 	return r == -EBADMSG ? 0 : r;
 }

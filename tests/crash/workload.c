@@ -43,6 +43,7 @@ static const struct line script[] = {
 	{ OUTCOME(6, 0, SPOOL_FAILED, 0), GROUP },
 	{ ARRIVE(7, 1, 3000), GROUP, END },
 	{ STATE(4, SPOOL_HELD, 0), END },           /* S1, S3 */
+	{ STATE(4, SPOOL_HELD, 900), END },         /* S3 with an end */
 	{ OUTCOME(3, 0, SPOOL_DELIVERED, 0), END }, /* S6, S0 */
 	{ STATE(4, SPOOL_ACTIVE, -1), END },
 	{ JUST(SPOOL_OP_DEATH, 8), END },

@@ -192,16 +192,27 @@ static void test_states(void **state)
 	assert_int_equal(commit1(f, arrive(1, 2, STR("x"))), 0);
 	assert_int_equal(commit1(f, outcome(1, 0, SPOOL_DEFERRED, 9000)), 0);
 
-	assert_int_equal(commit1(f, set_state(1, SPOOL_HELD, 7777)), 0);
+	/* A hold without an end is not listed, one with an end is, at its end. */
+	assert_int_equal(commit1(f, set_state(1, SPOOL_HELD, 0)), 0);
 	assert_string_equal(due_text(f, INT64_MAX), "");
+	assert_int_equal(commit1(f, set_state(1, SPOOL_HELD, 7777)), 0);
+	assert_string_equal(due_text(f, 7776), "");
+	assert_string_equal(due_text(f, 7777), "1");
 	assert_true(str_eq(msg_of(f, 1).reason, STR("a reason")));
 	assert_int_equal(msg_of(f, 1).next_due_ms, 7777);
 	assert_int_equal(totals_of(f).held, 1);
 	assert_int_equal(totals_of(f).deferred, 0);
 	/* what was in flight comes back while it is held */
-	assert_int_equal(commit1(f, outcome(1, 0, SPOOL_DEFERRED, 8000)), 0);
-	assert_string_equal(due_text(f, INT64_MAX), "");
+	struct spool_op warned = outcome(1, 0, SPOOL_DEFERRED, 8000);
+	warned.outcome.warned = true;
+	assert_int_equal(commit1(f, warned), 0);
+	assert_string_equal(due_text(f, 7776), "");
 	assert_string_equal(verify_text(f), "");
+	/* That the sender was told of a delay is never forgotten. */
+	assert_true(rcpt_of(f, 1, 0).warned);
+	assert_int_equal(commit1(f, outcome(1, 0, SPOOL_DEFERRED, 8000)), 0);
+	assert_true(rcpt_of(f, 1, 0).warned);
+	assert_false(rcpt_of(f, 1, 1).warned);
 
 	assert_int_equal(commit1(f, set_state(1, SPOOL_ACTIVE, -1)), 0);
 	assert_int_equal(msg_of(f, 1).next_due_ms, 1001);
