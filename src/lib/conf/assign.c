@@ -46,7 +46,7 @@ static bool claim(struct conf_parser *p, struct conf_scope *block,
 		row->from == CONF_NO_ORIGIN ? NULL : (void *)(block->at + row->from);
 	bool taken = from ? from->file.len > 0 : (block->seen & bit) != 0;
 	block->seen |= bit;
-	if (taken && row->type == CONF_IS_LEVELS) return true;
+	if (taken && conf_type_adds(row->type)) return true;
 	if (taken && from) {
 		struct conf_quote name, where;
 		CONF_REPORT(p, word, "'%s' is set a second time; first at %s",
@@ -61,6 +61,22 @@ static bool claim(struct conf_parser *p, struct conf_scope *block,
 	return !taken;
 }
 
+/* Of what one statement has added. */
+static void set_origins(struct conf_parser *p, const struct conf_row *row, void *field,
+			const struct conf_token *word, size_t first, size_t count)
+{
+	struct conf_levels *levels = field;
+	struct conf_networks *networks = field;
+	if (row->type == CONF_IS_LEVELS)
+		levels->at[levels->count - 1].from = conf_origin_of(p, word);
+	if (row->type != CONF_IS_NETWORKS) return;
+	for (size_t i = 0; i < count; i++) {
+		struct conf_network *network = &networks->at[networks->count - count + i];
+		network->from = conf_origin_of(p, &p->values[first + i]);
+		conf_check_host_bits(p, &p->values[first + i], p->texts[first + i]);
+	}
+}
+
 bool conf_set_values(struct conf_parser *p, struct conf_scope *block,
 		     const struct conf_row *row, const struct conf_token *word,
 		     size_t first, size_t count)
@@ -70,9 +86,7 @@ bool conf_set_values(struct conf_parser *p, struct conf_scope *block,
 	void *field = block->at + row->offset;
 	if (conf_value_read(row, p->texts + first, count, &p->conf->arena, field,
 			    &problem)) {
-		struct conf_levels *levels = field;
-		if (row->type == CONF_IS_LEVELS)
-			levels->at[levels->count - 1].from = conf_origin_of(p, word);
+		set_origins(p, row, field, word, first, count);
 		return true;
 	}
 	CONF_REPORT(p, problem.index < count ? &p->values[first + problem.index] : word,
@@ -95,6 +109,11 @@ void conf_report_unknown(struct conf_parser *p, enum conf_block_id block,
 {
 	struct conf_quote quote;
 	const char *text = conf_quote(&quote, word->text);
+	const char *refusal = conf_refusal(block, word->text);
+	if (refusal) {
+		CONF_REPORT(p, word, "'%s': %s", text, refusal);
+		return;
+	}
 	for (enum conf_block_id other = 0; other < CONF_BLOCK_COUNT; other++) {
 		struct str home = conf_blocks[other].word;
 		if (other == block || !conf_row_find(other, word->text)) continue;

@@ -3,10 +3,7 @@
  * things not said. A setting that had an error has an origin, so it counts as said. */
 #include "lib/conf/parser.h"
 
-#define AT(p, severity, origin, mark, ...) \
-	conf_report_at((p)->errors, severity, (p)->bundle, origin, mark, __VA_ARGS__)
-
-static bool is_said(const struct conf_origin *origin) { return origin->line > 0; }
+#define AT CONF_REPORT_AT
 
 /* -- Listeners -------------------------------------------------------------------------
  */
@@ -35,10 +32,8 @@ static void report_overlap(struct conf_parser *p, const struct conf_listener *li
 	   STR_ARG(first->name), conf_where(&where, &first->addresses_from));
 }
 
-/* "listener 'a' stands already at FILE:LINE" */
-static void report_twice(struct conf_parser *p, enum conf_block_id block, struct str name,
-			 const struct conf_origin *origin,
-			 const struct conf_origin *first)
+void conf_report_twice(struct conf_parser *p, enum conf_block_id block, struct str name,
+		       const struct conf_origin *origin, const struct conf_origin *first)
 {
 	struct conf_quote quote, where;
 	AT(p, CONF_ERROR, origin, name, "%.*s '%s' stands already at %s",
@@ -67,9 +62,9 @@ static void check_listeners(struct conf_parser *p)
 	     l < conf->listeners + conf->listener_count; l++) {
 		for (const struct conf_listener *o = conf->listeners; o < l; o++)
 			if (str_eq(o->name, l->name))
-				report_twice(p, CONF_BLOCK_conf_listener, l->name,
+				conf_report_twice(p, CONF_BLOCK_conf_listener, l->name,
 					     &l->origin, &o->origin);
-		if (!l->addresses_from.line && is_said(&l->origin))
+		if (!l->addresses_from.line && conf_is_said(&l->origin))
 			AT(p, CONF_ERROR, &l->origin, l->name,
 			   "listener '%.*s' has no address; write address 0.0.0.0:25",
 			   STR_ARG(l->name));
@@ -79,36 +74,14 @@ static void check_listeners(struct conf_parser *p)
 			AT(p, CONF_WARNING, &l->tls_from, STR("tls"),
 			   "STARTTLS is not announced by this release: clients send in "
 			   "the clear");
-		else if (is_said(&l->certificate_from) || is_said(&l->key_from))
+		else if (conf_is_said(&l->certificate_from) || conf_is_said(&l->key_from))
 			AT(p, CONF_WARNING,
-			   is_said(&l->certificate_from) ? &l->certificate_from
+			   conf_is_said(&l->certificate_from) ? &l->certificate_from
 							 : &l->key_from,
-			   is_said(&l->certificate_from) ? STR("certificate")
+			   conf_is_said(&l->certificate_from) ? STR("certificate")
 							 : STR("key"),
 			   "STARTTLS is not announced by this release: certificate and "
 			   "key are not used");
-	}
-}
-
-/* Without AUTH only rules of hosts let anybody send to other domains. */
-static void check_relay(struct conf_parser *p)
-{
-	const struct conf *conf = p->conf;
-	for (size_t i = 0; i < conf->host_count; i++)
-		if (conf->hosts[i].relay == CONF_YES_YES &&
-		    conf->hosts[i].action == CONF_HOST_ACCEPT)
-			return;
-	for (size_t i = 0; i < conf->listener_count; i++) {
-		const struct conf_listener *l = &conf->listeners[i];
-		if (l->role == CONF_ROLE_MX) continue;
-		bool said = is_said(&l->role_from);
-		AT(p, CONF_WARNING, said ? &l->role_from : &conf->profile_from,
-		   said ? STR("role") : STR(""),
-		   "nobody may send through listener '%.*s': AUTH is not served by this "
-		   "release, and no "
-		   "host has 'relay yes'",
-		   STR_ARG(l->name));
-		return;
 	}
 }
 
@@ -141,22 +114,22 @@ static bool check_hosts(struct conf_parser *p)
 	return true;
 }
 
-/* -- Domains, directories, routes -------------------------------------------------------
+/* -- Domains, directories ---------------------------------------------------------------
  */
 
 static void check_users(struct conf_parser *p, struct conf_domain *d)
 {
 	struct str name = d->names[0];
 	struct conf_quote quote;
-	bool maildir = d->deliver.kind == CONF_DELIVER_MAILDIR;
-	if (is_said(&d->users_from)) {
+	bool asked = d->deliver.kind != CONF_DELIVER_ROUTE;
+	if (conf_is_said(&d->users_from)) {
 		if (d->users.any || !d->users.name.len) return;
 		d->users.directory = conf_directory_find(p->conf, d->users.name);
 		if (!d->users.directory)
 			AT(p, CONF_ERROR, &d->users_from, d->users.name,
 			   "there is no directory '%s'; add directory %s { sqlite PATH }",
 			   conf_quote(&quote, d->users.name), quote.text);
-	} else if (maildir && is_said(&d->deliver_from)) {
+	} else if (asked && conf_is_said(&d->deliver_from)) {
 		AT(p, CONF_ERROR, &d->origin, name,
 		   "domain %s does not say who its users are; write users DIRECTORY or "
 		   "users any",
@@ -177,7 +150,7 @@ static void check_deliver(struct conf_parser *p, struct conf_domain *d)
 {
 	struct conf_quote quote;
 	struct conf_deliver *deliver = &d->deliver;
-	if (!is_said(&d->deliver_from)) {
+	if (!conf_is_said(&d->deliver_from)) {
 		AT(p, CONF_ERROR, &d->origin, d->names[0],
 		   "domain %s does not say where its mail goes; write deliver maildir "
 		   "/var/mail/%%d/%%n",
@@ -211,7 +184,7 @@ static bool check_domains(struct conf_parser *p)
 			ptrdiff_t found = conf_index_domain(conf->domain_index,
 							    conf->domains, i, n);
 			if (found < 0) continue;
-			report_twice(p, CONF_BLOCK_conf_domain, d->names[n], &d->origin,
+			conf_report_twice(p, CONF_BLOCK_conf_domain, d->names[n], &d->origin,
 				     &conf->domains[found].origin);
 		}
 		check_users(p, d);
@@ -227,58 +200,25 @@ static void check_directories(struct conf_parser *p)
 		const struct conf_directory *d = &conf->directories[i];
 		const struct conf_directory *first = conf_directory_find(conf, d->name);
 		if (first != d)
-			report_twice(p, CONF_BLOCK_conf_directory, d->name, &d->origin,
+			conf_report_twice(p, CONF_BLOCK_conf_directory, d->name, &d->origin,
 				     &first->origin);
 		if (str_eq(d->name, STR("any")))
 			AT(p, CONF_ERROR, &d->origin, d->name,
 			   "a directory cannot be named 'any', which stands for every "
 			   "address");
-		if (!is_said(&d->sqlite_from))
+		if (!conf_is_said(&d->sqlite_from))
 			AT(p, CONF_ERROR, &d->origin, d->name,
 			   "directory '%.*s' does not say where it is; write sqlite PATH",
 			   STR_ARG(d->name));
 	}
 }
 
-static void check_routes(struct conf_parser *p)
-{
-	const struct conf *conf = p->conf;
-	for (size_t i = 0; i < conf->route_count; i++) {
-		const struct conf_route *r = &conf->routes[i];
-		const struct conf_route *first = conf_route_find(conf, r->name);
-		if (first != r)
-			report_twice(p, CONF_BLOCK_conf_route, r->name, &r->origin,
-				     &first->origin);
-		if (!is_said(&r->via_from))
-			AT(p, CONF_ERROR, &r->origin, r->name,
-			   "route '%.*s' leads nowhere; write via HOST",
-			   STR_ARG(r->name));
-		if (i == 0)
-			AT(p, CONF_WARNING, &r->origin, r->name,
-			   "mail for other hosts is kept in the queue by this release");
-	}
-}
-
-static void check_postmaster(struct conf_parser *p)
-{
-	const struct conf *conf = p->conf;
-	struct str name = conf->postmaster;
-	ptrdiff_t at = str_rfind(name, '@');
-	if (at >= 0 && !conf_domain_find(conf, str_from(name, (size_t)at + 1)))
-		AT(p, CONF_WARNING, &conf->postmaster_from, name,
-		   "the postmaster's domain is not a local domain: reports to that "
-		   "address leave this server");
-}
-
 void conf_check(struct conf_parser *p)
 {
-	if (!check_hosts(p) || !check_domains(p)) {
+	if (!check_hosts(p) || !check_domains(p) || !conf_check_out(p)) {
 		p->no_memory = true;
 		return;
 	}
 	check_listeners(p);
-	check_relay(p);
 	check_directories(p);
-	check_routes(p);
-	check_postmaster(p);
 }

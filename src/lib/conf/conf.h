@@ -37,7 +37,8 @@ struct conf_durations {
 	size_t count;
 };
 
-/* A next hop: a host name or an address without brackets. */
+/* A next hop: a host name or an address without brackets; for LMTP also the path of a
+ * socket, which begins with '/' and has port 0. */
 struct conf_hop {
 	struct str host;
 	uint16_t port;
@@ -45,6 +46,23 @@ struct conf_hop {
 
 struct conf_hops {
 	struct conf_hop *at;
+	size_t count;
+};
+
+/* Names of domains as written; ".example.com" is all below it. */
+struct conf_matches {
+	struct str *at;
+	size_t count;
+};
+
+struct conf_network {
+	struct ip_net net;
+	struct conf_origin from;
+};
+
+/* Of several statements, in the order of the files. */
+struct conf_networks {
+	struct conf_network *at;
 	size_t count;
 };
 
@@ -57,13 +75,14 @@ struct conf_users {
 	struct str name;                        /* of the directory */
 };
 
-enum conf_deliver_kind { CONF_DELIVER_MAILDIR, CONF_DELIVER_ROUTE };
+enum conf_deliver_kind { CONF_DELIVER_MAILDIR, CONF_DELIVER_LMTP, CONF_DELIVER_ROUTE };
 
 struct conf_deliver {
 	enum conf_deliver_kind kind;
 	/* Absolute; after % only d, n, u (made safe as file names by who fills them in)
 	 * and % occur. */
 	struct str maildir;
+	struct conf_hops lmtp;          /* empty unless CONF_DELIVER_LMTP */
 	const struct conf_route *route; /* NULL unless CONF_DELIVER_ROUTE */
 	struct str name;                /* of the route */
 };
@@ -81,6 +100,10 @@ enum conf_profile {
 	} \
 	;
 #include "lib/conf/settings.def"
+
+/* The bit of one word of a CONF_FLAGS setting: conf->notify & CONF_FLAG(NOTIFY_EXPIRED).
+ * Where the file says `all`, every bit is set. */
+#define CONF_FLAG(id) (1u << CONF_##id)
 
 struct conf_level {
 	struct str category;
@@ -102,7 +125,10 @@ struct conf_levels {
 #define CONF_TYPE_NUMBER    int64_t
 #define CONF_TYPE_DURATIONS struct conf_durations
 #define CONF_TYPE_ADDRESSES struct conf_addresses
+#define CONF_TYPE_SERVERS   struct conf_addresses
 #define CONF_TYPE_HOPS      struct conf_hops
+#define CONF_TYPE_MATCHES   struct conf_matches
+#define CONF_TYPE_NETWORKS  struct conf_networks
 #define CONF_TYPE_LEVELS    struct conf_levels
 #define CONF_TYPE_USERS     struct conf_users
 #define CONF_TYPE_DELIVER   struct conf_deliver
@@ -119,6 +145,7 @@ struct conf_levels {
 	uint64_t generation; \
 	struct conf_index *host_index;   /* conf_host_find   */ \
 	struct conf_index *domain_index; /* conf_domain_find */ \
+	struct conf_index *match_index;  /* conf_route_match */ \
 	struct arena arena;              /* everything that this struct points to */
 
 #define CONF_BLOCK_BEGIN(tag, word, key, sentence) \
@@ -132,6 +159,9 @@ struct conf_levels {
 	enum conf_##name field; \
 	struct conf_origin field##_from;
 #define CONF_RULE(tag, field, word, name, text, sentence) enum conf_##name field;
+#define CONF_FLAGS(tag, field, word, name, text, sentence) \
+	unsigned field; \
+	struct conf_origin field##_from;
 #define CONF_ONE(tag, field, inner) struct inner field;
 #define CONF_MANY(tag, field, inner, max) \
 	struct inner *CONF_PLURAL_##field; \
@@ -233,6 +263,12 @@ const struct conf_host *conf_host_find(const struct conf *conf, struct ip ip);
 const struct conf_domain *conf_domain_find(const struct conf *conf, struct str name);
 const struct conf_directory *conf_directory_find(const struct conf *conf, struct str name);
 const struct conf_route *conf_route_find(const struct conf *conf, struct str name);
+/* The route whose `match` fits the domain best (see settings.def), or NULL. Costs one hash
+ * look-up for each label. */
+const struct conf_route *conf_route_match(const struct conf *conf, struct str domain);
+/* The first network of the list that holds `ip`, or NULL. IPv6 networks hold no IPv4
+ * client. Walks the list. */
+const struct conf_network *conf_network_find(const struct conf_networks *list, struct ip ip);
 
 /* -- Load (the only part that reads files) -------------------------------------------- */
 

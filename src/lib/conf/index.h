@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Hash indexes of host rules and local domains; they live in the arena of conf. */
+/* Hash indexes of host rules, local domains and what routes match; they live in the arena of conf. */
 #ifndef IMS_CONF_INDEX_H
 #define IMS_CONF_INDEX_H
 
@@ -7,7 +7,7 @@
 
 struct conf_slot {
 	uint32_t item; /* 1 is the first; 0: free */
-	uint32_t name; /* of a domain's names */
+	uint32_t name; /* of a domain's names or a route's matches */
 };
 
 struct conf_index {
@@ -25,5 +25,9 @@ ptrdiff_t conf_index_host(struct conf_index *index, const struct conf_host *host
 			  size_t item);
 ptrdiff_t conf_index_domain(struct conf_index *index, const struct conf_domain *domains,
 			    size_t item, size_t name);
+/* Of routes that match the same, the one with the lowest cost is found, of these the one
+ * that was put in first. */
+void conf_index_match(struct conf_index *index, const struct conf_route *routes,
+		      size_t item, size_t name);
 
 #endif

@@ -65,10 +65,28 @@ static bool key_domains(struct conf_parser *p, struct conf_domain *domain,
 	return true;
 }
 
+void conf_check_host_bits(struct conf_parser *p, const struct conf_token *word,
+			  struct str text)
+{
+	struct conf_quote quote, read;
+	struct ip_net net;
+	bool host_bits;
+	if (!conf_read_network(text, &net, &host_bits) || !host_bits) return;
+	/* Q258140: a rule entered with host bits set matched nobody. */
+	struct buf out;
+	buf_init_fixed(&out, read.text, sizeof read.text - 1);
+	ip_net_write(&out, &net);
+	read.text[out.len] = '\0';
+	struct conf_place place = conf_parser_place(p, word);
+	conf_report(p->errors, CONF_WARNING, &place,
+		    "'%s' has bits behind its prefix; it is read as %s",
+		    conf_quote(&quote, text), read.text);
+}
+
 static bool key_network(struct conf_parser *p, struct conf_host *host,
 			const struct conf_token *word, struct str text)
 {
-	struct conf_quote quote, read;
+	struct conf_quote quote;
 	bool host_bits;
 	if (!conf_read_network(text, &host->net, &host_bits)) {
 		CONF_REPORT(p, word,
@@ -77,16 +95,7 @@ static bool key_network(struct conf_parser *p, struct conf_host *host,
 			    conf_quote(&quote, text));
 		return false;
 	}
-	if (!host_bits) return true;
-	/* Q258140: a rule entered with host bits set matched nobody. */
-	struct buf out;
-	buf_init_fixed(&out, read.text, sizeof read.text - 1);
-	ip_net_write(&out, &host->net);
-	read.text[out.len] = '\0';
-	struct conf_place place = conf_parser_place(p, word);
-	conf_report(p->errors, CONF_WARNING, &place,
-		    "'%s' has bits behind its prefix; it is read as %s",
-		    conf_quote(&quote, text), read.text);
+	conf_check_host_bits(p, word, text);
 	return true;
 }
 

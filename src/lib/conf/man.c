@@ -76,6 +76,7 @@ static const struct str tail =
 		 "domain example.com { users staff; deliver maildir /var/mail/%d/%n }\n"
 		 "directory staff { sqlite /var/lib/ims/directory.db }\n"
 		 "host 192.168.10.0/24 accept relay yes\n"
+		 "route default { via smtp.isp.example:587 }\n"
 		 ".fi\n"
 		 ".SH FILES\n"
 		 ".TP\n"
@@ -111,10 +112,14 @@ static struct str value_name(enum conf_type type)
 	case CONF_IS_NUMBER: return STR("NUMBER");
 	case CONF_IS_DURATIONS: return STR("DURATION...");
 	case CONF_IS_ADDRESSES: return STR("ADDRESS:PORT...");
+	case CONF_IS_SERVERS: return STR("ADDRESS[:PORT]...");
 	case CONF_IS_HOPS: return STR("HOST[:PORT]...");
+	case CONF_IS_MATCHES: return STR("DOMAIN...");
+	case CONF_IS_NETWORKS: return STR("NETWORK...");
+	case CONF_IS_FLAGS: return STR("WORD...");
 	case CONF_IS_LEVELS: return STR("CATEGORY LEVEL");
 	case CONF_IS_USERS: return STR("DIRECTORY | any");
-	case CONF_IS_DELIVER: return STR("maildir TEMPLATE | route NAME");
+	case CONF_IS_DELIVER: return STR("maildir TEMPLATE | lmtp TARGET... | route NAME");
 	case CONF_IS_CHOICE:
 	case CONF_IS_BLOCK: break;
 	}
@@ -184,7 +189,8 @@ static void setting(struct buf *out, const struct conf_row *row)
 	text(out, row->sentence);
 	buf_byte(out, '\n');
 	default_and_range(out, row);
-	if (row->type == CONF_IS_CHOICE) word_list(out, row->words);
+	if (row->type == CONF_IS_CHOICE || row->type == CONF_IS_FLAGS)
+		word_list(out, row->words);
 	if (row->type != CONF_IS_LEVELS) return;
 	word_list(out, &conf_words_log_category);
 	buf_str(out, STR(".br\nLevels:\n"));

@@ -91,6 +91,9 @@ struct str conf_keep(struct conf_parser *p, struct str s);
  * False if it is wrong (reported). */
 bool conf_read_key(struct conf_parser *p, enum conf_block_id id, void *at,
 		   const struct conf_token *word, size_t *used);
+/* Warns if the text of a network has bits behind its prefix. */
+void conf_check_host_bits(struct conf_parser *p, const struct conf_token *word,
+			  struct str text);
 /* Reads statements of the configuration, or lines of host rules. */
 void conf_read_source(struct conf_parser *p, enum conf_source_kind kind, struct str name,
 		      struct str text, bool built_in);
@@ -102,5 +105,18 @@ bool conf_read_text(const struct conf_row *row, struct str text, struct arena *a
 /* Fills in what no file set; moves the arrays into conf. False without memory. */
 bool conf_complete(struct conf_parser *p);
 void conf_check(struct conf_parser *p);
+/* check_out.c: the part about the way to other hosts. False without memory. */
+bool conf_check_out(struct conf_parser *p);
+
+static inline bool conf_is_said(const struct conf_origin *origin)
+{
+	return origin->line > 0;
+}
+
+#define CONF_REPORT_AT(p, severity, origin, mark, ...) \
+	conf_report_at((p)->errors, severity, (p)->bundle, origin, mark, __VA_ARGS__)
+/* "listener 'a' stands already at FILE:LINE" */
+void conf_report_twice(struct conf_parser *p, enum conf_block_id block, struct str name,
+		       const struct conf_origin *origin, const struct conf_origin *first);
 
 #endif

@@ -47,7 +47,7 @@ static const struct conf_origin *origin_of(const struct conf_row *row, const cha
 /* Is there anything to show? Empty settings have no way to be written, and need none. */
 static bool is_shown(const struct show *s, const struct conf_row *row, const char *at)
 {
-	if (row->type == CONF_IS_LEVELS) return true;
+	if (conf_type_adds(row->type)) return true;
 	bool is_default = row->from == CONF_NO_ORIGIN &&
 			  *(const unsigned *)(const void *)(at + row->offset) == 0;
 	if (s->mode == CONF_SHOW_CHANGED &&
@@ -72,6 +72,18 @@ static void show_levels(struct show *s, const struct conf_levels *levels, unsign
 	}
 }
 
+static void show_networks(struct show *s, const struct conf_row *row,
+			  const struct conf_networks *networks, unsigned depth)
+{
+	for (size_t i = 0; i < networks->count; i++) {
+		indent(s, depth);
+		buf_str(s->out, row->word);
+		buf_byte(s->out, ' ');
+		ip_net_write(s->out, &networks->at[i].net);
+		end_line(s, &networks->at[i].from);
+	}
+}
+
 static void show_row(struct show *s, const struct conf_row *row, const char *at,
 		     unsigned depth)
 {
@@ -80,6 +92,10 @@ static void show_row(struct show *s, const struct conf_row *row, const char *at,
 	if (!is_shown(s, row, at)) return;
 	if (row->type == CONF_IS_LEVELS) {
 		show_levels(s, (const void *)(at + row->offset), depth);
+		return;
+	}
+	if (row->type == CONF_IS_NETWORKS) {
+		show_networks(s, row, (const void *)(at + row->offset), depth);
 		return;
 	}
 	indent(s, depth);
@@ -260,6 +276,20 @@ static void json_levels(struct show *s, enum conf_block_id id, const char *at,
 	}
 }
 
+static void json_networks(struct show *s, enum conf_block_id id, const char *at,
+			  const struct conf_row *row)
+{
+	const struct conf_networks *networks = (const void *)(at + row->offset);
+	for (size_t i = 0; i < networks->count; i++) {
+		struct json j = { .out = s->out };
+		json_begin(s, &j, id, at, row->word);
+		buf_reset(&s->value);
+		ip_net_write(&s->value, &networks->at[i].net);
+		json_str_at(&j, STR("value"), buf_view(&s->value));
+		json_end(s, &j, &networks->at[i].from);
+	}
+}
+
 static void json_block(struct show *s, enum conf_block_id id, const char *at,
 		       unsigned depth)
 {
@@ -274,6 +304,10 @@ static void json_block(struct show *s, enum conf_block_id id, const char *at,
 		}
 		if (row->type == CONF_IS_LEVELS) {
 			json_levels(s, id, at, (const void *)(at + row->offset));
+			continue;
+		}
+		if (row->type == CONF_IS_NETWORKS) {
+			json_networks(s, id, at, row);
 			continue;
 		}
 		buf_reset(&s->value);

@@ -68,6 +68,9 @@ static const struct conf_row rows[] = {
 	VALUE(tag, field, word, CHOICE, &name##_enum, text, 0, 0, FROM(tag, field), sentence)
 #define CONF_RULE(tag, field, word, name, text, sentence) \
 	VALUE(tag, field, word, CHOICE, &name##_enum, text, 0, 0, CONF_NO_ORIGIN, sentence)
+#define CONF_FLAGS(tag, field, word, name, text, sentence) \
+	VALUE(tag, field, word, FLAGS, &name##_enum, text, 0, COUNT(name##_words), \
+	      FROM(tag, field), sentence)
 #define CONF_ONE(tag, field, inner_) \
 	{ .block = CONF_BLOCK_##tag, .type = CONF_IS_BLOCK, .inner = CONF_BLOCK_##inner_, \
 	  .offset = offsetof(struct tag, field), .from = CONF_NO_ORIGIN },
@@ -84,12 +87,31 @@ static const struct conf_row rows[] = {
 #define WORDS_NUMBER    NULL
 #define WORDS_DURATIONS NULL
 #define WORDS_ADDRESSES NULL
+#define WORDS_SERVERS   NULL
 #define WORDS_HOPS      NULL
+#define WORDS_MATCHES   NULL
+#define WORDS_NETWORKS  NULL
 #define WORDS_LEVELS    NULL
 #define WORDS_USERS     NULL
 #define WORDS_DELIVER   NULL
 #include "lib/conf/settings.def"
 };
+
+static const struct {
+	enum conf_block_id block;
+	struct str word;
+	const char *why;
+} refused[] = {
+#define CONF_REFUSED(tag, word, why) { CONF_BLOCK_##tag, STR_INIT(word), (why) },
+#include "lib/conf/settings.def"
+};
+
+const char *conf_refusal(enum conf_block_id block, struct str word)
+{
+	for (size_t i = 0; i < COUNT(refused); i++)
+		if (refused[i].block == block && str_eq(refused[i].word, word)) return refused[i].why;
+	return NULL;
+}
 
 const struct conf_row *conf_rows(enum conf_block_id block, size_t *count)
 {
@@ -126,7 +148,14 @@ const struct conf_row *conf_row_find(enum conf_block_id block, struct str word)
 
 bool conf_type_is_list(enum conf_type type)
 {
-	return type == CONF_IS_DURATIONS || type == CONF_IS_ADDRESSES || type == CONF_IS_HOPS;
+	return type == CONF_IS_DURATIONS || type == CONF_IS_ADDRESSES || type == CONF_IS_SERVERS ||
+	       type == CONF_IS_HOPS || type == CONF_IS_MATCHES || type == CONF_IS_NETWORKS ||
+	       type == CONF_IS_FLAGS;
+}
+
+bool conf_type_adds(enum conf_type type)
+{
+	return type == CONF_IS_LEVELS || type == CONF_IS_NETWORKS;
 }
 
 enum { SUGGEST_LEN_MAX = 32 };

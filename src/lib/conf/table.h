@@ -17,7 +17,11 @@ enum conf_type {
 	CONF_IS_NUMBER,
 	CONF_IS_DURATIONS,
 	CONF_IS_ADDRESSES,
+	CONF_IS_SERVERS,
 	CONF_IS_HOPS,
+	CONF_IS_MATCHES,
+	CONF_IS_NETWORKS,
+	CONF_IS_FLAGS,
 	CONF_IS_LEVELS,
 	CONF_IS_USERS,
 	CONF_IS_DELIVER,
@@ -61,7 +65,7 @@ struct conf_row {
 	struct str text;  /* default */
 	int64_t min, max;
 	struct str sentence;
-	const struct conf_words *words; /* of a choice or profile */
+	const struct conf_words *words; /* of a choice, flags or profile */
 	enum conf_block_id inner;       /* of CONF_IS_BLOCK */
 	bool many; /* `offset` is of a pointer, `count` of a size_t */
 	size_t count;
@@ -101,5 +105,9 @@ int conf_word_find(const struct conf_words *words, struct str word);
 struct str conf_row_suggest(enum conf_block_id block, struct str word);
 struct str conf_word_suggest(const struct conf_words *words, struct str word);
 bool conf_type_is_list(enum conf_type type);
+/* May stand several times; each time adds to the field. */
+bool conf_type_adds(enum conf_type type);
+/* Why this release does not know the word in that block, or NULL: nothing is known of it. */
+const char *conf_refusal(enum conf_block_id block, struct str word);
 
 #endif

@@ -125,6 +125,7 @@ static void write_units(int64_t value, const struct unit *units, size_t count,
 void conf_value_write_duration(int64_t ms, struct buf *out)
 {
 	write_units(ms, durations, DURATIONS, out);
+	if (ms == 0) buf_byte(out, 's');
 }
 
 void conf_value_write_size(int64_t bytes, struct buf *out)
@@ -259,8 +260,8 @@ static bool count_is_good(const struct conf_row *row, size_t count,
 			  struct conf_problem *problem)
 {
 	bool list = conf_type_is_list(row->type);
-	bool pair = row->type == CONF_IS_DELIVER || row->type == CONF_IS_LEVELS;
-	size_t max = list ? (size_t)row->max : pair ? CONF_VALUES_MAX : 1;
+	bool pair = row->type == CONF_IS_DELIVER || conf_type_adds(row->type);
+	size_t max = pair ? CONF_VALUES_MAX : list ? (size_t)row->max : 1;
 	if (count == 0)
 		conf_problem_set(problem, 0, "'%.*s' needs a value", STR_ARG(row->word));
 	else if (count > max && list)
@@ -297,7 +298,12 @@ bool conf_value_read(const struct conf_row *row, const struct str *values, size_
 		return read_durations(row, values, count, arena, field, problem);
 	case CONF_IS_ADDRESSES:
 		return conf_read_addresses(values, count, arena, field, problem);
+	case CONF_IS_SERVERS: return conf_read_servers(values, count, arena, field, problem);
 	case CONF_IS_HOPS: return conf_read_hops(values, count, arena, field, problem);
+	case CONF_IS_MATCHES: return conf_read_matches(values, count, arena, field, problem);
+	case CONF_IS_NETWORKS:
+		return conf_read_networks(row, values, count, arena, field, problem);
+	case CONF_IS_FLAGS: return conf_read_flags(row, values, count, field, problem);
 	case CONF_IS_LEVELS:
 		return conf_read_level(row, values, count, arena, field, problem);
 	case CONF_IS_USERS: return conf_read_users(values[0], arena, field, problem);

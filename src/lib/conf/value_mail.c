@@ -2,6 +2,7 @@
 #include "lib/conf/value_mail.h"
 
 #include "lib/conf/error.h"
+#include "lib/conf/value_net.h"
 
 static bool check_template(struct str value, size_t index, struct conf_problem *problem)
 {
@@ -25,37 +26,80 @@ static bool check_template(struct str value, size_t index, struct conf_problem *
 	return true;
 }
 
+/* What stands behind maildir, lmtp, route. */
+static bool deliver_count_is_good(enum conf_deliver_kind kind, size_t count,
+				  struct conf_problem *problem)
+{
+	static const char *const texts[] = {
+		[CONF_DELIVER_MAILDIR] = "'deliver maildir' takes one template",
+		[CONF_DELIVER_LMTP] = "'deliver lmtp' takes the path of a socket, or HOST:PORT",
+		[CONF_DELIVER_ROUTE] = "'deliver route' takes the name of one route",
+	};
+	if (kind == CONF_DELIVER_LMTP ? count >= 1 : count == 1) return true;
+	conf_problem_set(problem, count < 1 ? 1 : 2, "%s", texts[kind]);
+	return false;
+}
+
+static bool read_deliver_text(struct str value, struct arena *arena,
+			      struct conf_deliver *deliver, struct conf_problem *problem)
+{
+	struct conf_quote quote;
+	bool maildir = deliver->kind == CONF_DELIVER_MAILDIR;
+	if (maildir && !check_template(value, 1, problem)) return false;
+	if (!maildir && !conf_is_name(value)) {
+		conf_problem_set(problem, 1, "'%s' is not the name of a route",
+				 conf_quote(&quote, value));
+		return false;
+	}
+	struct str copy = arena_str(arena, value);
+	if (maildir) deliver->maildir = copy;
+	else deliver->name = copy;
+	return copy.at != NULL;
+}
+
 bool conf_read_deliver(const struct str *values, size_t count, struct arena *arena,
 		       struct conf_deliver *out, struct conf_problem *problem)
 {
+	static const struct str kinds[] = {
+		[CONF_DELIVER_MAILDIR] = STR_INIT("maildir"),
+		[CONF_DELIVER_LMTP] = STR_INIT("lmtp"),
+		[CONF_DELIVER_ROUTE] = STR_INIT("route"),
+	};
 	struct conf_quote quote;
-	static const struct str kinds[] = { STR_INIT("maildir"), STR_INIT("route") };
-	bool maildir = str_eq(values[0], kinds[CONF_DELIVER_MAILDIR]);
-	if (!maildir && !str_eq(values[0], kinds[CONF_DELIVER_ROUTE])) {
-		conf_problem_set(
-			problem, 0,
-			"'%s' is no way to deliver; write maildir TEMPLATE or route NAME",
-			conf_quote(&quote, values[0]));
+	struct conf_deliver deliver = { .kind = CONF_DELIVER_MAILDIR };
+	while (deliver.kind <= CONF_DELIVER_ROUTE && !str_eq(values[0], kinds[deliver.kind]))
+		deliver.kind++;
+	if (deliver.kind > CONF_DELIVER_ROUTE) {
+		conf_problem_set(problem, 0,
+				 "'%s' is no way to deliver; write maildir TEMPLATE, "
+				 "lmtp TARGET or route NAME",
+				 conf_quote(&quote, values[0]));
 		return false;
 	}
-	if (count != 2) {
-		conf_problem_set(problem, count < 2 ? count : 2,
-				 maildir ? "'deliver maildir' takes one template"
-					 : "'deliver route' takes the name of one route");
+	if (!deliver_count_is_good(deliver.kind, count - 1, problem)) return false;
+	if (deliver.kind != CONF_DELIVER_LMTP) {
+		if (!read_deliver_text(values[1], arena, &deliver, problem)) return false;
+	} else if (!conf_read_lmtp(values + 1, count - 1, arena, &deliver.lmtp, problem)) {
+		problem->index++;
 		return false;
 	}
-	if (maildir && !check_template(values[1], 1, problem)) return false;
-	if (!maildir && !conf_is_name(values[1])) {
-		conf_problem_set(problem, 1, "'%s' is not the name of a route",
-				 conf_quote(&quote, values[1]));
-		return false;
+	*out = deliver;
+	return true;
+}
+
+bool conf_read_flags(const struct conf_row *row, const struct str *values, size_t count,
+		     unsigned *out, struct conf_problem *problem)
+{
+	unsigned flags = 0, flag = 0;
+	for (size_t i = 0; i < count; i++) {
+		if (!conf_read_choice(row, values[i], &flag, problem)) {
+			problem->index = i;
+			return false;
+		}
+		bool all = str_eq(row->words->at[flag].word, STR("all"));
+		flags |= all ? (1u << row->words->count) - 1 : 1u << flag;
 	}
-	struct str copy = arena_str(arena, values[1]);
-	if (!copy.at) return false;
-	*out = (struct conf_deliver){ .kind = maildir ? CONF_DELIVER_MAILDIR
-						      : CONF_DELIVER_ROUTE };
-	if (maildir) out->maildir = copy;
-	else out->name = copy;
+	*out = flags;
 	return true;
 }
 

@@ -8,13 +8,16 @@
 /* DIRECTORY or any. The directory itself is looked up when all files are read. */
 bool conf_read_users(struct str value, struct arena *arena, struct conf_users *out,
 		     struct conf_problem *problem);
-/* maildir TEMPLATE or route NAME. */
+/* maildir TEMPLATE, lmtp TARGET... or route NAME. */
 bool conf_read_deliver(const struct str *values, size_t count, struct arena *arena,
 		       struct conf_deliver *out, struct conf_problem *problem);
 /* CATEGORY LEVEL, added to `out`. */
 bool conf_read_level(const struct conf_row *row, const struct str *values, size_t count,
 		     struct arena *arena, struct conf_levels *out,
 		     struct conf_problem *problem);
+/* Any of the row's words, each as its bit. */
+bool conf_read_flags(const struct conf_row *row, const struct str *values, size_t count,
+		     unsigned *out, struct conf_problem *problem);
 /* One of the row's words, as the number of its enum. */
 bool conf_read_choice(const struct conf_row *row, struct str value, unsigned *out,
 		      struct conf_problem *problem);

@@ -3,7 +3,9 @@
 
 #include "lib/conf/error.h"
 
-enum { SMTP_PORT = 25 };
+enum { SMTP_PORT = 25, LMTP_PORT = 24, DNS_PORT = 53 };
+/* What the address of a Unix socket holds, and the limits of a list. */
+enum { SOCKET_PATH_MAX = 107, LMTP_TARGETS_MAX = 8, NETWORKS_ROOM_MIN = 8 };
 
 static bool read_port(struct str s, uint16_t *port)
 {
@@ -75,36 +77,171 @@ bool conf_read_addresses(const struct str *values, size_t count, struct arena *a
 	return true;
 }
 
-static bool read_hop(struct str value, struct arena *arena, struct conf_hop *out)
+static bool read_server(struct str value, struct conf_address *out)
+{
+	struct str host, port;
+	bool bracketed, has_port;
+	out->port = DNS_PORT;
+	if (ip_parse(value, &out->ip)) return true;
+	if (!split_port(value, &host, &port, &bracketed, &has_port)) return false;
+	if (has_port && !read_port(port, &out->port)) return false;
+	return ip_parse(host, &out->ip) && bracketed != ip_is_v4(out->ip);
+}
+
+bool conf_read_servers(const struct str *values, size_t count, struct arena *arena,
+		       struct conf_addresses *out, struct conf_problem *problem)
+{
+	struct conf_quote quote;
+	struct conf_addresses list = { arena_alloc(arena, count * sizeof *list.at), count };
+	if (!list.at) return false;
+	for (size_t i = 0; i < count; i++) {
+		if (read_server(values[i], &list.at[i])) continue;
+		conf_problem_set(problem, i,
+				 "'%s' is not the address of a server; write 192.0.2.1, "
+				 "192.0.2.1:53 or [2001:db8::1]:53",
+				 conf_quote(&quote, values[i]));
+		return false;
+	}
+	*out = list;
+	return true;
+}
+
+static bool read_hop(struct str value, uint16_t default_port, struct arena *arena,
+		     struct conf_hop *out)
 {
 	struct str host, port;
 	struct ip ip;
 	bool bracketed, has_port;
 	if (!split_port(value, &host, &port, &bracketed, &has_port)) return false;
-	out->port = SMTP_PORT;
+	out->port = default_port;
 	if (has_port && !read_port(port, &out->port)) return false;
 	if (bracketed ? !ip_parse(host, &ip) : !conf_is_domain(host)) return false;
 	out->host = arena_str(arena, host);
 	return true;
 }
 
+/* False with the problem set, or without memory. */
+static bool read_next_hop(struct str value, uint16_t default_port, struct arena *arena,
+			  struct conf_hop *out, struct conf_problem *problem, size_t index)
+{
+	struct conf_quote quote;
+	struct ip ip;
+	bool bare = ip_parse(value, &ip) && !ip_is_v4(ip);
+	if (!bare && read_hop(value, default_port, arena, out)) return out->host.at != NULL;
+	conf_quote(&quote, value);
+	if (bare)
+		conf_problem_set(problem, index,
+				 "'%s' is an IPv6 address; write it in brackets: "
+				 "[2001:db8::1]:%u",
+				 quote.text, default_port);
+	else conf_problem_set(problem, index, "'%s' is not HOST or HOST:PORT", quote.text);
+	return false;
+}
+
 bool conf_read_hops(const struct str *values, size_t count, struct arena *arena,
 		    struct conf_hops *out, struct conf_problem *problem)
 {
-	struct conf_quote quote;
 	struct conf_hops list = { arena_alloc(arena, count * sizeof *list.at), count };
 	if (!list.at) return false;
+	for (size_t i = 0; i < count; i++)
+		if (!read_next_hop(values[i], SMTP_PORT, arena, &list.at[i], problem, i))
+			return false;
+	*out = list;
+	return true;
+}
+
+bool conf_read_lmtp(const struct str *values, size_t count, struct arena *arena,
+		    struct conf_hops *out, struct conf_problem *problem)
+{
+	struct conf_hops list = { arena_alloc(arena, count * sizeof *list.at), count };
+	if (!list.at) return false;
+	if (count > LMTP_TARGETS_MAX) {
+		conf_problem_set(problem, LMTP_TARGETS_MAX,
+				 "'deliver lmtp' takes at most %d targets", LMTP_TARGETS_MAX);
+		return false;
+	}
 	for (size_t i = 0; i < count; i++) {
-		struct ip ip;
-		bool bare = ip_parse(values[i], &ip) && !ip_is_v4(ip);
-		if (!bare && read_hop(values[i], arena, &list.at[i])) {
-			if (!list.at[i].host.at) return false;
-			continue;
+		bool path = values[i].len && values[i].at[0] == '/';
+		if (path && values[i].len > SOCKET_PATH_MAX) {
+			conf_problem_set(problem, i,
+					 "the path of a socket has at most %d bytes",
+					 SOCKET_PATH_MAX);
+			return false;
 		}
+		if (path) list.at[i].host = arena_str(arena, values[i]);
+		if (path && !list.at[i].host.at) return false;
+		if (!path && !read_next_hop(values[i], LMTP_PORT, arena, &list.at[i], problem, i))
+			return false;
+	}
+	*out = list;
+	return true;
+}
+
+bool conf_is_match(struct str s)
+{
+	return conf_is_domain(str_from(s, s.len && s.at[0] == '.'));
+}
+
+bool conf_read_matches(const struct str *values, size_t count, struct arena *arena,
+		       struct conf_matches *out, struct conf_problem *problem)
+{
+	struct conf_quote quote;
+	struct conf_matches list = { arena_alloc(arena, count * sizeof *list.at), count };
+	if (!list.at) return false;
+	for (size_t i = 0; i < count; i++) {
+		if (!conf_is_match(values[i])) {
+			conf_problem_set(problem, i,
+					 "'%s' is not a domain name; write example.com, or "
+					 ".example.com for all below it",
+					 conf_quote(&quote, values[i]));
+			return false;
+		}
+		list.at[i] = arena_str(arena, values[i]);
+		if (!list.at[i].at) return false;
+	}
+	*out = list;
+	return true;
+}
+
+static size_t networks_room(size_t count)
+{
+	size_t room = NETWORKS_ROOM_MIN;
+	while (room < count) room *= 2;
+	return room;
+}
+
+/* The list with room for `more`: moved only when a power of two is passed. */
+static bool networks_grow(struct conf_networks *list, size_t more, struct arena *arena)
+{
+	size_t room = networks_room(list->count + more);
+	if (list->count && room == networks_room(list->count)) return true;
+	struct conf_network *at = arena_alloc(arena, room * sizeof *at);
+	for (size_t i = 0; at && i < list->count; i++) at[i] = list->at[i];
+	if (at) list->at = at;
+	return at != NULL;
+}
+
+bool conf_read_networks(const struct conf_row *row, const struct str *values, size_t count,
+			struct arena *arena, struct conf_networks *out,
+			struct conf_problem *problem)
+{
+	struct conf_quote quote;
+	struct conf_networks list = *out;
+	bool host_bits;
+	if (count > (size_t)row->max - list.count) {
+		conf_problem_set(problem, (size_t)row->max - list.count,
+				 "there are more than %lld networks of '%.*s'",
+				 (long long)row->max, STR_ARG(row->word));
+		return false;
+	}
+	if (!networks_grow(&list, count, arena)) return false;
+	for (size_t i = 0; i < count; i++) {
+		struct conf_network *network = &list.at[list.count++];
+		*network = (struct conf_network){ 0 };
+		if (conf_read_network(values[i], &network->net, &host_bits)) continue;
 		conf_problem_set(problem, i,
-				 bare ? "'%s' is an IPv6 address; write it in brackets: "
-					"[2001:db8::1]:25"
-				      : "'%s' is not HOST or HOST:PORT",
+				 "'%s' is not a network; write 192.0.2.0/24, 192.0.2.1 or "
+				 "2001:db8::/32",
 				 conf_quote(&quote, values[i]));
 		return false;
 	}

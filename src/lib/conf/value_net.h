@@ -8,6 +8,19 @@
 /* ADDRESS:PORT, [ADDRESS]:PORT, *:PORT (which is two addresses). */
 bool conf_read_addresses(const struct str *values, size_t count, struct arena *arena,
 			 struct conf_addresses *out, struct conf_problem *problem);
+/* ADDRESS, ADDRESS:PORT, [ADDRESS], [ADDRESS]:PORT. */
+bool conf_read_servers(const struct str *values, size_t count, struct arena *arena,
+		       struct conf_addresses *out, struct conf_problem *problem);
+/* The PATH of a socket, or as conf_read_hops. */
+bool conf_read_lmtp(const struct str *values, size_t count, struct arena *arena,
+		    struct conf_hops *out, struct conf_problem *problem);
+/* example.com, .example.com */
+bool conf_read_matches(const struct str *values, size_t count, struct arena *arena,
+		       struct conf_matches *out, struct conf_problem *problem);
+/* NETWORK..., added to `out`. */
+bool conf_read_networks(const struct conf_row *row, const struct str *values, size_t count,
+			struct arena *arena, struct conf_networks *out,
+			struct conf_problem *problem);
 /* HOST, HOST:PORT, [ADDRESS], [ADDRESS]:PORT. */
 bool conf_read_hops(const struct str *values, size_t count, struct arena *arena,
 		    struct conf_hops *out, struct conf_problem *problem);

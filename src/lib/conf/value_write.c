@@ -30,6 +30,10 @@ void conf_value_write_address(const struct conf_address *address, struct buf *ou
 
 void conf_value_write_hop(const struct conf_hop *hop, struct buf *out)
 {
+	if (!hop->port) {
+		conf_value_write_text(hop->host, out);
+		return;
+	}
 	bool v6 = str_find(hop->host, ':') >= 0;
 	if (v6) buf_byte(out, '[');
 	buf_str(out, hop->host);
@@ -44,13 +48,26 @@ static void write_users(const struct conf_users *users, struct buf *out)
 	else if (users->name.len) conf_value_write_text(users->name, out);
 }
 
+static void write_hops(const struct conf_hops *hops, struct buf *out)
+{
+	for (size_t i = 0; i < hops->count; i++) {
+		if (i) buf_byte(out, ' ');
+		conf_value_write_hop(&hops->at[i], out);
+	}
+}
+
 static void write_deliver(const struct conf_deliver *deliver, struct buf *out)
 {
-	bool maildir = deliver->kind == CONF_DELIVER_MAILDIR;
-	struct str value = maildir ? deliver->maildir : deliver->name;
-	if (!value.len) return;
-	buf_str(out, maildir ? STR("maildir ") : STR("route "));
-	conf_value_write_text(value, out);
+	if (deliver->lmtp.count) {
+		buf_str(out, STR("lmtp "));
+		write_hops(&deliver->lmtp, out);
+	} else if (deliver->maildir.len) {
+		buf_str(out, STR("maildir "));
+		conf_value_write_text(deliver->maildir, out);
+	} else if (deliver->name.len) {
+		buf_str(out, STR("route "));
+		conf_value_write_text(deliver->name, out);
+	}
 }
 
 /* 0.0.0.0 and [::] side by side are what * became. */
@@ -73,16 +90,33 @@ static void write_addresses(const struct conf_addresses *list, struct buf *out)
 	}
 }
 
-static void write_list(const struct conf_row *row, const void *field, struct buf *out)
+static void write_durations(const struct conf_durations *durations, struct buf *out)
 {
-	const struct conf_durations *durations = field;
-	const struct conf_hops *hops = field;
-	size_t count = row->type == CONF_IS_DURATIONS ? durations->count : hops->count;
-	for (size_t i = 0; i < count; i++) {
+	for (size_t i = 0; i < durations->count; i++) {
 		if (i) buf_byte(out, ' ');
-		if (row->type == CONF_IS_DURATIONS)
-			conf_value_write_duration(durations->at[i], out);
-		else conf_value_write_hop(&hops->at[i], out);
+		conf_value_write_duration(durations->at[i], out);
+	}
+}
+
+static void write_matches(const struct conf_matches *matches, struct buf *out)
+{
+	for (size_t i = 0; i < matches->count; i++) {
+		if (i) buf_byte(out, ' ');
+		conf_value_write_text(matches->at[i], out);
+	}
+}
+
+static void write_flags(const struct conf_words *words, unsigned flags, struct buf *out)
+{
+	if (flags == (1u << words->count) - 1) {
+		buf_str(out, STR("all"));
+		return;
+	}
+	size_t before = out->len;
+	for (size_t i = 0; i < words->count; i++) {
+		if (!(flags & 1u << i)) continue;
+		if (out->len > before) buf_byte(out, ' ');
+		buf_str(out, words->at[i].word);
 	}
 }
 
@@ -105,12 +139,16 @@ void conf_value_write(const struct conf_row *row, const void *field, struct buf 
 		conf_value_write_duration(*(const int64_t *)field, out);
 		break;
 	case CONF_IS_NUMBER: buf_i64(out, *(const int64_t *)field); break;
-	case CONF_IS_ADDRESSES: write_addresses(field, out); break;
-	case CONF_IS_DURATIONS:
-	case CONF_IS_HOPS: write_list(row, field, out); break;
+	case CONF_IS_ADDRESSES:
+	case CONF_IS_SERVERS: write_addresses(field, out); break;
+	case CONF_IS_DURATIONS: write_durations(field, out); break;
+	case CONF_IS_HOPS: write_hops(field, out); break;
+	case CONF_IS_MATCHES: write_matches(field, out); break;
+	case CONF_IS_FLAGS: write_flags(row->words, *(const unsigned *)field, out); break;
 	case CONF_IS_USERS: write_users(field, out); break;
 	case CONF_IS_DELIVER: write_deliver(field, out); break;
 	case CONF_IS_LEVELS:
+	case CONF_IS_NETWORKS:
 	case CONF_IS_BLOCK: break;
 	}
 }

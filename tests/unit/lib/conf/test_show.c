@@ -34,7 +34,21 @@ static const char *const texts[] = {
 	"domain a.example B.example { users d; deliver maildir \"/m m/%d/%n%%\" }\n"
 	"domain c.example { deliver route r }\n"
 	"directory d { sqlite /d }\n"
-	"route r { via h.example 192.0.2.1:26 [2001:db8::1]:27; tls dane }\n",
+	"domain d.example { users any; deliver lmtp /run/l.sock h.example [::1]:2424 \"/a b\" }\n"
+	"domain e.example { users d; deliver lmtp 192.0.2.1 }\n"
+	"route r { via h.example 192.0.2.1:26 [2001:db8::1]:27; tls off; cost 3\n"
+	"match .x.example x.example }\n"
+	"route default { mx; port 26 }\nroute s { smart-host; via s; match y.example }\n"
+	"retry { expire { urgent 1h; normal 2h; non-urgent 3h }\n"
+	"warn { urgent 0s; normal 1m; non-urgent 2m } }\n"
+	"timeout { connect 1s; greeting 2s; command 3s; data 4s; final 5s; idle 6s }\n"
+	"limit { connections { out 9; per-destination 4 }; recipients-per-transaction 7 }\n"
+	"resolver { server 192.0.2.1 192.0.2.2:54 2001:db8::1 [2001:db8::2]:54 [2001:db8::3]\n"
+	"trust-anchor /k; timeout 3s; hosts yes }\n"
+	"relay { from 10.0.0.0/8 192.0.2.1; never 10.1.0.0/16; authenticated\n"
+	"from 2001:db8::/32; never ::1 }\n"
+	"notify expired host-unknown\n",
+	"postmaster p@a.example; notify all; relay { listed }\n",
 };
 
 /* Without the origins, which a round trip changes. */

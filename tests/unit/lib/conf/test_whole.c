@@ -183,10 +183,10 @@ static void test_route_of_domain(void **state)
 	struct conf_errors errors;
 	struct conf *conf = help_parse(
 		"domain a.example { deliver route in }\n"
-		"route in { via h.example 192.0.2.1:26 [2001:db8::1]:27; tls dane }\n",
+		"route in { via h.example 192.0.2.1:26 [2001:db8::1]:27; tls off }\n",
 		&errors);
 	assert_non_null(conf);
-	assert_int_equal(errors.warnings, 1);
+	assert_int_equal(errors.warnings, 0);
 	const struct conf_domain *a = conf_domain_find(conf, STR("a.example"));
 	assert_true(a->users.any); /* the next host knows */
 	const struct conf_route *route = conf_route_find(conf, STR("in"));
@@ -195,7 +195,7 @@ static void test_route_of_domain(void **state)
 	assert_int_equal(route->via.at[0].port, 25);
 	assert_int_equal(route->via.at[1].port, 26);
 	assert_str(route->via.at[2].host, "2001:db8::1");
-	assert_int_equal(route->tls, CONF_ROUTE_TLS_DANE);
+	assert_int_equal(route->tls, CONF_ROUTE_TLS_OFF);
 	conf_free(conf);
 	conf_errors_free(&errors);
 }

@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* check.c for the way to other hosts: routes, relaying, retries, reports. */
+#include "lib/conf/parser.h"
+
+#define AT CONF_REPORT_AT
+
+enum { DEFAULT_PORT = 25 };
+
+/* -- Routes ----------------------------------------------------------------------------
+ */
+
+static void check_next_host(struct conf_parser *p, const struct conf_route *r)
+{
+	bool mx = r->by == CONF_ROUTE_BY_MX;
+	if (mx && conf_is_said(&r->via_from))
+		AT(p, CONF_ERROR, &r->via_from, STR("via"),
+		   "route '%.*s' has both via and mx; take one of them away",
+		   STR_ARG(r->name));
+	else if (!mx && !conf_is_said(&r->via_from))
+		AT(p, CONF_ERROR, &r->origin, r->name,
+		   "route '%.*s' leads nowhere; write via HOST or mx", STR_ARG(r->name));
+	else if (!mx && r->port != DEFAULT_PORT)
+		AT(p, CONF_ERROR, &r->port_from, STR("port"),
+		   "'port' is for mx; write via HOST:%lld", (long long)r->port);
+}
+
+static bool is_delivered_to(const struct conf *conf, const struct conf_route *route)
+{
+	for (size_t i = 0; i < conf->domain_count; i++)
+		if (str_eq(conf->domains[i].deliver.name, route->name)) return true;
+	return false;
+}
+
+/* A name that is misspelt, mostly. */
+static void check_use(struct conf_parser *p, const struct conf_route *r)
+{
+	if (conf_is_said(&r->match_from) || str_eq(r->name, STR("default")) ||
+	    is_delivered_to(p->conf, r))
+		return;
+	AT(p, CONF_WARNING, &r->origin, r->name,
+	   "nothing goes by route '%.*s'; write match DOMAIN, or name it default",
+	   STR_ARG(r->name));
+}
+
+/* Local domains come first, so a route's word about one is never read. */
+static void check_matches(struct conf_parser *p, const struct conf_route *r)
+{
+	struct conf_quote quote, where;
+	for (size_t i = 0; i < r->match.count; i++) {
+		const struct conf_domain *domain =
+			conf_domain_find(p->conf, r->match.at[i]);
+		if (!domain) continue;
+		AT(p, CONF_WARNING, &r->match_from, r->match.at[i],
+		   "%s is a local domain at %s: its mail does not go by this route",
+		   conf_quote(&quote, r->match.at[i]), conf_where(&where, &domain->origin));
+	}
+}
+
+static bool check_routes(struct conf_parser *p)
+{
+	struct conf *conf = p->conf;
+	size_t names = 0;
+	for (size_t i = 0; i < conf->route_count; i++) names += conf->routes[i].match.count;
+	conf->match_index = conf_index_new(&conf->arena, names);
+	if (!conf->match_index) return false;
+	for (size_t i = 0; i < conf->route_count; i++) {
+		const struct conf_route *r = &conf->routes[i];
+		const struct conf_route *first = conf_route_find(conf, r->name);
+		if (first != r)
+			conf_report_twice(p, CONF_BLOCK_conf_route, r->name, &r->origin,
+					  &first->origin);
+		else check_use(p, r);
+		check_next_host(p, r);
+		check_matches(p, r);
+		for (size_t n = 0; n < r->match.count; n++)
+			conf_index_match(conf->match_index, conf->routes, i, n);
+	}
+	return true;
+}
+
+/* -- Relaying --------------------------------------------------------------------------
+ */
+
+static bool does_somebody_relay(const struct conf *conf)
+{
+	for (size_t i = 0; i < conf->host_count; i++)
+		if (conf->hosts[i].relay == CONF_YES_YES &&
+		    conf->hosts[i].action == CONF_HOST_ACCEPT)
+			return true;
+	return conf->relay.from.count > 0;
+}
+
+/* Without AUTH only networks let anybody send to other domains. */
+static void check_relay(struct conf_parser *p)
+{
+	const struct conf *conf = p->conf;
+	if (conf->relay.authenticated == CONF_RELAY_FOR_AUTHENTICATED)
+		AT(p, CONF_WARNING, &conf->relay.authenticated_from, STR("authenticated"),
+		   "AUTH is not served by this release: nobody can log in to relay");
+	if (does_somebody_relay(conf)) return;
+	for (size_t i = 0; i < conf->listener_count; i++) {
+		const struct conf_listener *l = &conf->listeners[i];
+		if (l->role == CONF_ROLE_MX) continue;
+		bool said = conf_is_said(&l->role_from);
+		AT(p, CONF_WARNING, said ? &l->role_from : &conf->profile_from,
+		   said ? STR("role") : STR(""),
+		   "nobody may send through listener '%.*s': AUTH is not served by this "
+		   "release, no host has 'relay yes', and relay has no 'from'",
+		   STR_ARG(l->name));
+		return;
+	}
+}
+
+/* -- Retries and reports ---------------------------------------------------------------
+ */
+
+struct ages {
+	int64_t warn_ms, expire_ms;
+	const struct conf_origin *warn_from, *expire_from;
+	struct str word;
+};
+
+static void check_ages(struct conf_parser *p, const struct ages *ages)
+{
+	char warn[32], expire[32];
+	struct buf out;
+	if (ages->warn_ms < ages->expire_ms) return;
+	buf_init_fixed(&out, warn, sizeof warn - 1);
+	conf_value_write_duration(ages->warn_ms, &out);
+	warn[out.len] = '\0';
+	buf_init_fixed(&out, expire, sizeof expire - 1);
+	conf_value_write_duration(ages->expire_ms, &out);
+	expire[out.len] = '\0';
+	AT(p, CONF_ERROR,
+	   conf_is_said(ages->warn_from) ? ages->warn_from : ages->expire_from, ages->word,
+	   "senders of %.*s mail would be warned after %s, when it has expired (%s)",
+	   STR_ARG(ages->word), warn, expire);
+}
+
+static void check_retry(struct conf_parser *p)
+{
+	const struct conf_retry_warn *warn = &p->conf->retry.warn;
+	const struct conf_retry_expire *expire = &p->conf->retry.expire;
+	const struct ages ages[] = {
+		{ warn->urgent_ms, expire->urgent_ms, &warn->urgent_ms_from,
+		  &expire->urgent_ms_from, STR("urgent") },
+		{ warn->normal_ms, expire->normal_ms, &warn->normal_ms_from,
+		  &expire->normal_ms_from, STR("normal") },
+		{ warn->non_urgent_ms, expire->non_urgent_ms, &warn->non_urgent_ms_from,
+		  &expire->non_urgent_ms_from, STR("non-urgent") },
+	};
+	for (size_t i = 0; i < sizeof ages / sizeof *ages; i++) check_ages(p, &ages[i]);
+}
+
+static void check_postmaster(struct conf_parser *p)
+{
+	const struct conf *conf = p->conf;
+	struct str name = conf->postmaster;
+	ptrdiff_t at = str_rfind(name, '@');
+	if (at >= 0 && !conf_domain_find(conf, str_from(name, (size_t)at + 1)))
+		AT(p, CONF_WARNING, &conf->postmaster_from, name,
+		   "the postmaster's domain is not a local domain: reports to that "
+		   "address leave this server");
+	if (conf->notify && !conf_is_said(&conf->postmaster_from))
+		AT(p, CONF_ERROR, &conf->notify_from, STR("notify"),
+		   "'notify' needs somebody to tell; write postmaster name@example.com");
+}
+
+bool conf_check_out(struct conf_parser *p)
+{
+	if (!check_routes(p)) return false;
+	check_relay(p);
+	check_retry(p);
+	check_postmaster(p);
+	return true;
+}
