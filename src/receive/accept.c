@@ -224,7 +224,6 @@ void accept_reload(struct receive *rx)
 	}
 	for (int class = 0; class < IDLE_CLASSES; class++)
 		LIST_EACH(it, &rx->idle[class]) {
-			struct session *s = CONTAINER(it, struct session, idle);
-			s->host = conf_host_find(rx->frame->conf, s->client);
+			session_find_rules(CONTAINER(it, struct session, idle));
 		}
 }

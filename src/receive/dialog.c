@@ -14,6 +14,8 @@ struct facts dialog_facts(const struct session *s)
 		.conf = s->rx->frame->conf,
 		.listener = s->listener->conf,
 		.host = s->host,
+		.relay_from = s->relay_from,
+		.relay_never = s->relay_never,
 		.spool_up = s->rx->spool != NULL,
 		.disk_low = s->rx->disk_low,
 	};

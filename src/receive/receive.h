@@ -83,7 +83,8 @@ enum session_state { SESSION_OPEN, SESSION_CLOSING, SESSION_LINGER };
 struct session {
 	struct receive *rx;
 	struct rx_listener *listener;
-	const struct conf_host *host;
+	const struct conf_host *host; /* session_find_rules */
+	const struct conf_network *relay_from, *relay_never;
 	struct loop_io *io;
 	struct link idle;    /* in rx->idle[...], ordered by the last sign of life */
 	struct link stalled; /* in rx->stalled while no block is free */
@@ -147,6 +148,8 @@ void accept_pause_over(void *arg);
 struct session *session_new(struct rx_listener *listener, int fd, struct ip client,
                             uint16_t port);
 void session_greet(struct session *s);
+/* Looks up what the configuration says of the client; again when there is a new one. */
+void session_find_rules(struct session *s);
 void session_continue(struct session *s); /* the machine may go on after an answer */
 void session_end(struct session *s, const char *reason);
 void session_shutdown_all(struct receive *rx, bool now);

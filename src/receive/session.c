@@ -218,6 +218,14 @@ static void session_ready(void *arg, int fd, unsigned ready)
 	else session_read(s);
 }
 
+void session_find_rules(struct session *s)
+{
+	const struct conf *conf = s->rx->frame->conf;
+	s->host = conf_host_find(conf, s->client);
+	s->relay_from = conf_network_find(&conf->relay.from, s->client);
+	s->relay_never = conf_network_find(&conf->relay.never, s->client);
+}
+
 struct session *session_new(struct rx_listener *listener, int fd, struct ip client,
                             uint16_t port)
 {
@@ -231,7 +239,7 @@ struct session *session_new(struct rx_listener *listener, int fd, struct ip clie
 	s->client = client;
 	s->port = port;
 	s->sid = receive_next_id(rx);
-	s->host = conf_host_find(rx->frame->conf, client);
+	session_find_rules(s);
 	s->opened_ms = loop_now_ms(rx->frame->loop);
 	buf_init(&s->in, RECEIVE_INPUT_MAX);
 	buf_init(&s->out, RECEIVE_OUTPUT_MAX);

@@ -159,7 +159,7 @@ static void job_recipients(struct spool *s, struct job *job, const struct envelo
 			continue;
 		}
 		outcome_defer(s, job, (uint32_t)i, STR("4.4.4"),
-			route.kind == ROUTE_HOST
+			route.kind != ROUTE_NONE
 				? STR("Mail for other hosts is kept: this release delivers to "
 				      "mailboxes only")
 				: STR("No route leads to this address; the message is kept"),

@@ -124,7 +124,8 @@ static void check_ages(struct conf_parser *p, const struct ages *ages)
 {
 	char warn[32], expire[32];
 	struct buf out;
-	if (ages->warn_ms < ages->expire_ms) return;
+	/* 0 is what an age has that was wrong. */
+	if (!ages->expire_ms || ages->warn_ms < ages->expire_ms) return;
 	buf_init_fixed(&out, warn, sizeof warn - 1);
 	conf_value_write_duration(ages->warn_ms, &out);
 	warn[out.len] = '\0';

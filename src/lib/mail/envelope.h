@@ -16,6 +16,9 @@ enum {
 	ENVELOPE_RECORD_MAX = 64 * 1024 * 1024,
 };
 
+/* What nobody set is normal. */
+enum mail_priority { MAIL_PRIORITY_NORMAL, MAIL_PRIORITY_URGENT, MAIL_PRIORITY_NON_URGENT };
+
 struct envelope_rcpt {
 	struct str address; /* local@domain, without brackets and needless quotes */
 	struct str orcpt;   /* "type;xtext" as sent (RFC 3461 4.2); empty: not given */
@@ -33,7 +36,7 @@ struct envelope {
 	int64_t arrived_ms;  /* since 1970 */
 	uint64_t size;       /* octets of the text */
 	uint8_t ret;         /* enum smtp_ret */
-	uint8_t priority;
+	uint8_t priority;    /* enum mail_priority */
 	bool body8, smtputf8, esmtp;
 	uint32_t rcpt_count; /* at most ENVELOPE_RCPTS_MAX */
 	struct envelope_rcpt *rcpts;

@@ -11,6 +11,8 @@ struct facts {
 	const struct conf *conf;
 	const struct conf_listener *listener;
 	const struct conf_host *host; /* rule of the client's address, or NULL */
+	/* networks of `relay` that hold the client's address, or NULL */
+	const struct conf_network *relay_from, *relay_never;
 
 	/* connection */
 	bool shunned;             /* present at two deaths of a worker */

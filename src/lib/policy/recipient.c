@@ -14,9 +14,22 @@ static bool policy_names_elsewhere(struct str local)
 	return str_find(local, '%') >= 0 || str_find(local, '!') >= 0 || str_find(local, '@') >= 0;
 }
 
+/* On a listener of another role a client that has logged in may relay where `relay` says so. */
+static bool policy_relays_by_login(const struct facts *f)
+{
+	return f->authenticated &&
+	       (f->listener->role == CONF_ROLE_SUBMISSION ||
+	        f->conf->relay.authenticated == CONF_RELAY_FOR_AUTHENTICATED);
+}
+
 static struct verdict policy_foreign(const struct facts *f)
 {
-	if (f->authenticated || (f->host && f->host->relay == CONF_YES_YES)) return verdict_accept();
+	if (f->relay_never)
+		return verdict_rule(550, "5.7.1",
+			STR("Relaying to that domain is denied for your address; use your own mail server"),
+			&f->relay_never->from);
+	if (f->relay_from || policy_relays_by_login(f)) return verdict_accept();
+	if (f->host && f->host->relay == CONF_YES_YES) return verdict_accept();
 	return verdict_builtin(550, "5.7.1",
 		STR("Relaying to that domain is denied for you; log in or use your own mail server"),
 		"relay denied");

@@ -12,4 +12,10 @@
  * together does not come back together. */
 int64_t retry_delay_ms(const struct conf_durations *after, uint32_t attempts, struct rng *rng);
 
+/* How old a message of that priority (enum mail_priority; a number that is none of it
+ * counts as normal) becomes before it is returned, and before its sender is told that it
+ * waits; 0: the sender is not told. */
+int64_t retry_expire_ms(const struct conf *conf, unsigned priority);
+int64_t retry_warn_ms(const struct conf *conf, unsigned priority);
+
 #endif

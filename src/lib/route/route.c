@@ -7,14 +7,33 @@ struct str route_domain_of(struct str address)
 	return at < 0 ? str_from(address, address.len) : str_from(address, (size_t)at + 1);
 }
 
+static struct route route_by_route(const struct conf_route *via, struct str address)
+{
+	struct route route = { .kind = ROUTE_NONE, .mailbox = address };
+	bool mx = via && via->by == CONF_ROUTE_BY_MX;
+	/* The DNS names nobody for a recipient without a domain. */
+	if (!via || (mx && !route_domain_of(address).len)) return route;
+	route.kind = mx ? ROUTE_MX : ROUTE_VIA;
+	route.via = via;
+	return route;
+}
+
 static struct route route_by_domain(const struct conf *conf, struct str address)
 {
-	const struct conf_domain *domain = conf_domain_find(conf, route_domain_of(address));
-	if (domain && domain->deliver.kind == CONF_DELIVER_MAILDIR)
+	struct str name = route_domain_of(address);
+	const struct conf_domain *domain = conf_domain_find(conf, name);
+	if (!domain) {
+		const struct conf_route *via = conf_route_match(conf, name);
+		return route_by_route(via ? via : conf_route_find(conf, STR("default")), address);
+	}
+	switch (domain->deliver.kind) {
+	case CONF_DELIVER_MAILDIR:
 		return (struct route){ .kind = ROUTE_MAILBOX, .domain = domain, .mailbox = address };
-	const struct conf_route *via =
-		domain ? domain->deliver.route : conf_route_find(conf, STR("default"));
-	return (struct route){ .kind = via ? ROUTE_HOST : ROUTE_NONE, .via = via, .mailbox = address };
+	case CONF_DELIVER_LMTP:
+		return (struct route){ .kind = ROUTE_LMTP, .domain = domain, .mailbox = address };
+	case CONF_DELIVER_ROUTE: break;
+	}
+	return route_by_route(domain->deliver.route, address);
 }
 
 static bool route_is_postmaster(struct str address)

@@ -12,21 +12,40 @@ static const char text[] =
 	"directory staff { sqlite /var/lib/ims/users }\n"
 	"route inside { via 10.0.0.1 }\n"
 	"host 192.0.2.1 accept relay yes\n"
-	"host 192.0.2.0/24 accept\n";
+	"host 192.0.2.0/24 accept\n"
+	"listener mx { address *:25 }\n"
+	"listener staff { address *:587; role submission }\n";
 
-enum { STRANGER, KNOWN, RELAY, LOGGED_IN }; /* who sends */
+/* who sends */
+enum { STRANGER, KNOWN, RELAY, LOGGED_IN, LOGGED_IN_AT_MX, LISTED, NEVER, NEVER_LOGGED_IN };
 enum { ASK = 1 };
 
 static void expect(const struct conf *conf, size_t row, int who, const char *local,
                    const char *domain, enum answer exists, unsigned code, const char *dsn,
                    const char *rule)
 {
-	static const char *const clients[] = { "203.0.113.1", "192.0.2.7", "192.0.2.1", "203.0.113.1" };
+	static const struct {
+		const char *client;
+		bool authenticated;
+		unsigned listener;
+	} clients[] = {
+		[STRANGER] = { "203.0.113.1", false, 0 },
+		[KNOWN] = { "192.0.2.7", false, 0 },
+		[RELAY] = { "192.0.2.1", false, 0 },
+		[LOGGED_IN] = { "203.0.113.1", true, 1 },
+		[LOGGED_IN_AT_MX] = { "203.0.113.1", true, 0 },
+		[LISTED] = { "198.51.100.77", false, 0 },
+		[NEVER] = { "198.51.100.7", false, 0 },
+		[NEVER_LOGGED_IN] = { "198.51.100.7", true, 1 },
+	};
 	struct ip client;
-	assert_true(ip_parse(str_of(clients[who]), &client));
+	assert_true(ip_parse(str_of(clients[who].client), &client));
 	struct facts facts = {
-		.conf = conf, .listener = &conf->listeners[0], .host = conf_host_find(conf, client),
-		.authenticated = who == LOGGED_IN, .spool_up = true,
+		.conf = conf, .listener = &conf->listeners[clients[who].listener],
+		.host = conf_host_find(conf, client),
+		.relay_from = conf_network_find(&conf->relay.from, client),
+		.relay_never = conf_network_find(&conf->relay.never, client),
+		.authenticated = clients[who].authenticated, .spool_up = true,
 		.local = str_of(local), .domain = str_of(domain), .exists = exists,
 	};
 	struct verdict v = policy_recipient(&facts);
@@ -41,13 +60,18 @@ struct row {
 	const char *dsn, *rule;
 };
 
-static void run(const struct row *rows, size_t count)
+static void run_conf(const char *conf_text, const struct row *rows, size_t count)
 {
-	struct conf *conf = conf_of(text);
+	struct conf *conf = conf_of(conf_text);
 	for (size_t i = 0; i < count; i++)
 		expect(conf, i, rows[i].who, rows[i].local, rows[i].domain, rows[i].exists, rows[i].code,
 			rows[i].dsn, rows[i].rule);
 	conf_free(conf);
+}
+
+static void run(const struct row *rows, size_t count)
+{
+	run_conf(text, rows, count);
 }
 
 static void local_domains(void **state)
@@ -92,6 +116,47 @@ static void foreign_domains(void **state)
 		{ LOGGED_IN, "bob", "", ANSWER_UNKNOWN, 550, "5.1.3", "no domain" },
 	};
 	run(rows, ROWS(rows));
+}
+
+#define MX "hostname mx.us.example\ndomain us.example { users any; deliver maildir /m/%n }\n"
+
+/* `relay` beside rules of hosts and logins. */
+static void relay(void **state)
+{
+	(void)state;
+	static const struct row nothing[] = {
+		{ LISTED, "bob", "there.example", ANSWER_UNKNOWN, 550, "5.7.1", "relay denied" },
+		{ NEVER, "bob", "there.example", ANSWER_UNKNOWN, 550, "5.7.1", "relay denied" },
+		{ NEVER_LOGGED_IN, "bob", "there.example", ANSWER_UNKNOWN, 0, "", "" },
+		{ LOGGED_IN, "bob", "there.example", ANSWER_UNKNOWN, 0, "", "" },
+		{ LOGGED_IN_AT_MX, "bob", "there.example", ANSWER_UNKNOWN, 550, "5.7.1", "relay denied" },
+	};
+	run(nothing, ROWS(nothing));
+	static const struct row listed[] = {
+		{ LISTED, "bob", "there.example", ANSWER_UNKNOWN, 0, "", "" },
+		{ LISTED, "bob", "[192.0.2.25]", ANSWER_UNKNOWN, 0, "", "" },
+		{ LISTED, "bob", "", ANSWER_UNKNOWN, 550, "5.1.3", "no domain" },
+		/* the part of it that must not */
+		{ NEVER, "bob", "there.example", ANSWER_UNKNOWN, 550, "5.7.1", "t.conf:4" },
+		{ NEVER_LOGGED_IN, "bob", "there.example", ANSWER_UNKNOWN, 550, "5.7.1", "t.conf:4" },
+		/* stands before a rule of the host */
+		{ RELAY, "bob", "there.example", ANSWER_UNKNOWN, 550, "5.7.1", "t.conf:5" },
+		{ KNOWN, "bob", "there.example", ANSWER_UNKNOWN, 550, "5.7.1", "t.conf:5" },
+		/* mail for here is not relayed */
+		{ NEVER, "ann", "us.example", ANSWER_UNKNOWN, 0, "", "" },
+		{ NEVER, "postmaster", "mx.us.example", ANSWER_UNKNOWN, 0, "", "" },
+		{ STRANGER, "bob", "there.example", ANSWER_UNKNOWN, 550, "5.7.1", "relay denied" },
+		{ LOGGED_IN, "bob", "there.example", ANSWER_UNKNOWN, 0, "", "" },
+		{ LOGGED_IN_AT_MX, "bob", "there.example", ANSWER_UNKNOWN, 0, "", "" },
+	};
+	run_conf(MX "relay { from 198.51.100.0/24\nnever 198.51.100.0/28\n" /* 3, 4 */
+	         "never 192.0.2.0/24; authenticated }\nhost 192.0.2.1 accept relay yes\n"
+	         "listener mx { address *:25 }\nlistener s { address *:587; role submission }\n",
+		listed, ROWS(listed));
+	static const struct row everybody[] = { /* of IPv6 only */
+		{ STRANGER, "bob", "there.example", ANSWER_UNKNOWN, 550, "5.7.1", "relay denied" },
+	};
+	run_conf(MX "relay { from ::/0 }\n", everybody, ROWS(everybody));
 }
 
 static void postmaster(void **state)
@@ -189,6 +254,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(local_domains),
 		cmocka_unit_test(foreign_domains),
+		cmocka_unit_test(relay),
 		cmocka_unit_test(postmaster),
 		cmocka_unit_test(elsewhere),
 		cmocka_unit_test(rule_text),

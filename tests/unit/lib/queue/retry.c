@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "../policy/conf_text.h"
+#include "lib/mail/envelope.h"
 #include "lib/queue/action.h"
 #include "lib/queue/retry.h"
 
@@ -53,6 +54,37 @@ static void replayed(void **state)
 	conf_free(conf);
 }
 
+static void ages(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *text;
+		unsigned priority;
+		int64_t expire_min, warn_min;
+	} rows[] = {
+		{ "", MAIL_PRIORITY_NORMAL, 48 * 60, 12 * 60 },
+		{ "", MAIL_PRIORITY_URGENT, 24 * 60, 4 * 60 },
+		{ "", MAIL_PRIORITY_NON_URGENT, 72 * 60, 24 * 60 },
+		{ "", 0, 48 * 60, 12 * 60 },
+		{ "", 3, 48 * 60, 12 * 60 }, /* of a record that somebody else made */
+		{ "", 255, 48 * 60, 12 * 60 },
+		{ "retry { expire { normal 5m }; warn { normal 0s } }", MAIL_PRIORITY_NORMAL, 5, 0 },
+		{ "retry { expire { normal 5m }; warn { normal 0s } }", MAIL_PRIORITY_URGENT, 24 * 60,
+		  4 * 60 },
+		{ "retry { expire { urgent 6m }; warn { urgent 2m } }", MAIL_PRIORITY_URGENT, 6, 2 },
+		{ "retry { expire { non-urgent 7m }; warn { non-urgent 3m } }",
+		  MAIL_PRIORITY_NON_URGENT, 7, 3 },
+	};
+	for (size_t i = 0; i < ROWS(rows); i++) {
+		struct conf *conf = conf_of(rows[i].text);
+		int64_t expire = retry_expire_ms(conf, rows[i].priority);
+		int64_t warn = retry_warn_ms(conf, rows[i].priority);
+		if (expire != rows[i].expire_min * MINUTE || warn != rows[i].warn_min * MINUTE)
+			fail_msg("row %zu: %lld %lld", i, (long long)expire, (long long)warn);
+		conf_free(conf);
+	}
+}
+
 static void actions(void **state)
 {
 	(void)state;
@@ -77,6 +109,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(schedule),
 		cmocka_unit_test(replayed),
+		cmocka_unit_test(ages),
 		cmocka_unit_test(actions),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
