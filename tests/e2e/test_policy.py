@@ -3,7 +3,7 @@
 import pytest
 
 import wire
-from service import DOMAIN
+from service import DOMAIN, wait_until
 
 # recipient, reply code, start of the reply's text
 RECIPIENTS = [
@@ -86,6 +86,61 @@ def test_host_rules_longest_prefix_wins(serve):
     with service.client() as client:
         client.expect(250, b"MAIL FROM:<a@client.example>")
         client.expect("550 5.7.1"[:3], b"RCPT TO:<x@other.example>")
+
+
+def relayed(service, source, to="x@other.example"):
+    with service.client(source=source) as client:
+        client.expect(250, b"MAIL FROM:<a@client.example>")
+        return client.command(b"RCPT TO:<" + to.encode() + b">")[0]
+
+
+# client, whether it may relay, text of the line that refuses it
+RELAYING = [
+    ("127.0.0.1", False, None),
+    ("127.0.1.1", True, None),
+    ("127.0.1.9", False, "never 127.0.1.8/30"),
+    ("127.0.2.1", True, None),  # by the rule of the host
+    ("127.0.2.2", False, "never 127.0.2.2"),  # which `never` stands before
+    ("127.0.3.3", True, None),
+]
+
+
+def test_relay_lists_beside_host_rules(serve):
+    service = serve(extra="host 127.0.2.0/24 accept relay yes\n"
+                          "relay {\n\tfrom 127.0.1.0/24 127.0.3.3\n\tnever 127.0.1.8/30\n"
+                          "\tnever 127.0.2.2\n}\nroute default { via 127.0.0.1:9; tls off }\n")
+    lines = (service.folder / "ims.conf").read_text().splitlines()
+    for source, may, rule in RELAYING:
+        assert relayed(service, source) == (250 if may else 550), source
+        assert relayed(service, source, f"ann@{DOMAIN}") == 250, source
+        if may:
+            continue
+        event = service.wait_event("refuse", client=source)
+        if rule is None:
+            assert event["rule"] == "relay denied", event
+        else:
+            path, line = event["rule"].rsplit(":", 1)
+            assert path.endswith("ims.conf") and lines[int(line) - 1].strip() == rule, event
+
+
+def is_refused(client):
+    client.expect(250, b"MAIL FROM:<a@client.example>")
+    code = client.command(b"RCPT TO:<x@other.example>")[0]
+    client.expect(250, b"RSET")
+    return code == 550
+
+
+def test_relay_lists_change_with_a_reload(serve):
+    service = serve(extra="relay { from 127.0.0.0/8 }\n")
+    with service.client() as client:
+        client.expect(250, b"MAIL FROM:<a@client.example>")
+        client.expect(250, b"RCPT TO:<x@other.example>")
+        client.expect(250, b"RSET")
+        conf = service.folder / "ims.conf"
+        conf.write_text(conf.read_text().replace("relay { from", "relay { never"))
+        service.reload()
+        wait_until(lambda: is_refused(client), 10, "the new list of networks")
+    assert relayed(service, "127.0.0.1") == 550
 
 
 def test_relayed_mail_is_kept(serve):

@@ -127,6 +127,38 @@ static void test_origins(void **state)
 	conf_free(conf);
 }
 
+/* Networks keep the lines of their own; a list of words is an array. */
+static void test_json_of_lists(void **state)
+{
+	(void)state;
+	static const char *const want[] = {
+		"{\"block\":\"relay\",\"setting\":\"from\",\"value\":\"10.0.0.0/8\","
+		"\"origin\":\"t.conf:1\"}\n",
+		"{\"block\":\"relay\",\"setting\":\"from\",\"value\":\"2001:db8::/32\","
+		"\"origin\":\"t.conf:2\"}\n",
+		"{\"block\":\"relay\",\"setting\":\"authenticated\",\"value\":\"listed\","
+		"\"origin\":\"default\"}\n",
+		"\"setting\":\"notify\",\"value\":[\"ambiguous\",\"expired\"],",
+		"\"setting\":\"match\",\"value\":[\"x.example\",\".x.example\"],",
+		"\"setting\":\"server\",\"value\":[\"192.0.2.1:53\"],",
+		"{\"block\":\"retry warn\",\"setting\":\"normal\",\"milliseconds\":0,"
+		"\"value\":\"0s\",\"origin\":\"t.conf:5\"}\n",
+	};
+	struct conf *conf = help_good("relay { from 10.0.0.0/8\nfrom 2001:db8::/32 }\n"
+				      "domain a.example { users any; deliver lmtp /l }\n"
+				      "postmaster a@a.example; notify expired ambiguous\n"
+				      "retry { warn { normal 0s } }\n"
+				      "route r { mx; match x.example .x.example }\n"
+				      "resolver { server 192.0.2.1 }\n");
+	char *shown = help_show(conf, CONF_SHOW_JSON);
+	for (size_t i = 0; i < sizeof want / sizeof *want; i++) {
+		if (!strstr(shown, want[i])) print_error("no %s", want[i]);
+		assert_non_null(strstr(shown, want[i]));
+	}
+	free(shown);
+	conf_free(conf);
+}
+
 static void test_json(void **state)
 {
 	(void)state;
@@ -159,7 +191,7 @@ static void test_examples(void **state)
 	(void)state;
 	glob_t found;
 	assert_int_equal(glob(IMS_SOURCE "/docs/examples/*.conf", 0, NULL, &found), 0);
-	assert_true(found.gl_pathc >= 3);
+	assert_true(found.gl_pathc >= 6);
 	for (size_t i = 0; i < found.gl_pathc; i++) {
 		struct conf_errors errors;
 		char *text = help_read(found.gl_pathv[i]);
@@ -197,6 +229,7 @@ int main(void)
 		cmocka_unit_test(test_round_trip),
 		cmocka_unit_test(test_changed_is_short),
 		cmocka_unit_test(test_origins),
+		cmocka_unit_test(test_json_of_lists),
 		cmocka_unit_test(test_json),
 		cmocka_unit_test(test_examples),
 		cmocka_unit_test(test_manual_page),
