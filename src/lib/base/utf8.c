@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "lib/base/utf8.h"
 
-/* Length of the well-formed sequence at the head of `s`, or 0. RFC 3629 section 4. */
-static size_t utf8_sequence(struct str s)
+/* RFC 3629 section 4. */
+size_t utf8_sequence(struct str s)
 {
 	unsigned char c = (unsigned char)s.at[0];
 	size_t len = c < 0x80 ? 1 : c >= 0xc2 && c < 0xe0 ? 2 : c >= 0xe0 && c < 0xf0 ? 3

@@ -5,6 +5,8 @@
 
 #include "lib/base/str.h"
 
+/* Length of the well-formed sequence at the head of `s` (s.len > 0), or 0. */
+size_t utf8_sequence(struct str s);
 bool utf8_is_valid(struct str s);
 bool utf8_is_ascii(struct str s);
 

@@ -18,6 +18,7 @@ static const struct sandbox_row rows[] = {
 	{ "mailbox", SANDBOX_BASE | SANDBOX_FILES },
 	{ "journal", SANDBOX_BASE | SANDBOX_FILES },
 	{ "directory", SANDBOX_BASE | SANDBOX_FILES | SANDBOX_THREADS },
+	{ "bounce", SANDBOX_BASE },
 	{ "console", SANDBOX_BASE | SANDBOX_FILES | SANDBOX_ACCEPT | SANDBOX_SOCKETS },
 };
 

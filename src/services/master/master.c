@@ -22,7 +22,7 @@ static const enum role start_order[] = {
 /* -- Stop: who brings work in goes first, who tells the story last --------------------
  */
 static const enum role stop_order[] = {
-	ROLE_RECEIVE, ROLE_DELIVER, ROLE_MAILBOX,   ROLE_BOUNCE,  ROLE_SPOOL,
+	ROLE_RECEIVE, ROLE_DELIVER, ROLE_MAILBOX,   ROLE_SPOOL,   ROLE_BOUNCE,
 	ROLE_DNS,     ROLE_DIRECTORY, ROLE_CONSOLE, ROLE_JOURNAL,
 };
 enum { STAGES = sizeof start_order / sizeof *start_order };

@@ -115,6 +115,14 @@ static void test_permission(void **state)
 		{ MSG_spool_window, ROLE_SPOOL, ROLE_MAILBOX, true },
 		{ MSG_window, ROLE_RECEIVE, ROLE_MAILBOX, false },
 		{ MSG_window, ROLE_SPOOL, ROLE_SPOOL, false },
+		{ MSG_spool_window, ROLE_SPOOL, ROLE_BOUNCE, true },
+		{ MSG_window, ROLE_BOUNCE, ROLE_SPOOL, true },
+		{ MSG_window, ROLE_BOUNCE, ROLE_MAILBOX, false },
+		{ MSG_window, ROLE_RECEIVE, ROLE_BOUNCE, false },
+		{ MSG_window, ROLE_SPOOL, ROLE_RECEIVE, false },
+		{ MSG_report_job, ROLE_SPOOL, ROLE_BOUNCE, true },
+		{ MSG_report_job, ROLE_RECEIVE, ROLE_BOUNCE, false },
+		{ MSG_report_done, ROLE_BOUNCE, ROLE_SPOOL, true },
 		{ MSG_commit, ROLE_SPOOL, ROLE_RECEIVE, false },
 		{ MSG_answer, ROLE_MASTER, ROLE_CONSOLE, true },
 		{ MSG_answer, ROLE_SPOOL, ROLE_CONSOLE, true },
@@ -136,6 +144,9 @@ static void test_permission(void **state)
 	assert_false(msg_pair(ROLE_RECEIVE, ROLE_CONSOLE));
 	assert_false(msg_pair(ROLE_RECEIVE, ROLE_RECEIVE));
 	assert_false(msg_pair(ROLE_MAILBOX, ROLE_DIRECTORY));
+	assert_true(msg_pair(ROLE_BOUNCE, ROLE_SPOOL));
+	assert_false(msg_pair(ROLE_BOUNCE, ROLE_RECEIVE));
+	assert_false(msg_pair(ROLE_BOUNCE, ROLE_MAILBOX));
 	assert_true(msg_needs_fd(MSG_peer));
 	assert_true(msg_has_fd(MSG_job) && !msg_needs_fd(MSG_job));
 	assert_false(msg_has_fd(MSG_start));
