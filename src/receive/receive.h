@@ -9,6 +9,7 @@
 #include "lib/base/map.h"
 #include "lib/ipc/census.h"
 #include "lib/mail/envelope.h"
+#include "lib/mail/id.h"
 #include "lib/mail/scan.h"
 #include "lib/os/window.h"
 #include "lib/policy/facts.h"
@@ -123,7 +124,8 @@ struct receive {
 	struct loop_timer *sweep, *accept_pause;
 	struct { struct ip client; int64_t until_ms; } shunned[RECEIVE_SHUN_MAX];
 	size_t shunned_count;
-	uint64_t last_id, next_query;
+	struct mail_ids ids;
+	uint64_t next_query;
 	unsigned accept_budget; /* clients taken in one turn */
 	size_t session_count;
 	bool disk_low, draining, left;

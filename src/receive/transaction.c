@@ -9,30 +9,13 @@
 enum {
 	TRANSACTION_ARENA = 64 * 1024 * 1024, /* 100,000 recipients at most */
 	HEAD_MAX = 128, /* of an envelope's record, without its strings */
-	ID_EPOCH_S = 1577836800,              /* 2020-01-01 */
-	ID_WORKER_BITS = 6,
-	ID_COUNT_BITS = 14,
 };
 
-/* Ids are ordered by time, unique over workers and restarts: milliseconds since 2020,
- * worker, count. They are made here so that the Received field can name them. */
+/* They are made here so that the Received field can name them. */
 uint64_t receive_next_id(struct receive *rx)
 {
-	int64_t since_ms = loop_wall_ms(rx->frame->loop) - (int64_t)ID_EPOCH_S * 1000;
-	/* A clock before the epoch must not wrap into ids of the far future: all that come
-	 * after it would count on from there. */
-	uint64_t ms = since_ms > 0 ? (uint64_t)since_ms : 0;
-	uint64_t id = ms << (ID_WORKER_BITS + ID_COUNT_BITS) |
-	              (uint64_t)rx->frame->index << ID_COUNT_BITS;
-	/* The clock stood still or went back: count on from the last one. A full count runs
-	 * over into the worker's bits, so step the milliseconds then. */
-	if (id <= rx->last_id) {
-		id = rx->last_id + 1;
-		if ((id & ((1u << ID_COUNT_BITS) - 1)) == 0)
-			id += (1u << (ID_WORKER_BITS + ID_COUNT_BITS)) - (1u << ID_COUNT_BITS);
-	}
-	rx->last_id = id;
-	return id;
+	rx->ids.worker = rx->frame->index;
+	return mail_id_next(&rx->ids, loop_wall_ms(rx->frame->loop));
 }
 
 struct transaction *transaction_new(struct session *s)

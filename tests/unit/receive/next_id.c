@@ -32,7 +32,7 @@ static void clock(void **state)
 	struct bench *b = bench_new(bench_conf, 32);
 	for (size_t w = 0; w < ROWS(workers); w++) {
 		b->frame.index = workers[w];
-		b->rx->last_id = 0;
+		b->rx->ids.last = 0;
 		uint64_t last = 0;
 		for (size_t i = 0; i < ROWS(steps); i++) {
 			b->wall_ms += steps[i];
@@ -57,7 +57,7 @@ static void count_overflow(void **state)
 	struct bench *b = bench_new(bench_conf, 32);
 	for (size_t w = 0; w < ROWS(workers); w++) {
 		b->frame.index = workers[w];
-		b->rx->last_id = 0;
+		b->rx->ids.last = 0;
 		uint64_t first = receive_next_id(b->rx), last = first;
 		for (int n = 0; n < 3 * COUNTS; n++) {
 			uint64_t id = receive_next_id(b->rx);
@@ -78,7 +78,7 @@ static void clock_in_the_past(void **state)
 	static const int64_t walls[] = { 0, -1, (int64_t)EPOCH_S * 1000 - 1, (int64_t)EPOCH_S * 1000, INT64_MIN + (int64_t)EPOCH_S * 1000 };
 	struct bench *b = bench_new(bench_conf, 32);
 	for (size_t i = 0; i < ROWS(walls); i++) {
-		b->rx->last_id = 0;
+		b->rx->ids.last = 0;
 		b->wall_ms = walls[i];
 		uint64_t id = receive_next_id(b->rx);
 		assert_int_not_equal(id, 0);
