@@ -31,24 +31,6 @@ enum dsn_class dsn_class_of(struct str status, bool expired)
 	return subject == 5 ? DSN_CLASS_PROTOCOL : DSN_CLASS_OTHER;
 }
 
-unsigned dsn_class_parse(struct str word)
-{
-	static const struct {
-		struct str word;
-		unsigned classes;
-	} words[] = {
-		{ STR_INIT("host-unknown"), DSN_CLASS_HOST_UNKNOWN },
-		{ STR_INIT("address-unknown"), DSN_CLASS_ADDRESS_UNKNOWN },
-		{ STR_INIT("ambiguous"), DSN_CLASS_AMBIGUOUS },
-		{ STR_INIT("protocol"), DSN_CLASS_PROTOCOL },
-		{ STR_INIT("expired"), DSN_CLASS_EXPIRED },
-		{ STR_INIT("all"), DSN_CLASS_ALL },
-	};
-	for (size_t i = 0; i < sizeof words / sizeof *words; i++)
-		if (str_eq(word, words[i].word)) return words[i].classes;
-	return 0;
-}
-
 /* RFC 3461 4.1: without NOTIFY it is as if FAILURE was asked for, and DELAY is ours to
  * choose; 5.2.2: a success at a server that reports itself is not ours to tell. */
 static bool sender_wants(const struct dsn_case *c)

@@ -5,7 +5,8 @@
 
 #include "lib/dsn/report.h"
 
-/* What can go wrong for good, as the setting `notify` names it. Bits. */
+/* What can go wrong for good. Bits: those of the setting `notify`, where `all` sets each,
+ * so that conf->notify is a set of them. */
 enum dsn_class {
 	DSN_CLASS_HOST_UNKNOWN = 1,
 	DSN_CLASS_ADDRESS_UNKNOWN = 2,
@@ -18,8 +19,6 @@ enum dsn_class {
 
 /* The one class of a failure. */
 enum dsn_class dsn_class_of(struct str status, bool expired);
-/* One word of the setting: "host-unknown" ... "all"; 0: no such word. */
-unsigned dsn_class_parse(struct str word);
 
 struct dsn_case {
 	enum dsn_action action;

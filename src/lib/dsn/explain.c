@@ -6,8 +6,8 @@ enum { ANY = 1000 }; /* a detail that no code has */
 #define CHECK_ADDRESS "Check the spelling of the address, or ask the recipient for it."
 #define LATER         "Send the message again later. If that does not help, write to the " \
 	              "recipient in another way."
-#define ASK_THEIRS    "Ask the postmaster of the recipient's domain, and show him this report."
-#define ASK_OURS      "Ask the postmaster of this server, and show him this report."
+#define ASK_THEIRS    "Ask the postmaster of the recipient's domain, and show this report."
+#define ASK_OURS      "Ask the postmaster of this server, and show this report."
 #define MAKE_SMALLER  "Make the message smaller, or send the large parts in another way."
 
 static const struct {

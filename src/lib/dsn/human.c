@@ -60,10 +60,10 @@ static void say_orcpt(struct buf *out, const struct dsn_rcpt *rcpt)
 {
 	char memory[DSN_STR_MAX];
 	struct buf b;
-	struct str value = rcpt->orcpt;
-	(void)str_cut(&value, ';');
+	struct str value = rcpt->orcpt, type = str_cut(&value, ';');
 	buf_init_fixed(&b, memory, sizeof memory);
-	if (value.len == 0) return;
+	/* Other types are for the programs that know them. */
+	if (value.len == 0 || !str_eq_nocase(type, STR("rfc822"))) return;
 	if (!smtp_xtext_decode(&b, value)) {
 		buf_reset(&b);
 		buf_str(&b, value);

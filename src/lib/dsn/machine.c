@@ -54,7 +54,7 @@ static void field_address(struct buf *out, struct str name, struct str type,
 	buf_init_fixed(&plain, cut, sizeof cut);
 	dsn_text_plain(&plain, address, !ascii, ascii || utf8 ? sizeof cut - 64 : EMBEDDED_MAX);
 	dsn_text_plain(&value, ascii ? type : STR("utf-8"), false, 32);
-	buf_byte(&value, ';');
+	buf_str(&value, STR("; "));
 	if (ascii || utf8) buf_str(&value, buf_view(&plain));
 	else put_embedded(&value, buf_view(&plain));
 	dsn_field_put(out, name, buf_view(&value));

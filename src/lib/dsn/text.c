@@ -3,7 +3,12 @@
 
 #include "lib/base/utf8.h"
 
-enum { FOLD_AT = 76, QP_LINE_MAX = 76, WORD_MAX = 75 };
+enum {
+	FOLD_AT = 76,
+	QP_LINE_MAX = 76,
+	WORD_MAX = 75,
+	QUOTED_MAX = 3 + 3 + 2, /* a soft break, one quoted octet, the end of the line */
+};
 
 /* U+0080 to U+009F, U+2028 to U+202E and U+2066 to U+2069: they steer a terminal, end
  * lines, or show text in another order than it has. */
@@ -95,11 +100,16 @@ static void put_quoted(struct buf *out, char c)
 	buf_byte(out, digits[(unsigned char)c & 15]);
 }
 
-/* One line; a blank at its end would get lost on the way. */
-static void quoted_line(struct buf *out, struct str line)
+/* One line; a blank at its end would get lost on the way. False if it was cut so that
+ * `out` has at most `end` octets. */
+static bool quoted_line(struct buf *out, struct str line, size_t end)
 {
 	size_t column = 0;
 	for (size_t i = 0; i < line.len; i++) {
+		if (out->len + QUOTED_MAX > end) {
+			buf_crlf(out);
+			return false;
+		}
 		char c = line.at[i];
 		bool last = i + 1 == line.len;
 		bool plain = ascii_is_print(c) || c == '\t';
@@ -113,25 +123,22 @@ static void quoted_line(struct buf *out, struct str line)
 		column += plain ? 1 : 3;
 	}
 	buf_crlf(out);
+	return true;
 }
 
 bool dsn_quoted_printable(struct buf *out, struct str text, size_t max)
 {
-	size_t from = out->len;
+	size_t limit = out->len + max;
 	while (text.len) {
-		size_t end = 0, before = out->len;
+		size_t end = 0;
+		if (out->overflowed || out->len + QUOTED_MAX > limit) return false;
 		while (end + 1 < text.len && !(text.at[end] == '\r' && text.at[end + 1] == '\n'))
 			end++;
 		bool ended = end + 1 < text.len;
-		quoted_line(out, ended ? str_sub(text, 0, end) : text);
-		if (out->overflowed) return false;
-		if (out->len - from > max) {
-			out->len = before;
-			return false;
-		}
+		if (!quoted_line(out, ended ? str_sub(text, 0, end) : text, limit)) return false;
 		text = str_from(text, ended ? end + 2 : text.len);
 	}
-	return true;
+	return !out->overflowed;
 }
 
 void dsn_encoded_words(struct buf *out, struct str text)

@@ -29,7 +29,7 @@ void dsn_field_text(struct buf *out, struct str name, struct str lead, struct st
 void dsn_text_wrap(struct buf *out, struct str indent, struct str text);
 
 /* Quoted-printable (RFC 2045 6.7): CRLF stays a line end, all else that is not plain is
- * quoted. False, having stopped at the end of a line, if `max` octets do not hold it. */
+ * quoted. False if `max` octets do not hold it: the rest is missing, the last line ended. */
 bool dsn_quoted_printable(struct buf *out, struct str text, size_t max);
 /* UTF-8 as encoded words (RFC 2047), each on a line of its own. */
 void dsn_encoded_words(struct buf *out, struct str text);
