@@ -63,7 +63,7 @@ static void check_listeners(struct conf_parser *p)
 		for (const struct conf_listener *o = conf->listeners; o < l; o++)
 			if (str_eq(o->name, l->name))
 				conf_report_twice(p, CONF_BLOCK_conf_listener, l->name,
-					     &l->origin, &o->origin);
+						  &l->origin, &o->origin);
 		if (!l->addresses_from.line && conf_is_said(&l->origin))
 			AT(p, CONF_ERROR, &l->origin, l->name,
 			   "listener '%.*s' has no address; write address 0.0.0.0:25",
@@ -77,9 +77,9 @@ static void check_listeners(struct conf_parser *p)
 		else if (conf_is_said(&l->certificate_from) || conf_is_said(&l->key_from))
 			AT(p, CONF_WARNING,
 			   conf_is_said(&l->certificate_from) ? &l->certificate_from
-							 : &l->key_from,
+							      : &l->key_from,
 			   conf_is_said(&l->certificate_from) ? STR("certificate")
-							 : STR("key"),
+							      : STR("key"),
 			   "STARTTLS is not announced by this release: certificate and "
 			   "key are not used");
 	}
@@ -184,8 +184,8 @@ static bool check_domains(struct conf_parser *p)
 			ptrdiff_t found = conf_index_domain(conf->domain_index,
 							    conf->domains, i, n);
 			if (found < 0) continue;
-			conf_report_twice(p, CONF_BLOCK_conf_domain, d->names[n], &d->origin,
-				     &conf->domains[found].origin);
+			conf_report_twice(p, CONF_BLOCK_conf_domain, d->names[n],
+					  &d->origin, &conf->domains[found].origin);
 		}
 		check_users(p, d);
 		check_deliver(p, d);
@@ -200,8 +200,8 @@ static void check_directories(struct conf_parser *p)
 		const struct conf_directory *d = &conf->directories[i];
 		const struct conf_directory *first = conf_directory_find(conf, d->name);
 		if (first != d)
-			conf_report_twice(p, CONF_BLOCK_conf_directory, d->name, &d->origin,
-				     &first->origin);
+			conf_report_twice(p, CONF_BLOCK_conf_directory, d->name,
+					  &d->origin, &first->origin);
 		if (str_eq(d->name, STR("any")))
 			AT(p, CONF_ERROR, &d->origin, d->name,
 			   "a directory cannot be named 'any', which stands for every "

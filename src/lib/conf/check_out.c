@@ -52,7 +52,8 @@ static void check_matches(struct conf_parser *p, const struct conf_route *r)
 		if (!domain) continue;
 		AT(p, CONF_WARNING, &r->match_from, r->match.at[i],
 		   "%s is a local domain at %s: its mail does not go by this route",
-		   conf_quote(&quote, r->match.at[i]), conf_where(&where, &domain->origin));
+		   conf_quote(&quote, r->match.at[i]),
+		   conf_where(&where, &domain->origin));
 	}
 }
 
@@ -60,7 +61,8 @@ static bool check_routes(struct conf_parser *p)
 {
 	struct conf *conf = p->conf;
 	size_t names = 0;
-	for (size_t i = 0; i < conf->route_count; i++) names += conf->routes[i].match.count;
+	for (size_t i = 0; i < conf->route_count; i++)
+		names += conf->routes[i].match.count;
 	conf->match_index = conf_index_new(&conf->arena, names);
 	if (!conf->match_index) return false;
 	for (size_t i = 0; i < conf->route_count; i++) {
@@ -133,7 +135,8 @@ static void check_ages(struct conf_parser *p, const struct ages *ages)
 	conf_value_write_duration(ages->expire_ms, &out);
 	expire[out.len] = '\0';
 	AT(p, CONF_ERROR,
-	   conf_is_said(ages->warn_from) ? ages->warn_from : ages->expire_from, ages->word,
+	   conf_is_said(ages->warn_from) ? ages->warn_from : ages->expire_from,
+	   ages->word,
 	   "senders of %.*s mail would be warned after %s, when it has expired (%s)",
 	   STR_ARG(ages->word), warn, expire);
 }

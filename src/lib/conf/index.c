@@ -112,7 +112,8 @@ static struct conf_slot *match_slot(const struct conf_index *index,
 	size_t at = hash_str_nocase(name, HASH_SEED) & (index->size - 1);
 	for (; index->slots[at].item; at = (at + 1) & (index->size - 1)) {
 		const struct conf_slot *slot = &index->slots[at];
-		if (str_eq_nocase(routes[slot->item - 1].match.at[slot->name], name)) break;
+		if (str_eq_nocase(routes[slot->item - 1].match.at[slot->name], name))
+			break;
 	}
 	return &index->slots[at];
 }
@@ -141,7 +142,8 @@ const struct conf_route *conf_route_match(const struct conf *conf, struct str do
 	return NULL;
 }
 
-const struct conf_network *conf_network_find(const struct conf_networks *list, struct ip ip)
+const struct conf_network *conf_network_find(const struct conf_networks *list,
+					     struct ip ip)
 {
 	for (size_t i = 0; i < list->count; i++) {
 		const struct ip_net *net = &list->at[i].net;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Hash indexes of host rules, local domains and what routes match; they live in the arena of conf. */
+/* Hash indexes of host rules, local domains and what routes match; they live in the arena
+ * of conf. */
 #ifndef IMS_CONF_INDEX_H
 #define IMS_CONF_INDEX_H
 

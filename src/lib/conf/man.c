@@ -119,7 +119,8 @@ static struct str value_name(enum conf_type type)
 	case CONF_IS_FLAGS: return STR("WORD...");
 	case CONF_IS_LEVELS: return STR("CATEGORY LEVEL");
 	case CONF_IS_USERS: return STR("DIRECTORY | any");
-	case CONF_IS_DELIVER: return STR("maildir TEMPLATE | lmtp TARGET... | route NAME");
+	case CONF_IS_DELIVER:
+		return STR("maildir TEMPLATE | lmtp TARGET... | route NAME");
 	case CONF_IS_CHOICE:
 	case CONF_IS_BLOCK: break;
 	}

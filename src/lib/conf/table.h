@@ -107,7 +107,8 @@ struct str conf_word_suggest(const struct conf_words *words, struct str word);
 bool conf_type_is_list(enum conf_type type);
 /* May stand several times; each time adds to the field. */
 bool conf_type_adds(enum conf_type type);
-/* Why this release does not know the word in that block, or NULL: nothing is known of it. */
+/* Why this release does not know the word in that block, or NULL: nothing is known of it.
+ */
 const char *conf_refusal(enum conf_block_id block, struct str word);
 
 #endif

@@ -298,9 +298,11 @@ bool conf_value_read(const struct conf_row *row, const struct str *values, size_
 		return read_durations(row, values, count, arena, field, problem);
 	case CONF_IS_ADDRESSES:
 		return conf_read_addresses(values, count, arena, field, problem);
-	case CONF_IS_SERVERS: return conf_read_servers(values, count, arena, field, problem);
+	case CONF_IS_SERVERS:
+		return conf_read_servers(values, count, arena, field, problem);
 	case CONF_IS_HOPS: return conf_read_hops(values, count, arena, field, problem);
-	case CONF_IS_MATCHES: return conf_read_matches(values, count, arena, field, problem);
+	case CONF_IS_MATCHES:
+		return conf_read_matches(values, count, arena, field, problem);
 	case CONF_IS_NETWORKS:
 		return conf_read_networks(row, values, count, arena, field, problem);
 	case CONF_IS_FLAGS: return conf_read_flags(row, values, count, field, problem);

@@ -32,7 +32,8 @@ static bool deliver_count_is_good(enum conf_deliver_kind kind, size_t count,
 {
 	static const char *const texts[] = {
 		[CONF_DELIVER_MAILDIR] = "'deliver maildir' takes one template",
-		[CONF_DELIVER_LMTP] = "'deliver lmtp' takes the path of a socket, or HOST:PORT",
+		[CONF_DELIVER_LMTP] =
+			"'deliver lmtp' takes the path of a socket, or HOST:PORT",
 		[CONF_DELIVER_ROUTE] = "'deliver route' takes the name of one route",
 	};
 	if (kind == CONF_DELIVER_LMTP ? count >= 1 : count == 1) return true;
@@ -67,7 +68,8 @@ bool conf_read_deliver(const struct str *values, size_t count, struct arena *are
 	};
 	struct conf_quote quote;
 	struct conf_deliver deliver = { .kind = CONF_DELIVER_MAILDIR };
-	while (deliver.kind <= CONF_DELIVER_ROUTE && !str_eq(values[0], kinds[deliver.kind]))
+	while (deliver.kind <= CONF_DELIVER_ROUTE &&
+	       !str_eq(values[0], kinds[deliver.kind]))
 		deliver.kind++;
 	if (deliver.kind > CONF_DELIVER_ROUTE) {
 		conf_problem_set(problem, 0,
@@ -79,7 +81,8 @@ bool conf_read_deliver(const struct str *values, size_t count, struct arena *are
 	if (!deliver_count_is_good(deliver.kind, count - 1, problem)) return false;
 	if (deliver.kind != CONF_DELIVER_LMTP) {
 		if (!read_deliver_text(values[1], arena, &deliver, problem)) return false;
-	} else if (!conf_read_lmtp(values + 1, count - 1, arena, &deliver.lmtp, problem)) {
+	} else if (!conf_read_lmtp(values + 1, count - 1, arena, &deliver.lmtp,
+				   problem)) {
 		problem->index++;
 		return false;
 	}

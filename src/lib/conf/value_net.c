@@ -92,7 +92,8 @@ bool conf_read_servers(const struct str *values, size_t count, struct arena *are
 		       struct conf_addresses *out, struct conf_problem *problem)
 {
 	struct conf_quote quote;
-	struct conf_addresses list = { arena_alloc(arena, count * sizeof *list.at), count };
+	struct conf_addresses list = { arena_alloc(arena, count * sizeof *list.at),
+				       count };
 	if (!list.at) return false;
 	for (size_t i = 0; i < count; i++) {
 		if (read_server(values[i], &list.at[i])) continue;
@@ -122,19 +123,23 @@ static bool read_hop(struct str value, uint16_t default_port, struct arena *aren
 
 /* False with the problem set, or without memory. */
 static bool read_next_hop(struct str value, uint16_t default_port, struct arena *arena,
-			  struct conf_hop *out, struct conf_problem *problem, size_t index)
+			  struct conf_hop *out, struct conf_problem *problem,
+			  size_t index)
 {
 	struct conf_quote quote;
 	struct ip ip;
 	bool bare = ip_parse(value, &ip) && !ip_is_v4(ip);
-	if (!bare && read_hop(value, default_port, arena, out)) return out->host.at != NULL;
+	if (!bare && read_hop(value, default_port, arena, out))
+		return out->host.at != NULL;
 	conf_quote(&quote, value);
 	if (bare)
 		conf_problem_set(problem, index,
 				 "'%s' is an IPv6 address; write it in brackets: "
 				 "[2001:db8::1]:%u",
 				 quote.text, default_port);
-	else conf_problem_set(problem, index, "'%s' is not HOST or HOST:PORT", quote.text);
+	else
+		conf_problem_set(problem, index, "'%s' is not HOST or HOST:PORT",
+				 quote.text);
 	return false;
 }
 
@@ -157,7 +162,8 @@ bool conf_read_lmtp(const struct str *values, size_t count, struct arena *arena,
 	if (!list.at) return false;
 	if (count > LMTP_TARGETS_MAX) {
 		conf_problem_set(problem, LMTP_TARGETS_MAX,
-				 "'deliver lmtp' takes at most %d targets", LMTP_TARGETS_MAX);
+				 "'deliver lmtp' takes at most %d targets",
+				 LMTP_TARGETS_MAX);
 		return false;
 	}
 	for (size_t i = 0; i < count; i++) {
@@ -170,7 +176,8 @@ bool conf_read_lmtp(const struct str *values, size_t count, struct arena *arena,
 		}
 		if (path) list.at[i].host = arena_str(arena, values[i]);
 		if (path && !list.at[i].host.at) return false;
-		if (!path && !read_next_hop(values[i], LMTP_PORT, arena, &list.at[i], problem, i))
+		if (!path &&
+		    !read_next_hop(values[i], LMTP_PORT, arena, &list.at[i], problem, i))
 			return false;
 	}
 	*out = list;
@@ -190,10 +197,11 @@ bool conf_read_matches(const struct str *values, size_t count, struct arena *are
 	if (!list.at) return false;
 	for (size_t i = 0; i < count; i++) {
 		if (!conf_is_match(values[i])) {
-			conf_problem_set(problem, i,
-					 "'%s' is not a domain name; write example.com, or "
-					 ".example.com for all below it",
-					 conf_quote(&quote, values[i]));
+			conf_problem_set(
+				problem, i,
+				"'%s' is not a domain name; write example.com, or "
+				".example.com for all below it",
+				conf_quote(&quote, values[i]));
 			return false;
 		}
 		list.at[i] = arena_str(arena, values[i]);
@@ -221,8 +229,8 @@ static bool networks_grow(struct conf_networks *list, size_t more, struct arena 
 	return at != NULL;
 }
 
-bool conf_read_networks(const struct conf_row *row, const struct str *values, size_t count,
-			struct arena *arena, struct conf_networks *out,
+bool conf_read_networks(const struct conf_row *row, const struct str *values,
+			size_t count, struct arena *arena, struct conf_networks *out,
 			struct conf_problem *problem)
 {
 	struct conf_quote quote;
@@ -239,10 +247,11 @@ bool conf_read_networks(const struct conf_row *row, const struct str *values, si
 		struct conf_network *network = &list.at[list.count++];
 		*network = (struct conf_network){ 0 };
 		if (conf_read_network(values[i], &network->net, &host_bits)) continue;
-		conf_problem_set(problem, i,
-				 "'%s' is not a network; write 192.0.2.0/24, 192.0.2.1 or "
-				 "2001:db8::/32",
-				 conf_quote(&quote, values[i]));
+		conf_problem_set(
+			problem, i,
+			"'%s' is not a network; write 192.0.2.0/24, 192.0.2.1 or "
+			"2001:db8::/32",
+			conf_quote(&quote, values[i]));
 		return false;
 	}
 	*out = list;

@@ -18,8 +18,8 @@ bool conf_read_lmtp(const struct str *values, size_t count, struct arena *arena,
 bool conf_read_matches(const struct str *values, size_t count, struct arena *arena,
 		       struct conf_matches *out, struct conf_problem *problem);
 /* NETWORK..., added to `out`. */
-bool conf_read_networks(const struct conf_row *row, const struct str *values, size_t count,
-			struct arena *arena, struct conf_networks *out,
+bool conf_read_networks(const struct conf_row *row, const struct str *values,
+			size_t count, struct arena *arena, struct conf_networks *out,
 			struct conf_problem *problem);
 /* HOST, HOST:PORT, [ADDRESS], [ADDRESS]:PORT. */
 bool conf_read_hops(const struct str *values, size_t count, struct arena *arena,

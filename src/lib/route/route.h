@@ -12,7 +12,7 @@ enum route_kind {
 	ROUTE_LMTP,    /* the server that keeps the mailboxes of a local domain */
 	ROUTE_VIA,     /* the hosts that a route lists */
 	ROUTE_MX,      /* the hosts that the DNS names for the domain of `mailbox`; for an
-	                * address literal that host itself */
+			* address literal that host itself */
 	ROUTE_NONE,    /* nobody says where: the message waits */
 };
 
@@ -25,17 +25,17 @@ struct route {
 	struct str mailbox;
 };
 
-/* A local domain goes where its `deliver` says; every other one (an address literal, too) by
- * the route that matches it best, else by the one called default.
- * `address` is local@domain, or "postmaster" alone. A postmaster whose domain has no
- * mailbox of that name goes where mail for the configured postmaster goes, or on as it is
- * if none is configured. */
+/* A local domain goes where its `deliver` says; every other one (an address literal, too)
+ * by the route that matches it best, else by the one called default. `address` is
+ * local@domain, or "postmaster" alone. A postmaster whose domain has no mailbox of that
+ * name goes where mail for the configured postmaster goes, or on as it is if none is
+ * configured. */
 struct route route_find(const struct conf *conf, struct str address, bool exists);
 
 /* Appends what stands for the destination: recipients with the same key can go with one
  * copy over one connection. "mailbox", "lmtp:TARGET,...", "route:NAME", "mx:DOMAIN" or
- * "mx:DOMAIN:PORT", "none"; names of hosts and domains in lower case, at most ROUTE_KEY_MAX
- * octets (the end of a longer one is replaced by a hash of all of it). */
+ * "mx:DOMAIN:PORT", "none"; names of hosts and domains in lower case, at most
+ * ROUTE_KEY_MAX octets (the end of a longer one is replaced by a hash of all of it). */
 void route_key(struct buf *out, const struct route *route);
 
 /* What the log calls it: "mailbox", "lmtp", the name of the route, or "-". */
