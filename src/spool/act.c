@@ -204,7 +204,7 @@ void act_committed(struct spool *s, const struct spool_op *op, const struct note
 	act->pending--;
 	if (op->result == 0) act_tell(s, op, note);
 	else act->count--; /* gone meanwhile */
-	/* Retried and released messages may be due before the place of the cursor. */
-	s->due_at = (struct spool_due){ 0, 0 };
+	if (op->result == 0 && (act->action == QUEUE_RETRY || act->action == QUEUE_RELEASE))
+		pump_fresh(s, op->id);
 	act_finish_if_done(act);
 }

@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <unistd.h>
-#include <unistd.h>
 
 #include "lib/base/fault.h"
 
@@ -225,6 +224,7 @@ void arrive_done(struct spool *s, const struct spool_op *op, const struct note *
 	struct channel *ch = there ? frame_peer(s->frame, ROLE_RECEIVE, note->worker) : NULL;
 	if (op->arrive.big) store_big_abort(s->store, op->arrive.big);
 	arrive_window_unref(note->window);
+	if (op->result == 0) pump_fresh(s, op->id);
 	if (!ch) return;
 	if (op->result == 0)
 		channel_send_committed(ch, &(struct msg_committed){ note->handle, op->id });

@@ -73,6 +73,7 @@ static void commit_tell(struct spool *s, struct batch *batch)
 		switch (note->kind) {
 		case NOTE_ARRIVAL: arrive_done(s, op, note); break;
 		case NOTE_OUTCOME: outcome_committed(s, op, note); break;
+		case NOTE_REPORT: report_committed(s, op, note); break;
 		case NOTE_DEATH: outcome_death_committed(s, op, note); break;
 		case NOTE_PARK: outcome_park_committed(s, op, note); break;
 		case NOTE_UNLIST: outcome_unlist_committed(s, op, note); break;
@@ -123,19 +124,25 @@ static void commit_finished(void *arg, int fd, unsigned ready)
 		watch_store_lost(s, health.error);
 		return;
 	}
-	jobs_pump(s);
+	pump_soon(s);
 	watch_leave_if_idle(s);
 }
 
-struct spool_op *commit_op(struct spool *s, struct note **note, struct arena **arena)
+bool commit_room(struct spool *s, size_t count)
 {
-	if (s->filling && s->filling->count == SPOOL_BATCH_MAX) {
+	if (count > SPOOL_BATCH_MAX) return false;
+	if (s->filling && s->filling->count > SPOOL_BATCH_MAX - count) {
 		list_add_tail(&s->ready, &s->filling->link);
 		s->filling = NULL;
 	}
 	if (!s->filling) s->filling = batch_new(s);
+	return s->filling != NULL;
+}
+
+struct spool_op *commit_op(struct spool *s, struct note **note, struct arena **arena)
+{
+	if (!commit_room(s, 1)) return NULL;
 	struct batch *batch = s->filling;
-	if (!batch) return NULL;
 	size_t at = batch->count++;
 	memset(&batch->ops[at], 0, sizeof batch->ops[at]);
 	memset(&batch->notes[at], 0, sizeof batch->notes[at]);

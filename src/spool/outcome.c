@@ -5,13 +5,12 @@
 #include <errno.h>
 
 #include "lib/base/units.h"
-#include "lib/queue/retry.h"
 #include "lib/mail/job.h"
+#include "lib/queue/retry.h"
 
-/* An outcome operation for rcpts[at] of the job; NULL: no memory (then the recipient is
- * simply tried again). */
-static struct spool_op *outcome_op(struct spool *s, struct job *job, uint32_t at,
-                                   struct str dsn, struct str text, struct str host)
+/* --- one recipient ---------------------------------------------------------------------- */
+
+struct spool_op *outcome_op(struct spool *s, struct job *job, uint32_t at, struct fate fate)
 {
 	struct note *note;
 	struct arena *arena;
@@ -23,81 +22,166 @@ static struct spool_op *outcome_op(struct spool *s, struct job *job, uint32_t at
 	note->kind = NOTE_OUTCOME;
 	note->job = job;
 	note->rcpt = at;
+	note->route = arena_str(arena, fate.route);
 	op->kind = SPOOL_OP_OUTCOME;
 	op->id = job->id;
 	op->outcome = (struct spool_outcome){
 		.index = rcpt->index,
-		.attempts = rcpt->attempts + 1,
+		.state = fate.state,
+		.attempts = rcpt->attempts + fate.tried,
+		.next_due_ms = fate.next_due_ms,
 		.last_ms = loop_wall_ms(s->frame->loop),
-		.host = arena_str(arena, host),
-		.reply = arena_str(arena, text),
-		.dsn = arena_str(arena, dsn),
+		.warned = fate.late,
+		.host = arena_str(arena, fate.host),
+		.reply = arena_str(arena, fate.text),
+		.dsn = arena_str(arena, fate.dsn),
 	};
 	return op;
 }
 
-void outcome_defer(struct spool *s, struct job *job, uint32_t at, struct str dsn,
-                   struct str text, struct str host)
-{
-	struct spool_op *op = outcome_op(s, job, at, dsn, text, host);
-	if (!op) return;
-	op->outcome.state = SPOOL_DEFERRED;
-	op->outcome.next_due_ms = op->outcome.last_ms +
-		retry_delay_ms(&s->frame->conf->retry.after, op->outcome.attempts, &s->rng);
-}
+static int64_t min_ms(int64_t a, int64_t b) { return a < b ? a : b; }
 
-static void outcome_result(struct spool *s, struct job *job, const struct job_result *r)
+/* A deferral: until when, or is its time over? Its sender is told once that it is late. */
+static void fate_defer(struct spool *s, const struct job *job, uint32_t at, struct fate *fate)
 {
-	for (uint32_t i = 0; i < job->rcpt_count; i++) {
-		if (job->rcpts[i].index != r->index || job->rcpts[i].told) continue;
-		if (r->outcome == JOB_DEFERRED) {
-			outcome_defer(s, job, i, r->dsn, r->text, r->host);
-			return;
-		}
-		struct spool_op *op = outcome_op(s, job, i, r->dsn, r->text, r->host);
-		if (op) op->outcome.state = SPOOL_DELIVERED;
+	const struct conf *conf = s->frame->conf;
+	const struct job_rcpt *rcpt = &job->rcpts[at];
+	int64_t now_ms = loop_wall_ms(s->frame->loop);
+	int64_t end_ms = job->arrived_ms + retry_expire_ms(conf, job->priority);
+	int64_t warn_ms = retry_warn_ms(conf, job->priority);
+	if (now_ms >= end_ms) {
+		fate->state = SPOOL_EXPIRED;
 		return;
 	}
+	uint32_t attempts = rcpt->attempts + fate->tried;
+	if (fate->next_due_ms <= now_ms)
+		fate->next_due_ms = now_ms +
+			retry_delay_ms(&conf->retry.after, attempts ? attempts : 1, &s->rng);
+	fate->next_due_ms = min_ms(fate->next_due_ms, end_ms);
+	if (warn_ms == 0 || rcpt->warned) return;
+	if (now_ms >= job->arrived_ms + warn_ms) fate->late = true;
+	else fate->next_due_ms = min_ms(fate->next_due_ms, job->arrived_ms + warn_ms);
 }
 
-void outcome_done(struct spool *s, const struct msg_done *m)
+void outcome_fate(struct spool *s, struct job *job, uint32_t at, struct fate fate)
 {
-	struct job *job = map_get(&s->jobs, m->job);
-	struct job_result result;
-	if (!job || !job->away) return;
-	struct cur cur = cur_of(m->results);
-	while (job_result_next(&cur, &result)) outcome_result(s, job, &result);
-	/* No recipient is left without an outcome, whatever the worker said. */
-	for (uint32_t i = 0; i < job->rcpt_count; i++)
-		if (!job->rcpts[i].told)
-			outcome_defer(s, job, i, STR("4.3.0"), STR("The mailbox worker gave no answer"),
-				STR(""));
-	job_back(s, job);
-	jobs_pump(s);
+	if (fate.state == SPOOL_DEFERRED) fate_defer(s, job, at, &fate);
+	if (!report_add(s, job, at, &fate)) (void)outcome_op(s, job, at, fate);
 }
 
-static void outcome_tell(struct spool *s, const struct spool_op *op, const struct job *job,
-                         struct str address)
+/* --- the answer of a worker --------------------------------------------------------------- */
+
+static struct fate fate_of(const struct job_result *r, struct str route)
+{
+	static const enum spool_rcpt_state states[JOB_OUTCOME_COUNT] = {
+		[JOB_DELIVERED] = SPOOL_DELIVERED, [JOB_RELAYED] = SPOOL_RELAYED,
+		[JOB_DEFERRED] = SPOOL_DEFERRED, [JOB_FAILED] = SPOOL_FAILED,
+		[JOB_UNTRIED] = SPOOL_PENDING,
+	};
+	return (struct fate){ .state = states[r->outcome], .tried = true,
+		.dsn_passed = r->dsn_passed, .dsn = r->dsn, .text = r->text, .host = r->host,
+		.route = route };
+}
+
+/* The recipient of the part with that index that has no outcome yet. Answers mostly come in
+ * the order of the recipients: *next is where to look first. */
+static uint32_t result_rcpt(const struct part *part, uint32_t index, uint32_t *next)
+{
+	const struct job_rcpt *rcpts = part->job->rcpts;
+	if (*next != JOB_NO_RCPT && rcpts[*next].index == index && !rcpts[*next].told) {
+		uint32_t at = *next;
+		*next = rcpts[at].next;
+		return at;
+	}
+	for (uint32_t i = part->first; i != JOB_NO_RCPT; i = rcpts[i].next)
+		if (rcpts[i].index == index && !rcpts[i].told) return i;
+	return JOB_NO_RCPT;
+}
+
+/* How the host did, for the destination. */
+static enum sched_end outcome_results(struct spool *s, struct part *part, struct str results)
+{
+	struct job *job = part->job;
+	struct cur cur = cur_of(results);
+	struct job_result r;
+	enum sched_end end = SCHED_NEITHER;
+	uint32_t next = part->first;
+	while (job_result_next(&cur, &r)) {
+		uint32_t at = result_rcpt(part, r.index, &next);
+		if (at == JOB_NO_RCPT) continue;
+		if (r.outcome == JOB_UNTRIED) {
+			job->again = job->rcpts[at].told = true; /* nothing is known of it */
+			continue;
+		}
+		if (r.outcome != JOB_DEFERRED) end = SCHED_SUCCESS;
+		outcome_fate(s, job, at, fate_of(&r, part->dest->route));
+	}
+	return end;
+}
+
+static const char *no_answer(enum role role)
+{
+	return role == ROLE_MAILBOX ? "The mailbox worker gave no answer"
+	                            : "The delivery worker gave no answer";
+}
+
+void outcome_done(struct spool *s, enum role role, unsigned worker, const struct msg_done *m)
+{
+	struct part *part = map_get(&s->parts, m->job);
+	if (!part || part->role != role || part->worker != worker) return;
+	struct job *job = part->job;
+	enum sched_end end = outcome_results(s, part, m->results);
+	/* No recipient is left without an outcome, whatever the worker said. */
+	for (uint32_t i = part->first; i != JOB_NO_RCPT; i = job->rcpts[i].next)
+		if (!job->rcpts[i].told)
+			outcome_fate(s, job, i, (struct fate){ .state = SPOOL_DEFERRED, .tried = true,
+				.dsn = STR("4.3.0"), .text = str_of(no_answer(role)),
+				.route = part->dest->route });
+	report_send(s, job);
+	part_back(s, part, m->host_failed ? SCHED_FAILURE : end, m->host);
+	job_release(s, job);
+}
+
+/* --- told --------------------------------------------------------------------------------- */
+
+static enum event_name outcome_event(enum spool_rcpt_state state)
+{
+	switch (state) {
+	case SPOOL_FAILED: return EVENT_fail;
+	case SPOOL_EXPIRED: return EVENT_expire;
+	case SPOOL_DELIVERED:
+	case SPOOL_RELAYED: return EVENT_deliver;
+	case SPOOL_PENDING:
+	case SPOOL_DEFERRED:
+	case SPOOL_RCPT_STATES: break;
+	}
+	return EVENT_defer;
+}
+
+static void outcome_tell(struct spool *s, const struct spool_op *op, const struct note *note)
 {
 	const struct spool_outcome *o = &op->outcome;
+	const struct job *job = note->job;
 	struct event_log *log = s->frame->log;
-	bool deferred = o->state == SPOOL_DEFERRED;
-	event_begin(log, deferred ? EVENT_defer : EVENT_deliver, 0, op->id);
+	enum event_name name = outcome_event(o->state);
+	event_begin(log, name, 0, op->id);
 	event_str(log, FIELD_from, job->from);
-	event_str(log, FIELD_to, address);
-	event_str(log, FIELD_route, STR("mailbox"));
-	event_str(log, FIELD_host, o->host);
+	event_str(log, FIELD_to, job->rcpts[note->rcpt].address);
+	event_str(log, FIELD_route, note->route);
+	if (name != EVENT_expire) event_str(log, FIELD_host, o->host);
 	event_str(log, FIELD_dsn, o->dsn);
-	if (deferred) event_str(log, FIELD_reply, o->reply);
+	/* What a mailbox says is the same every time. */
+	if (o->state != SPOOL_DELIVERED || !str_eq(note->route, STR("mailbox")))
+		event_str(log, FIELD_reply, o->reply);
 	event_i64(log, FIELD_delay, o->last_ms - job->arrived_ms);
 	event_i64(log, FIELD_attempt, o->attempts);
-	if (deferred) {
+	if (name == EVENT_defer) {
 		char text[40];
 		struct buf next;
 		buf_init_fixed(&next, text, sizeof text);
 		units_time_write(&next, o->next_due_ms);
 		event_str(log, FIELD_next, buf_view(&next));
-	} else {
+	} else if (name == EVENT_deliver) {
 		event_i64(log, FIELD_size, (int64_t)job->size);
 	}
 	event_end(log);
@@ -106,7 +190,7 @@ static void outcome_tell(struct spool *s, const struct spool_op *op, const struc
 void outcome_committed(struct spool *s, const struct spool_op *op, const struct note *note)
 {
 	struct job *job = note->job;
-	if (op->result == 0) outcome_tell(s, op, job, job->rcpts[note->rcpt].address);
+	if (op->result == 0) outcome_tell(s, op, note);
 	/* An administrator may have dropped it meanwhile. */
 	else if (op->result != -ENOENT && op->result != -EALREADY) {
 		/* Delivered again at once it would be delivered for ever. */
@@ -159,6 +243,7 @@ void outcome_park(struct spool *s, struct job *job, struct str reason)
 		job_release(s, job);
 		return;
 	}
+	report_drop(s, job);
 	job->pending++;
 	note->kind = NOTE_PARK;
 	note->job = job;

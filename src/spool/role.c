@@ -29,10 +29,14 @@ static int role_open(struct frame *f)
 static void role_tables(struct spool *s)
 {
 	map_init(&s->streams, SPOOL_BIGS_MAX, (uint64_t)clock_wall_ms());
-	map_init(&s->jobs, SPOOL_JOBS_MAX + SPOOL_DEATHS_MAX * FRAME_INDEX_MAX, 0);
+	map_init(&s->parts, SPOOL_PARTS_MAX, 0);
 	map_init(&s->in_hand, SPOOL_JOBS_MAX + SPOOL_DEATHS_MAX * FRAME_INDEX_MAX,
 		(uint64_t)clock_wall_ms());
 	list_init(&s->acts);
+	list_init(&s->wants);
+	list_init(&s->reports);
+	sched_init(&s->sched, 0, (uint64_t)clock_wall_ms() * (uint64_t)getpid());
+	s->ids.worker = MAIL_ID_SPOOL;
 	s->rng.state = (uint64_t)clock_wall_ms() ^ (uint64_t)getpid() << 32;
 }
 
@@ -47,13 +51,13 @@ static int role_serve(struct frame *f)
 		return error == -EPROTO ? EX_CONFIG : EX_TEMPFAIL;
 	}
 	s->window = window_new(SPOOL_WINDOW);
-	s->due_timer = loop_timer_new(f->loop, jobs_pump_again, s);
+	s->due_timer = loop_timer_new(f->loop, pump_tick, s);
 	s->watch_timer = loop_timer_new(f->loop, watch_tick, s);
 	s->act_timer = loop_timer_new(f->loop, act_slice, s);
 	if (!s->window || !s->due_timer || !s->watch_timer || !s->act_timer) return EX_OSERR;
 	error = commit_start(s);
 	if (error) return error;
-	loop_timer_set(s->due_timer, 1);
+	pump_start(s);
 	loop_timer_set(s->watch_timer, 1);
 	return 0;
 }
@@ -61,20 +65,36 @@ static int role_serve(struct frame *f)
 static void role_peer_up(struct frame *f, struct channel *ch)
 {
 	struct spool *s = f->role;
-	if (channel_peer(ch) == ROLE_MAILBOX && s->window) {
-		channel_send_spool_window_fd(ch, &(struct msg_spool_window){ SPOOL_WINDOW }, window_fd(s->window));
-		jobs_pump_again(s);
-	}
+	enum role peer = channel_peer(ch);
+	if (peer == ROLE_MAILBOX || peer == ROLE_DELIVER)
+		parts_worker_up(s, peer, channel_peer_index(ch));
+	else if (peer == ROLE_BOUNCE) report_bounce_up(s, ch);
 }
 
 static void role_peer_down(struct frame *f, struct channel *ch)
 {
 	struct spool *s = f->role;
-	if (channel_peer(ch) == ROLE_RECEIVE) arrive_worker_down(s, channel_peer_index(ch));
-	else if (channel_peer(ch) == ROLE_MAILBOX) {
-		jobs_lost(s, channel_peer_index(ch));
+	enum role peer = channel_peer(ch);
+	if (peer == ROLE_RECEIVE) arrive_worker_down(s, channel_peer_index(ch));
+	else if (peer == ROLE_BOUNCE) report_bounce_down(s);
+	else if (peer == ROLE_MAILBOX || peer == ROLE_DELIVER) {
+		parts_worker_down(s, peer, channel_peer_index(ch));
 		watch_leave_if_idle(s);
 	}
+}
+
+/* This may come before the end of the dead worker's channel; what it said last still counts,
+ * or what it has delivered would be delivered again. Queued mail is never in hand at
+ * receive, whose word for it is worth nothing: it must not be able to park what it likes. */
+static void role_death(struct spool *s, const struct msg_death *death)
+{
+	enum role role = (enum role)death->role;
+	bool has_jobs = role == ROLE_MAILBOX || role == ROLE_DELIVER;
+	if (!has_jobs && role != ROLE_BOUNCE) return;
+	struct channel *ch = frame_peer(s->frame, role, death->index);
+	if (ch) channel_pump(ch);
+	if (has_jobs) parts_lost(s, role, death->index);
+	if (death->blamed && death->id) outcome_death(s, death->id);
 }
 
 static void role_admin(struct spool *s, enum msg_type type, struct str payload)
@@ -84,18 +104,26 @@ static void role_admin(struct spool *s, enum msg_type type, struct str payload)
 	struct msg_death death;
 	if (type == MSG_ask_totals && msg_ask_totals_get(payload, &ask)) watch_totals(s, ask.query);
 	else if (type == MSG_act && msg_act_get(payload, &act)) act_begin(s, &act);
-	else if (type == MSG_death && msg_death_get(payload, &death)) {
-		/* This may come before the end of the dead worker's channel; what it said last
-		 * still counts, or what it has delivered would be delivered again. */
-		struct channel *ch = death.role == ROLE_MAILBOX
-			? frame_peer(s->frame, ROLE_MAILBOX, death.index) : NULL;
-		if (ch) channel_pump(ch);
-		if (death.role == ROLE_MAILBOX) jobs_lost(s, death.index);
-		/* Queued mail is never in hand at receive, whose word for it is worth nothing:
-		 * it must not be able to park what it likes. */
-		if (death.role == ROLE_MAILBOX && death.blamed && death.id)
-			outcome_death(s, death.id);
-	}
+	else if (type == MSG_death && msg_death_get(payload, &death)) role_death(s, &death);
+}
+
+static void role_worker(struct spool *s, struct channel *ch, enum msg_type type,
+                        struct str payload, int fd)
+{
+	enum role role = channel_peer(ch);
+	unsigned worker = channel_peer_index(ch);
+	struct msg_done done;
+	struct msg_body_want want;
+	struct msg_report_done report;
+	if (type == MSG_window) report_window(s, fd);
+	else if (type == MSG_body_want && msg_body_want_get(payload, &want))
+		text_wanted(s, worker, want.job);
+	else if (type == MSG_done && msg_done_get(payload, &done))
+		outcome_done(s, role, worker, &done);
+	else if (type == MSG_report_done && msg_report_done_get(payload, &report))
+		report_written(s, &report);
+	else role_admin(s, type, payload);
+	watch_leave_if_idle(s);
 }
 
 static void role_message(struct frame *f, struct channel *ch, enum msg_type type,
@@ -106,23 +134,24 @@ static void role_message(struct frame *f, struct channel *ch, enum msg_type type
 	struct msg_commit commit;
 	struct msg_big_piece piece;
 	struct msg_big_abort abort_it;
-	struct msg_done done;
+	if (channel_peer(ch) != ROLE_RECEIVE) {
+		role_worker(s, ch, type, payload, fd);
+		return;
+	}
 	if (type == MSG_commit && msg_commit_get(payload, &commit)) arrive_commit(s, worker, &commit);
 	else if (type == MSG_big_piece && msg_big_piece_get(payload, &piece))
 		arrive_piece(s, worker, &piece);
 	else if (type == MSG_big_abort && msg_big_abort_get(payload, &abort_it))
 		arrive_abort(s, worker, abort_it.handle);
 	else if (type == MSG_window) arrive_worker_up(s, worker, fd);
-	else if (type == MSG_done && msg_done_get(payload, &done)) {
-		outcome_done(s, &done);
-		watch_leave_if_idle(s);
-	} else role_admin(s, type, payload);
 }
 
 static void role_reload(struct frame *f, struct conf *old)
 {
+	struct spool *s = f->role;
 	(void)old;
-	jobs_pump_again(f->role); /* a route or a mode may have changed */
+	if (s->sched.limit) s->sched.limit = (uint32_t)f->conf->limit.connections.out;
+	pump_rescan(s); /* a route or a mode may have changed */
 }
 
 static void role_drain(struct frame *f, bool now)

@@ -9,23 +9,35 @@
 #include "lib/base/map.h"
 #include "lib/base/rng.h"
 #include "lib/mail/envelope.h"
+#include "lib/mail/id.h"
 #include "lib/os/window.h"
 #include "lib/queue/action.h"
 #include "lib/queue/filter.h"
+#include "lib/queue/sched.h"
+#include "lib/route/route.h"
 #include "services/frame.h"
 #include "spool/store.h"
 
 enum {
 	SPOOL_WINDOW = 32 * 1024 * 1024,
-	SPOOL_JOBS_MAX = 512,
-	SPOOL_JOB_RCPTS_MAX = 500, /* the rest of a message follows in another job */
+	SPOOL_JOBS_MAX = 4096,      /* messages in hand */
+	SPOOL_PARTS_MAX = 16384,
+	SPOOL_JOB_RCPTS_MAX = 2000, /* of a message in hand; the rest follows */
+	SPOOL_MAILBOX_RCPTS = 500,  /* of one job of the mailbox */
+	SPOOL_MAILBOX_JOBS = 256,   /* at the mailbox at one time */
+	SPOOL_FRESH_MAX = 16384,    /* new messages known without a look at the due-list */
+	SPOOL_REPORTS_MAX = 256,    /* being made at one time */
+	SPOOL_REPORT_RCPTS = 500,   /* in one report */
+	SPOOL_LETTERS_MAX = 32,     /* asked of bounce at one time */
+	SPOOL_REPORT_LATER_MS = 60 * 1000, /* more of them wait */
+	JOB_NO_RCPT = UINT32_MAX,
 	SPOOL_DEATHS_MAX = 3,      /* then the message is parked */
 	SPOOL_RANGES_MAX = SPOOL_INLINE_MAX / WINDOW_BLOCK + 4,
 	SPOOL_WATCH_MS = 1000,
 	SPOOL_ACTS_MAX = 16,       /* administrative requests at once */
 	SPOOL_SLICE = 200,         /* messages of a walk in one turn */
-	SPOOL_BIG_JOBS_MAX = 32,   /* each holds a descriptor on the mailbox's channel */
-	SPOOL_BACKLOG_MAX = 8 * 1024 * 1024, /* of the mailbox's channel: then jobs wait */
+	SPOOL_BIG_JOBS_MAX = 32,   /* each holds a descriptor on a worker's channel */
+	SPOOL_BACKLOG_MAX = 8 * 1024 * 1024, /* of a worker's channel: then jobs wait */
 	SPOOL_STUCK_MAX = 128,     /* messages that are left alone for a while */
 	SPOOL_STUCK_MS = 30 * 1000,
 };
@@ -38,7 +50,7 @@ struct spool_window {
 
 /* What one operation of a batch is for, and who waits for it. */
 enum note_kind {
-	NOTE_ARRIVAL, NOTE_OUTCOME, NOTE_DEATH, NOTE_PARK, NOTE_UNLIST, NOTE_ACT
+	NOTE_ARRIVAL, NOTE_OUTCOME, NOTE_REPORT, NOTE_DEATH, NOTE_PARK, NOTE_UNLIST, NOTE_ACT
 };
 
 struct note {
@@ -48,9 +60,12 @@ struct note {
 	uint64_t worker_life; /* the channel that asked; another may have its place */
 	uint64_t handle;
 	struct spool_window *window;
-	/* OUTCOME: the job, and which of its recipients */
+	/* OUTCOME: the job, and which of its recipients; by which route, and whether it was an
+	 * attempt or only a decision to put it off. REPORT: the letter that arrives. */
 	struct job *job;
 	uint32_t rcpt;
+	struct str route;
+	struct report *report;
 	/* ACT */
 	struct act *act;
 	struct str from;
@@ -66,29 +81,54 @@ struct batch {
 
 struct job_rcpt {
 	uint32_t index, attempts;
-	bool told; /* its outcome is in a batch */
-	struct str address;
+	bool told;   /* its outcome is in a batch, or waits for a report */
+	bool warned; /* its sender knows of the delay */
+	uint8_t notify;
+	uint32_t next; /* of the same part; JOB_NO_RCPT at the end */
+	struct str address, orcpt;
 };
 
-/* A message in hand: at the mailbox, or while its outcomes are written. */
+/* The recipients of a message in hand that go to one destination together: one job of a
+ * worker, which waits in its destination's line or is away. */
+struct part {
+	struct sched_item item;
+	struct link link; /* in job->parts */
+	struct link want; /* waits for room in the window */
+	struct job *job;
+	struct sched_dest *dest;
+	uint64_t number;
+	enum role role; /* whose job it is */
+	unsigned worker;
+	uint32_t first, last, count; /* of job->rcpts, linked by `next` */
+	bool away;      /* at the worker: no answer yet */
+	bool has_text;  /* counts among job->readers */
+	bool big;       /* the text went as a descriptor */
+};
+
+/* A message in hand: from the time that it is due until all outcomes of this attempt are
+ * written. */
 struct job {
-	uint64_t job, id;
+	uint64_t id;
 	struct arena arena;
-	struct str from;
+	struct str from, envid;
+	uint8_t ret, priority;
+	bool body8, smtputf8, is_copy;
 	int64_t arrived_ms;
 	uint64_t size;
-	struct window_range *ranges;
-	size_t range_count;
+	enum spool_body_kind body;
+	struct window_range *ranges; /* the text in the window, while readers > 0 */
+	size_t range_count, readers;
 	struct job_rcpt *rcpts;
 	size_t rcpt_count;
-	unsigned pending; /* operations in batches */
-	unsigned worker;
-	bool away;        /* at the mailbox: no answer yet */
-	bool big;         /* its body went as a descriptor */
+	struct link parts;
+	size_t part_count;
+	struct report *gathering; /* report.c: fates of this answer */
+	unsigned pending; /* operations in batches, and reports that are being made */
+	bool again;       /* something of it is still due when it is released */
 	/* Something about it could not be read or written: kept in hand until then, so that
 	 * it is not begun anew with every commit. 0: no. */
 	int64_t stuck_until_ms;
-	struct spool_due due; /* its entry of the due-list; {0, 0}: not from there */
+	struct spool_due due; /* its entry of the due-list; {0, 0}: none */
 };
 
 /* A big body that still arrives. */
@@ -113,6 +153,32 @@ struct act {
 	struct arena arena; /* what the filter and the reason point into */
 };
 
+/* What an attempt, or an administrator, made of a recipient. */
+struct fate {
+	enum spool_rcpt_state state;
+	bool tried;      /* it was an attempt: it counts */
+	bool dsn_passed; /* relayed to a host that reports itself */
+	bool late;       /* deferred, and its sender is to know */
+	int64_t next_due_ms; /* deferred: not before; 0: by the schedule */
+	struct str dsn, text, host, route;
+};
+
+/* Where the look for work stands (pump.c). */
+struct pump {
+	uint64_t fresh[SPOOL_FRESH_MAX]; /* ring of message ids */
+	size_t fresh_at, fresh_count;
+	struct spool_due at;    /* the cursor of the due-list */
+	bool scan;              /* there may be something behind it */
+	struct spool_due fill;  /* a second one, to fill the line of one destination */
+	bool filling;
+	char fill_key[SCHED_KEY_MAX];
+	size_t fill_key_len;
+	struct loop_turn turn;
+	unsigned count;         /* of steps, to be fair between them */
+	int64_t tick_ms;        /* when time has passed */
+	int64_t rescan_ms;      /* when the whole list is looked through again */
+};
+
 struct spool {
 	struct frame *frame;
 	struct store *store;
@@ -128,14 +194,25 @@ struct spool {
 	struct batch *filling, *spare;
 	struct link ready; /* full batches that wait */
 	struct loop_turn turn;
-	/* jobs.c */
-	struct map jobs;    /* job number -> struct job */
+	/* hand.c, part.c, text.c */
 	struct map in_hand; /* message id -> struct job */
-	size_t big_count, stuck_count; /* of them */
-	struct spool_due due_at;
-	uint64_t next_job;
+	struct map parts;   /* number -> struct part, of those that are away */
+	size_t part_count, big_count, stuck_count;
+	uint64_t next_part;
+	struct sched sched;
+	struct link wants; /* parts that wait for room in the window */
+	unsigned deliver_count; /* highest index of a deliver worker seen, and one */
 	struct rng rng;
+	/* pump.c */
+	struct pump pump;
 	struct loop_timer *due_timer, *watch_timer;
+	/* report.c */
+	struct link reports; /* that are being made */
+	size_t report_count, letter_count;
+	uint64_t next_letter;
+	uint32_t next_group;
+	struct mail_ids ids;
+	struct spool_window *bounce_window;
 	/* act.c */
 	struct link acts;
 	size_t act_count;
@@ -145,6 +222,8 @@ struct spool {
 
 /* batch.c */
 int commit_start(struct spool *s);
+/* The next `count` operations come into one batch. False: no memory, or too many. */
+bool commit_room(struct spool *s, size_t count);
 /* A free operation with its note in the batch that fills, zeroed; NULL: no memory. The
  * operation's strings come from *arena. */
 struct spool_op *commit_op(struct spool *s, struct note **note, struct arena **arena);
@@ -161,23 +240,58 @@ void arrive_done(struct spool *s, const struct spool_op *op, const struct note *
 void arrive_worker_up(struct spool *s, unsigned worker, int window_fd);
 void arrive_worker_down(struct spool *s, unsigned worker);
 
-/* jobs.c */
-void jobs_pump(struct spool *s); /* starts what is due, as far as there is room */
-void jobs_pump_again(void *arg);
-void jobs_lost(struct spool *s, unsigned worker); /* the mailbox has died */
+/* pump.c: what is due is taken in hand */
+void pump_start(struct spool *s);
+/* Looks, at the end of this turn, for what may be started. */
+void pump_soon(struct spool *s);
+/* A new message, or one of which something is still due: it need not be looked for. */
+void pump_fresh(struct spool *s, uint64_t id);
+/* The whole due-list is looked through again: something stands before the cursor. */
+void pump_rescan(struct spool *s);
+void pump_tick(void *arg);
+
+/* hand.c: messages in hand */
 /* A job that only keeps the message from being started. NULL: it is in hand, no memory. */
 struct job *job_new(struct spool *s, uint64_t id);
-void job_back(struct spool *s, struct job *job);    /* the mailbox is through with it */
+/* Takes the message in hand and puts its recipients that are due into lines. 0, or -ENOBUFS
+ * when there is no room for it now. due {0, 0}: it is read. */
+int job_start(struct spool *s, uint64_t id, struct spool_due due);
 void job_release(struct spool *s, struct job *job); /* freed when nothing is pending */
 /* Not again soon: it stays in hand for SPOOL_STUCK_MS. */
 void job_stick(struct spool *s, struct job *job);
+void jobs_unstick(struct spool *s);
+/* Leaves its lines: it is not to be tried (again) now. What is away stays away. */
+void job_leave_lines(struct spool *s, struct job *job);
 
-/* outcome.c */
-void outcome_done(struct spool *s, const struct msg_done *m);
+/* part.c: parts of messages go to workers and come back */
+struct part *part_new(struct spool *s, struct job *job, struct sched_dest *dest, enum role role);
+void part_free(struct spool *s, struct part *part);
+void parts_dispatch(struct spool *s);
+/* The worker is through with it. */
+void part_back(struct spool *s, struct part *part, enum sched_end end, struct str why);
+void parts_lost(struct spool *s, enum role role, unsigned worker);
+void parts_worker_up(struct spool *s, enum role role, unsigned worker);
+void parts_worker_down(struct spool *s, enum role role, unsigned worker);
+/* Whom a destination belongs to. */
+enum role part_role(const struct route *route);
+
+/* text.c: the text of messages in our window */
+int text_load(struct spool *s, struct job *job);
+/* Into `list` as a message's field; the text of a job is loaded once for all parts. */
+int text_take(struct spool *s, struct part *part, struct buf *list);
+void text_give(struct spool *s, struct part *part);
+void text_wanted(struct spool *s, unsigned worker, uint64_t number);
+void text_serve_wants(struct spool *s);
+
+/* outcome.c: what became of them */
+void outcome_done(struct spool *s, enum role role, unsigned worker, const struct msg_done *m);
 void outcome_committed(struct spool *s, const struct spool_op *op, const struct note *note);
-/* Recipient rcpts[at] of `job` was not reached: writes the deferral. */
-void outcome_defer(struct spool *s, struct job *job, uint32_t at, struct str dsn,
-                   struct str text, struct str host);
+/* An outcome operation for rcpts[at] of the job; NULL: no memory (then the recipient is
+ * simply tried again). */
+struct spool_op *outcome_op(struct spool *s, struct job *job, uint32_t at, struct fate fate);
+/* Recipient rcpts[at] of `job` has this fate: it is written down, and told to whom it
+ * concerns. */
+void outcome_fate(struct spool *s, struct job *job, uint32_t at, struct fate fate);
 /* A worker died with this message in hand; what it had has been taken back. */
 void outcome_death(struct spool *s, uint64_t id);
 void outcome_death_committed(struct spool *s, const struct spool_op *op,
@@ -191,6 +305,22 @@ void outcome_park_committed(struct spool *s, const struct spool_op *op,
 void outcome_unlist(struct spool *s, struct job *job);
 void outcome_unlist_committed(struct spool *s, const struct spool_op *op,
                               const struct note *note);
+
+/* report.c: outcomes whose report is committed with them */
+/* Puts the fate into the report that is gathered for `job`. False: it is to be written
+ * down without one. */
+bool report_add(struct spool *s, struct job *job, uint32_t at, const struct fate *fate);
+/* All fates of this answer are known: the reports are asked for. */
+void report_send(struct spool *s, struct job *job);
+void report_written(struct spool *s, const struct msg_report_done *m);
+void report_committed(struct spool *s, const struct spool_op *op, const struct note *note);
+void report_bounce_up(struct spool *s, struct channel *ch);
+void report_bounce_down(struct spool *s);
+void report_window(struct spool *s, int fd);
+/* What could not be asked for before, for want of room. */
+void report_ask_waiting(struct spool *s);
+/* The reports of a message that is parked: they are not written. */
+void report_drop(struct spool *s, struct job *job);
 
 /* act.c */
 void act_begin(struct spool *s, const struct msg_act *m);

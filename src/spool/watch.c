@@ -90,6 +90,6 @@ void watch_totals(struct spool *s, uint64_t query)
 
 void watch_leave_if_idle(struct spool *s)
 {
-	if (!s->draining || !commit_is_idle(s) || s->jobs.count > s->stuck_count) return;
+	if (!s->draining || !commit_is_idle(s) || s->in_hand.count > s->stuck_count) return;
 	frame_leave(s->frame);
 }

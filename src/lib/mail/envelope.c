@@ -4,7 +4,7 @@
 /* Record: u8 version, u32 octets that follow, then the fields in the order below.
  * A recipient takes at least three string lengths and its notify bits. */
 enum { RCPT_RECORD_MIN = 3 * 4 + 1 };
-enum { FLAG_BODY8 = 1, FLAG_SMTPUTF8 = 2, FLAG_ESMTP = 4, FLAGS_ALL = 7 };
+enum { FLAG_BODY8 = 1, FLAG_SMTPUTF8 = 2, FLAG_ESMTP = 4, FLAG_COPY = 8, FLAGS_ALL = 15 };
 
 static void put_str(struct buf *out, struct str s)
 {
@@ -16,7 +16,7 @@ static void put_fields(struct buf *out, const struct envelope *e)
 {
 	unsigned flags = (e->body8 ? FLAG_BODY8 : 0u) |
 			 (e->smtputf8 ? FLAG_SMTPUTF8 : 0u) |
-			 (e->esmtp ? FLAG_ESMTP : 0u);
+			 (e->esmtp ? FLAG_ESMTP : 0u) | (e->copy ? FLAG_COPY : 0u);
 	buf_put_u8(out, (uint8_t)flags);
 	buf_put_u8(out, e->ret);
 	buf_put_u8(out, e->priority);
@@ -70,6 +70,7 @@ static void get_head(struct cur *c, struct envelope *e)
 	e->body8 = flags & FLAG_BODY8;
 	e->smtputf8 = flags & FLAG_SMTPUTF8;
 	e->esmtp = flags & FLAG_ESMTP;
+	e->copy = flags & FLAG_COPY;
 	e->ret = cur_u8(c);
 	e->priority = cur_u8(c);
 	e->arrived_ms = (int64_t)cur_u64(c);

@@ -38,6 +38,7 @@ struct envelope {
 	uint8_t ret;         /* enum smtp_ret */
 	uint8_t priority;    /* enum mail_priority */
 	bool body8, smtputf8, esmtp;
+	bool copy; /* a report for the postmaster, made here: nobody is told if it fails */
 	uint32_t rcpt_count; /* at most ENVELOPE_RCPTS_MAX */
 	struct envelope_rcpt *rcpts;
 };

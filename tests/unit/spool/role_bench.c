@@ -200,7 +200,8 @@ int bench_teardown(void **state)
 	store_close(b->spool->store);
 	window_free(b->spool->window);
 	window_free(b->window);
-	map_free(&b->spool->jobs);
+	map_free(&b->spool->parts);
+	sched_free(&b->spool->sched);
 	map_free(&b->spool->in_hand);
 	map_free(&b->spool->streams);
 	loop_timer_free(b->spool->due_timer);

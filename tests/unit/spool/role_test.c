@@ -56,7 +56,7 @@ static void a_due_entry_without_message_goes(void **state)
 {
 	struct bench *b = *state;
 	puts_orphan(b, (struct spool_due){ 1000, 99 });
-	jobs_pump_again(b->spool);
+	pump_rescan(b->spool);
 	bench_run(b, 300);
 	assert_int_equal(due_count(b), 0);
 	assert_in_range(b->events[EVENT_spool_error], 0, 2);
@@ -265,7 +265,7 @@ static void many_big_bodies_end_no_channel(void **state)
 	bench_until(b, &b->sent[MSG_committed], MANY);
 	/* In one turn, before the far end reads anything. */
 	bench_up(b, ROLE_MAILBOX);
-	jobs_pump_again(b->spool);
+	pump_rescan(b->spool);
 	b->on_job = delivers;
 	bench_until(b, &b->events[EVENT_deliver], MANY);
 	assert_int_equal(bench_totals(b).messages, 0);

@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A message is taken in hand: its recipients that are due go into the lines of their
+ * destinations, in parts. Its text is not touched: that is read when somebody takes it. */
+#include "spool/spool.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "lib/queue/retry.h"
+
+enum { JOB_ARENA = 8 * 1024 * 1024 };
+
+struct job *job_new(struct spool *s, uint64_t id)
+{
+	struct job *job = map_get(&s->in_hand, id) ? NULL : calloc(1, sizeof *job);
+	if (!job) return NULL;
+	job->id = id;
+	arena_init(&job->arena, JOB_ARENA);
+	list_init(&job->parts);
+	if (map_put(&s->in_hand, id, job)) return job;
+	free(job);
+	return NULL;
+}
+
+void job_release(struct spool *s, struct job *job)
+{
+	if (job->part_count > 0 || job->pending > 0 || job->stuck_until_ms) return;
+	uint64_t id = job->id;
+	bool again = job->again;
+	(void)map_take(&s->in_hand, id);
+	arena_free(&job->arena);
+	free(job);
+	if (again) pump_fresh(s, id);
+}
+
+void job_stick(struct spool *s, struct job *job)
+{
+	if (job->stuck_until_ms || s->stuck_count == SPOOL_STUCK_MAX) return;
+	job->stuck_until_ms = loop_now_ms(s->frame->loop) + SPOOL_STUCK_MS;
+	s->stuck_count++;
+}
+
+/* Lets go of those whose time is over, one by one: the map changes. */
+void jobs_unstick(struct spool *s)
+{
+	int64_t now_ms = loop_now_ms(s->frame->loop);
+	for (size_t left = s->stuck_count; left > 0; left--) {
+		size_t at = 0;
+		struct job *job;
+		do job = map_next(&s->in_hand, &at, NULL);
+		while (job && !(job->stuck_until_ms && job->stuck_until_ms <= now_ms));
+		if (!job) return;
+		job->stuck_until_ms = 0;
+		job->again = true;
+		s->stuck_count--;
+		job_release(s, job);
+	}
+}
+
+void job_leave_lines(struct spool *s, struct job *job)
+{
+	LIST_EACH(it, &job->parts) {
+		struct part *part = CONTAINER(it, struct part, link);
+		if (part->away) continue;
+		sched_leave(part->dest, &part->item);
+		part_free(s, part);
+	}
+}
+
+/* --- recipients ------------------------------------------------------------------------ */
+
+struct gather {
+	struct job *job;
+	const struct envelope *e;
+	size_t max;
+	int64_t now_ms;
+};
+
+static int gather_rcpt(void *ctx, const struct spool_rcpt *rcpt)
+{
+	struct gather *g = ctx;
+	struct job *job = g->job;
+	if (!spool_rcpt_is_open(rcpt->state) || rcpt->next_due_ms > g->now_ms) return 0;
+	if (job->rcpt_count == g->max) {
+		job->again = true; /* the rest follows when these are done with */
+		return 1;
+	}
+	struct job_rcpt *to = &job->rcpts[job->rcpt_count];
+	const struct envelope_rcpt *from =
+		rcpt->index < g->e->rcpt_count ? &g->e->rcpts[rcpt->index] : NULL;
+	*to = (struct job_rcpt){ .index = rcpt->index, .attempts = rcpt->attempts,
+		.warned = rcpt->warned, .next = JOB_NO_RCPT,
+		.address = arena_str(&job->arena, rcpt->address) };
+	if (!to->address.at) return -ENOMEM;
+	if (from) {
+		to->notify = from->notify;
+		to->orcpt = from->orcpt;
+	}
+	job->rcpt_count++;
+	return 0;
+}
+
+/* The directory said at arrival that this recipient exists; for postmaster it matters. */
+static bool rcpt_existed(const struct envelope *e, uint32_t index)
+{
+	return index < e->rcpt_count && str_eq(e->rcpts[index].route, STR("mailbox"));
+}
+
+enum role part_role(const struct route *route)
+{
+	return route->kind == ROUTE_MAILBOX ? ROLE_MAILBOX : ROLE_DELIVER;
+}
+
+static struct sched_dest *dest_of(struct spool *s, const struct route *route)
+{
+	char memory[ROUTE_KEY_MAX + 8];
+	struct buf key;
+	bool local = route->kind == ROUTE_MAILBOX;
+	buf_init_fixed(&key, memory, sizeof memory);
+	route_key(&key, route);
+	struct sched_dest *d = sched_dest(&s->sched, buf_view(&key), route_name(route),
+		local ? SPOOL_MAILBOX_JOBS
+		      : 2 * (uint32_t)s->frame->conf->limit.connections.per_destination,
+		local);
+	if (d && local && !frame_peer(s->frame, ROLE_MAILBOX, 0))
+		sched_suspend(&s->sched, d, true);
+	return d;
+}
+
+/* The part of this job for the destination that still has room, or a new one. */
+static struct part *part_for(struct spool *s, struct job *job, struct sched_dest *d,
+                             enum role role)
+{
+	uint32_t max = role == ROLE_MAILBOX ? SPOOL_MAILBOX_RCPTS
+		: (uint32_t)s->frame->conf->limit.recipients_per_transaction;
+	LIST_EACH(it, &job->parts) {
+		struct part *part = CONTAINER(it, struct part, link);
+		if (part->dest == d && part->count < max) return part;
+	}
+	return part_new(s, job, d, role);
+}
+
+/* Its host does not answer: put off without an attempt, until somebody has asked again. */
+static void put_off(struct spool *s, struct job *job, uint32_t at, const struct sched_dest *d)
+{
+	static const struct str before = STR_INIT("Not tried: the next host did not answer before: ");
+	char memory[SCHED_TEXT_MAX + 64];
+	struct buf text;
+	buf_init_fixed(&text, memory, sizeof memory);
+	buf_str(&text, before);
+	buf_str(&text, (struct str){ d->why, d->why_len });
+	outcome_fate(s, job, at, (struct fate){
+		.state = SPOOL_DEFERRED,
+		.next_due_ms = d->blocked_until_ms + (int64_t)rng_below(&s->rng, 60 * 1000),
+		.dsn = STR("4.4.1"), .text = buf_view(&text), .route = d->route });
+}
+
+static void place_rcpt(struct spool *s, struct job *job, const struct envelope *e, uint32_t at,
+                       int64_t now_ms)
+{
+	struct job_rcpt *rcpt = &job->rcpts[at];
+	struct route route =
+		route_find(s->frame->conf, rcpt->address, rcpt_existed(e, rcpt->index));
+	struct sched_dest *d = route.kind == ROUTE_NONE ? NULL : dest_of(s, &route);
+	if (!d) {
+		outcome_fate(s, job, at, (struct fate){ .state = SPOOL_DEFERRED,
+			.dsn = STR("4.4.4"), .route = route_name(&route),
+			.text = route.kind == ROUTE_NONE
+				? STR("No route leads to this address; the message is kept")
+				: STR("Too many destinations at once; the message is kept") });
+		return;
+	}
+	enum sched_verdict verdict = sched_ask(d, now_ms);
+	if (verdict == SCHED_BLOCKED) {
+		put_off(s, job, at, d);
+		return;
+	}
+	struct part *part = verdict == SCHED_LINE ? part_for(s, job, d, part_role(&route)) : NULL;
+	if (!part) {
+		sched_skip(&s->sched, d, (struct sched_place){ job->due.due_ms, job->id });
+		return;
+	}
+	if (part->count++ == 0) part->first = at;
+	else job->rcpts[part->last].next = at;
+	part->last = at;
+}
+
+/* --- a message --------------------------------------------------------------------------- */
+
+/* The end of a hold. */
+static void job_let_go(struct spool *s, struct job *job)
+{
+	struct note *note;
+	struct arena *arena;
+	struct spool_op *op = commit_op(s, &note, &arena);
+	if (!op) return;
+	job->pending++;
+	note->kind = NOTE_UNLIST;
+	note->job = job;
+	op->kind = SPOOL_OP_STATE;
+	op->id = job->id;
+	op->state = (struct spool_set_state){ SPOOL_ACTIVE, job->due.due_ms, STR("") };
+	job->again = true;
+}
+
+static int job_read(struct spool *s, struct job *job, struct envelope *e, bool *held)
+{
+	struct spool_msg msg;
+	int error = store_read_msg(s->store, job->id, &job->arena, &msg);
+	if (error) return error;
+	int64_t now_ms = loop_wall_ms(s->frame->loop);
+	*held = msg.state != SPOOL_ACTIVE;
+	if (*held && !spool_is_listed(msg.state, msg.next_due_ms)) return -EALREADY;
+	if (msg.next_due_ms > now_ms) return -EALREADY;
+	job->due = (struct spool_due){ msg.next_due_ms, job->id };
+	struct cur cur = cur_of(msg.envelope);
+	if (envelope_decode(&cur, &job->arena, e) != ENVELOPE_OK) return -EBADMSG;
+	job->from = e->sender;
+	job->envid = e->envid;
+	job->ret = e->ret;
+	job->priority = msg.priority;
+	job->body8 = e->body8;
+	job->smtputf8 = e->smtputf8;
+	job->is_copy = e->copy;
+	job->arrived_ms = msg.arrived_ms;
+	job->size = msg.size;
+	job->body = msg.body;
+	size_t max = msg.rcpts_open < SPOOL_JOB_RCPTS_MAX ? msg.rcpts_open : SPOOL_JOB_RCPTS_MAX;
+	job->rcpts = *held ? NULL : arena_alloc(&job->arena, (max + 1) * sizeof *job->rcpts);
+	if (*held) return 0;
+	if (!job->rcpts) return -ENOMEM;
+	struct gather g = { job, e, max, now_ms };
+	error = store_read_rcpts(s->store, job->id, 0, SPOOL_RCPTS_MAX, gather_rcpt, &g);
+	return error < 0 ? error : 0;
+}
+
+static int job_fill(struct spool *s, struct job *job)
+{
+	struct envelope e;
+	bool held = false;
+	int error = job_read(s, job, &e, &held);
+	if (error == -EALREADY) return 0; /* not due (any more) */
+	if (error) return error;
+	if (held) {
+		job_let_go(s, job);
+		return 0;
+	}
+	int64_t now_ms = loop_wall_ms(s->frame->loop);
+	for (uint32_t i = 0; i < job->rcpt_count; i++) place_rcpt(s, job, &e, i, now_ms);
+	report_send(s, job);
+	LIST_EACH(it, &job->parts) {
+		struct part *part = CONTAINER(it, struct part, link);
+		part->item.urgent = job->priority == MAIL_PRIORITY_URGENT;
+		sched_wait(&s->sched, part->dest, &part->item);
+	}
+	return 0;
+}
+
+int job_start(struct spool *s, uint64_t id, struct spool_due due)
+{
+	struct job *there = map_get(&s->in_hand, id);
+	if (there) {
+		/* Some of its recipients may have been passed over when it was taken. */
+		there->again = true;
+		return 0;
+	}
+	struct job *job = job_new(s, id);
+	if (!job) return -ENOBUFS;
+	job->due = due;
+	int error = job_fill(s, job);
+	if (error == -ENOENT) { /* dropped meanwhile, or an entry without its message */
+		outcome_unlist(s, job);
+		return 0;
+	}
+	if (error == -EBADMSG) {
+		watch_error(s, error, "a message is damaged");
+		outcome_park(s, job, STR("the message is damaged on disk"));
+		return 0;
+	}
+	/* One that cannot be read now does not stand in the way of the others. */
+	if (error) {
+		watch_error(s, error, "a message could not be read");
+		job_stick(s, job);
+	}
+	job_release(s, job);
+	return 0;
+}
