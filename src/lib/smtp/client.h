@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The sending side of one SMTP (RFC 5321) or LMTP (RFC 2033) connection as a machine
+ * without I/O: replies go in, commands and text come out in a buffer.
+ *
+ *	smtp_client_init(&c, &settings, false, &out);
+ *	for (;;) {                              on every read, and whenever `out` was sent
+ *		switch (smtp_client_next(&c, &in)) {
+ *		SMTP_CL_NONE    send what is in `out`; read; call again
+ *		SMTP_CL_READY   smtp_client_send(&c, &mail) or smtp_client_quit(&c)
+ *		SMTP_CL_BODY    smtp_client_body(&c, next piece of the text)
+ *		SMTP_CL_DONE    every recipient of the mail has its outcome
+ *		SMTP_CL_CLOSED  send what is in `out`, then close; c.end and c.cause say why
+ *		}
+ *	}
+ *	connection lost or time over: smtp_client_lost(&c, ...), then on with the loop
+ *
+ * Whatever a peer does, each mail that was given to smtp_client_send gets one DONE, with
+ * an outcome for each recipient, and CLOSED comes once and last.
+ *
+ * A refusal belongs to what was refused:
+ *   - MAIL: all recipients; RCPT: that one; DATA, BDAT or the end: those accepted before.
+ *   - 552 at RCPT counts as 452 (RFC 5321 4.5.3.1.10). 452, 552 or X.5.3 after an accepted
+ *     recipient mean "no more of them": that one and the rest are NOT_TRIED, unless the
+ *     status speaks of the mailbox itself (X.1.Y, X.2.Y), as in "452 4.2.2 over quota".
+ *   - 421 at any step ends the connection; what has no outcome is TEMPORARY with it.
+ *   - A code that the step does not know (250 to DATA, 354 to RCPT), or no reply at all
+ *     but garbage: TEMPORARY, and the connection ends, as both sides disagree on
+ *     where they are.
+ *   - 500 to 504 and 555 at MAIL and RCPT are PERMANENT like every 5xx, as in Postfix; they
+ *     are marked `protocol`, so that somebody looks.
+ *   - Failed EHLO (5xx, garbage, lost, silence): SMTP_END_EHLO_FAILED, which wants a
+ *     new connection with `helo_only`. One way for all, also where a HELO on the
+ *     same connection might do. LMTP has nothing to fall back to.
+ *
+ * Pure; the same replies give the same commands and outcomes however they were cut, as long
+ * as they do not come before the text that they answer. Nothing that a peer said is
+ * repeated to it. */
+#ifndef IMS_SMTP_CLIENT_H
+#define IMS_SMTP_CLIENT_H
+
+#include "lib/base/arena.h"
+#include "lib/base/buf.h"
+#include "lib/smtp/outcome.h"
+#include "lib/smtp/reply.h"
+
+enum {
+	SMTP_CLIENT_OUT_MIN = 24 * 1024,    /* `out` must have at least that as its max */
+	SMTP_CLIENT_COMMANDS_MAX = 16 * 1024, /* octets of commands waiting in `out` */
+	SMTP_CLIENT_UNHEARD_MAX = 100,      /* RCPT commands without answer */
+	SMTP_CLIENT_FLIGHT_MAX = 64 * 1024, /* text that BDAT sends along unasked */
+	SMTP_CLIENT_ADDRESS_MAX = 1024,     /* octets; a longer one is refused here */
+};
+
+/* Shared by all connections of a route; stays valid and unchanged while they live. */
+struct smtp_client_settings {
+	struct str helo;     /* our name, as EHLO says it */
+	uint32_t rcpts_max;  /* of one transaction (> 0); the peer may want fewer */
+	bool lmtp;
+	bool pipelining;     /* used where offered */
+	bool chunking;       /* used where offered; never with LMTP, where the number of
+			      * replies to BDAT is not agreed on */
+};
+
+struct smtp_client_rcpt {
+	struct str address;  /* as it stands between < and > */
+	struct str orcpt;    /* "type;xtext"; empty: not given, and none is invented */
+	uint8_t notify;      /* enum smtp_notify; 0: not given */
+	/* The machine's. On entry outcome.state is SMTP_RCPT_OPEN or NOT_TRIED, else the
+	 * recipient is left out. outcome.text lives until the next smtp_client_send or
+	 * _free. */
+	bool sent, accepted;
+	struct smtp_outcome outcome;
+};
+
+/* Belongs to the caller, and so do the strings; unchanged up to DONE. The text is CRLF
+ * lines without added dots. An address with a control character is PERMANENT 5.1.3 (sender:
+ * 5.1.7 for all) and never leaves. An ENVID or ORCPT that is not fit to be sent is left
+ * out. Text with 8-bit octets goes as it is, without BODY, where 8BITMIME is not offered:
+ * every host of today takes it, and nothing here could recode it (as qmail and Exim do). */
+struct smtp_client_mail {
+	struct str sender;   /* empty: <> */
+	struct str envid;    /* xtext; empty: not given */
+	uint64_t size;       /* octets of the text, exactly */
+	uint8_t ret;         /* enum smtp_ret */
+	bool body8;          /* the text has 8-bit octets */
+	bool smtputf8;       /* the message wants SMTPUTF8 */
+	uint32_t rcpt_count; /* > 0 */
+	struct smtp_client_rcpt *rcpts;
+};
+
+/* What EHLO or LHLO told; all false and 0 after HELO. */
+struct smtp_client_caps {
+	bool pipelining, size, body8, smtputf8, chunking, dsn, enhanced, starttls;
+	uint64_t size_max;          /* octets; 0: not told */
+	uint32_t rcptmax, mailmax;  /* RFC 9422; 0: not told */
+	struct str auth;            /* names with blanks between; printable */
+};
+
+enum smtp_client_event {
+	SMTP_CL_NONE,   /* nothing to do before more input or more room in `out` */
+	SMTP_CL_READY,  /* a mail can be given; once for each time */
+	SMTP_CL_BODY,   /* text is wanted */
+	SMTP_CL_DONE,   /* the transaction is over */
+	SMTP_CL_CLOSED, /* nothing follows */
+};
+
+enum smtp_client_end {
+	SMTP_END_NONE,        /* still open */
+	SMTP_END_QUIT,        /* after QUIT, whatever was said to it */
+	SMTP_END_REFUSED,     /* the greeting, EHLO (4xx), LHLO, HELO or RSET was refused */
+	SMTP_END_EHLO_FAILED, /* try HELO on a new connection */
+	SMTP_END_SHUT,        /* 421 */
+	SMTP_END_GARBAGE,     /* no reply, or one that the step does not know */
+	SMTP_END_LOST,
+	SMTP_END_TIMEOUT,
+	SMTP_END_LOCAL,       /* given up on this side */
+};
+
+enum smtp_lost { SMTP_LOST_CLOSED, SMTP_LOST_TIMEOUT, SMTP_LOST_LOCAL };
+
+struct smtp_client {
+	/* To be read by the caller. */
+	struct smtp_client_caps caps;
+	enum smtp_client_end end;
+	struct smtp_outcome cause; /* of the end: TEMPORARY, with text; until _free */
+	uint32_t mails;            /* transactions begun */
+	uint32_t accepted;         /* recipients accepted in this or the last one */
+
+	/* The machine's own. */
+	const struct smtp_client_settings *cfg;
+	struct buf *out;
+	struct smtp_client_mail *mail; /* NULL: no transaction */
+	struct arena session;          /* caps.auth, cause.text */
+	struct arena texts;            /* of the outcomes */
+	struct str last_text;          /* the latest of them, to be shared */
+	uint64_t body_left;
+	uint32_t rcpt_next;            /* to be sent */
+	uint32_t rcpt_heard;           /* RCPT: before it all are answered */
+	uint32_t end_heard;            /* LMTP: the same of the end */
+	uint32_t unheard;              /* RCPT commands */
+	uint8_t state, due;
+	char tail[2];                  /* last octets of the text */
+	bool helo_only, utf8, stopping;
+	bool mail_sent, mail_heard, mail_ok, text_asked, text_heard, chunk, end_sent;
+	bool reset, stale;
+	struct smtp_reply reply;
+};
+
+/* `out` belongs to the caller, who takes sent octets off its head, and stays valid. */
+void smtp_client_init(struct smtp_client *c, const struct smtp_client_settings *cfg,
+		      bool helo_only, struct buf *out);
+void smtp_client_free(struct smtp_client *c);
+
+/* Consumes all of `*in`, except in front of an event. */
+enum smtp_client_event smtp_client_next(struct smtp_client *c, struct str *in);
+
+/* After READY. */
+void smtp_client_send(struct smtp_client *c, struct smtp_client_mail *mail);
+/* Says QUIT as soon as no transaction is open, which may be now. */
+void smtp_client_quit(struct smtp_client *c);
+
+/* After BODY: takes the next octets of the text (at most what is left of mail.size) and
+ * returns how many fitted into `out`; ends the message by itself. */
+size_t smtp_client_body(struct smtp_client *c, struct str piece);
+/* Without a copy: with BDAT (true) and once `out` is empty, the caller may send the octets
+ * itself and only tell their number. */
+bool smtp_client_body_is_raw(const struct smtp_client *c);
+void smtp_client_body_sent(struct smtp_client *c, size_t octets);
+
+/* The connection is gone, or the caller gives it up. `detail` is appended to our own words
+ * ("lost connection while sending RCPT TO: DETAIL") and may be empty. */
+void smtp_client_lost(struct smtp_client *c, enum smtp_lost why, struct str detail);
+
+/* What is awaited now. */
+enum smtp_step smtp_client_step(const struct smtp_client *c);
+/* After CLOSED: the connection had served an earlier mail and went away (lost, 421) before
+ * it accepted anything of this one, as an idle one does; a new one may serve better. */
+bool smtp_client_was_stale(const struct smtp_client *c);
+
+/* In seconds; RFC 5321 4.5.3.2 wants at least the defaults. */
+struct smtp_client_timeouts {
+	int64_t banner_s, hello_s, mail_s, rcpt_s, data_s, body_s, end_s, quit_s;
+};
+extern const struct smtp_client_timeouts smtp_client_timeouts_default;
+/* Seconds that the peer has for what is awaited now (BODY: for each piece of text to get
+ * out); 0 while it is the caller's turn. */
+int64_t smtp_client_timeout_s(const struct smtp_client *c,
+			      const struct smtp_client_timeouts *limits);
+
+#endif
