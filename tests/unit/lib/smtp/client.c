@@ -291,6 +291,25 @@ static void late_text(void **state)
 	talk_free(&talk);
 }
 
+/* BDAT on its way is answered before all of it was sent. */
+static void flight_refused(void **state)
+{
+	(void)state;
+	talk_init(&talk, 2, STR("a text of some length"));
+	talk.piece = 1;
+	talk_begin(&talk, false);
+	talk_feed(&talk, STR("220 x\r\n250-x\r\n250-CHUNKING\r\n250 PIPELINING\r\n"));
+	talk_feed(&talk, STR("250 x\r\n550 x\r\n250 x\r\n552 5.3.4 large\r\n"));
+	assert_null(talk.broken);
+	assert_true(talk.closed && talk.given < talk.mail.size);
+	assert_int_equal(talk.client.end, SMTP_END_REFUSED);
+	assert_int_equal(talk.rcpts[0].outcome.code, 550);
+	assert_int_equal(talk.rcpts[1].outcome.code, 552);
+	assert_int_equal(talk.rcpts[1].outcome.state, SMTP_RCPT_PERMANENT);
+	assert_false(str_ends_nocase(buf_view(&talk.sent), STR("QUIT\r\n")));
+	talk_free(&talk);
+}
+
 /* The dot is still in `out`: the peer can not have the whole message. */
 static void unsent_dot(void **state)
 {
@@ -336,7 +355,7 @@ int main(void)
 		cmocka_unit_test(long_addresses), cmocka_unit_test(words),
 		cmocka_unit_test(capabilities),   cmocka_unit_test(timeouts),
 		cmocka_unit_test(late_text),      cmocka_unit_test(unsent_dot),
-		cmocka_unit_test(no_memory),
+		cmocka_unit_test(no_memory),      cmocka_unit_test(flight_refused),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
