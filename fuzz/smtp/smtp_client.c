@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A peer that says anything: the first three bytes choose settings, the number of
  * recipients and the length of the text, the rest is what the peer sends, cut at random,
- * before it goes away. However that runs, `out` stays bounded, each mail gets one DONE with
- * an outcome for each recipient, nothing is permanent without a 5xx or a reason of
+ * before it goes away. However that runs, `out` stays bounded, each mail gets one DONE
+ * with an outcome for each recipient, nothing is permanent without a 5xx or a reason of
  * our own, and the connection ends. Without text, which may overtake replies, it all has
  * to be the same in one piece. */
 #include <assert.h>
@@ -42,8 +42,10 @@ static void check_outcome(struct talk *t, const struct smtp_client_rcpt *rcpt)
 	if (o->in_doubt) assert(o->state == SMTP_RCPT_TEMPORARY && o->session);
 	assert(o->text.len <= SMTP_REPLY_TEXT_MAX && utf8_is_valid(o->text));
 	for (size_t i = 0; i < o->text.len; i++) assert(!ascii_is_ctl(o->text.at[i]));
-	uint64_t numbers[] = { (uint64_t)o->state, (uint64_t)o->step, o->code, o->in_doubt };
-	t->seen = hash_str((struct str){ (const char *)numbers, sizeof numbers }, t->seen);
+	uint64_t numbers[] = { (uint64_t)o->state, (uint64_t)o->step, o->code,
+			       o->in_doubt };
+	t->seen =
+		hash_str((struct str){ (const char *)numbers, sizeof numbers }, t->seen);
 	t->seen = hash_str(o->text, t->seen);
 }
 
@@ -121,7 +123,8 @@ static void feed(struct talk *t, struct str in)
 		enum smtp_client_event ev = smtp_client_next(&t->client, &in);
 		assert(t->out.len <= t->out.max && !t->out.overflowed);
 		assert(t->client.unheard <= SMTP_CLIENT_UNHEARD_MAX);
-		assert(smtp_client_timeout_s(&t->client, &smtp_client_timeouts_default) >= 0);
+		assert(smtp_client_timeout_s(&t->client, &smtp_client_timeouts_default) >=
+		       0);
 		assert(t->turns++ < TURNS_MAX);
 		handle(t, ev);
 		bool sent = t->out.len > 0;

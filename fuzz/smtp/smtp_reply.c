@@ -27,7 +27,8 @@ static void see(struct reading *r, enum smtp_reply_result result)
 	const struct smtp_reply *reply = &r->reply;
 	struct str line = smtp_reply_line(reply), text = smtp_reply_text(reply);
 	uint64_t numbers[] = { (uint64_t)result, reply->code, reply->lines };
-	r->seen = hash_str((struct str){ (const char *)numbers, sizeof numbers }, r->seen);
+	r->seen =
+		hash_str((struct str){ (const char *)numbers, sizeof numbers }, r->seen);
 	r->seen = hash_str(line, r->seen);
 	r->seen = hash_str(text, r->seen);
 	check_text(text);

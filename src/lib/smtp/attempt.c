@@ -12,7 +12,8 @@ static struct str keep_text(struct smtp_attempt *a, struct str text)
 	return a->last_text;
 }
 
-static struct smtp_outcome keep(struct smtp_attempt *a, const struct smtp_outcome *outcome)
+static struct smtp_outcome keep(struct smtp_attempt *a,
+				const struct smtp_outcome *outcome)
 {
 	struct smtp_outcome kept = *outcome;
 	kept.text = keep_text(a, outcome->text);
@@ -27,7 +28,8 @@ static bool has_answer(const struct smtp_outcome *o)
 /* Of two answers that are not final, the one to be told in the end: TEMPORARY before
  * host-scoped PERMANENT, then what was said about the recipient before what only
  * happened to the session, then the later one. */
-static bool is_better(const struct smtp_outcome *later, const struct smtp_outcome *earlier)
+static bool is_better(const struct smtp_outcome *later,
+		      const struct smtp_outcome *earlier)
 {
 	if (!has_answer(earlier)) return true;
 	if (later->state != earlier->state) return later->state == SMTP_RCPT_TEMPORARY;
@@ -86,8 +88,8 @@ static void leave_target(struct smtp_attempt *a, const struct smtp_outcome *caus
 	}
 }
 
-/* Nothing but this host's lack of something stands against any of them: its other addresses
- * have no more to offer. */
+/* Nothing but this host's lack of something stands against any of them: its other
+ * addresses have no more to offer. */
 static bool host_is_out(const struct smtp_attempt *a)
 {
 	for (uint32_t i = 0; i < a->rcpt_count; i++)
@@ -112,7 +114,8 @@ static enum smtp_attempt_action next_target(struct smtp_attempt *a)
 	if (a->target >= a->target_count) return stop(a);
 	for (uint32_t i = 0; i < a->rcpt_count; i++)
 		if (!a->rcpts[i].final)
-			a->rcpts[i].now = (struct smtp_outcome){ .state = SMTP_RCPT_OPEN };
+			a->rcpts[i].now =
+				(struct smtp_outcome){ .state = SMTP_RCPT_OPEN };
 	a->helo = a->resent = a->progress = false;
 	a->connections = 1;
 	return a->hosts[a->target] == host ? SMTP_ATTEMPT_NEXT_ADDRESS
@@ -125,7 +128,8 @@ static void forget_session(struct smtp_attempt *a)
 {
 	for (uint32_t i = 0; i < a->rcpt_count; i++)
 		if (!a->rcpts[i].final && a->rcpts[i].now.session)
-			a->rcpts[i].now = (struct smtp_outcome){ .state = SMTP_RCPT_OPEN };
+			a->rcpts[i].now =
+				(struct smtp_outcome){ .state = SMTP_RCPT_OPEN };
 }
 
 static enum smtp_attempt_action closed(struct smtp_attempt *a,
@@ -175,8 +179,9 @@ static enum smtp_attempt_action done(struct smtp_attempt *a)
 	return next_target(a);
 }
 
-void smtp_attempt_init(struct smtp_attempt *a, const uint32_t *hosts, uint32_t target_count,
-		       struct smtp_attempt_rcpt *rcpts, uint32_t rcpt_count)
+void smtp_attempt_init(struct smtp_attempt *a, const uint32_t *hosts,
+		       uint32_t target_count, struct smtp_attempt_rcpt *rcpts,
+		       uint32_t rcpt_count)
 {
 	static const struct smtp_outcome nowhere = {
 		.text = STR_INIT("there is no host to send to"),

@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What comes next in one attempt to send a message to a list of hosts: after each ending
- * of a connection or a transaction, the same connection, a new one, HELO, the next address,
- * or the end with an outcome for each recipient.
+ * of a connection or a transaction, the same connection, a new one, HELO, the next
+ * address, or the end with an outcome for each recipient.
  *
- *   - Each address is used once, with these exceptions: once more with HELO after a failed
- *     EHLO; once more for a reused connection that turned out to be stale; and more
- *     often while the peer itself limits what one connection takes and each of them
+ *   - Each address is used once, with these exceptions: once more with HELO after a
+ *     failed EHLO; once more for a reused connection that turned out to be stale; and
+ *     more often while the peer itself limits what one connection takes and each of them
  *     gets recipients on their way.
- *   - SENT, and PERMANENT from a reply (RFC 5321 5.1: the host that answers speaks for its
- *     domain), are final for the recipient.
+ *   - SENT, and PERMANENT from a reply (RFC 5321 5.1: the host that answers speaks for
+ *     its domain), are final for the recipient.
  *   - In doubt is final for this attempt: TEMPORARY, because another host now would make
  *     a second copy likelier.
  *   - TEMPORARY, and PERMANENT only for this host, go on to the next address (next host).
- *     When all have been tried, TEMPORARY beats host-scoped PERMANENT where they disagree:
- *     the host that failed today may be the one that can.
+ *     When all have been tried, TEMPORARY beats host-scoped PERMANENT where they
+ *     disagree: the host that failed today may be the one that can.
  *   - A greeting or HELO refused with 5xx, or anything else about a host, is TEMPORARY.
  *   - No socket here is no host's fault: the attempt stops.
  *
@@ -74,12 +74,13 @@ struct smtp_attempt {
 	bool resent, progress, stopped;
 };
 
-/* `hosts` has, for each address in the order of use, the number of its host; so addresses of
- * one host stand together. It and `rcpts` belong to the caller and stay; `rcpts` needs no
- * contents. Afterwards attempt.target is the first; without any address the attempt has
- * stopped: TEMPORARY 4.4.4. */
-void smtp_attempt_init(struct smtp_attempt *a, const uint32_t *hosts, uint32_t target_count,
-		       struct smtp_attempt_rcpt *rcpts, uint32_t rcpt_count);
+/* `hosts` has, for each address in the order of use, the number of its host; so addresses
+ * of one host stand together. It and `rcpts` belong to the caller and stay; `rcpts` needs
+ * no contents. Afterwards attempt.target is the first; without any address the attempt
+ * has stopped: TEMPORARY 4.4.4. */
+void smtp_attempt_init(struct smtp_attempt *a, const uint32_t *hosts,
+		       uint32_t target_count, struct smtp_attempt_rcpt *rcpts,
+		       uint32_t rcpt_count);
 /* The texts of the outcomes live until then. */
 void smtp_attempt_free(struct smtp_attempt *a);
 

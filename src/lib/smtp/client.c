@@ -4,10 +4,10 @@
 #include <assert.h>
 
 enum {
-	SESSION_MEMORY = 8 * 1024,       /* AUTH names, cause of the end */
-	TEXTS_MEMORY = 512 * 1024,       /* of one transaction; behind it texts are empty */
+	SESSION_MEMORY = 8 * 1024, /* AUTH names, cause of the end */
+	TEXTS_MEMORY = 512 * 1024, /* of one transaction; behind it texts are empty */
 	CAUSE_MAX = SMTP_REPLY_TEXT_MAX,
-	BODY_ROOM = 1024,                /* less is not worth asking for text */
+	BODY_ROOM = 1024, /* less is not worth asking for text */
 };
 
 /* RFC 5321 4.5.3.2. QUIT has no say there, and its answer is worth little. */
@@ -99,7 +99,7 @@ void smtp_client_close(struct smtp_client *c, enum smtp_client_end end,
 static void say(struct smtp_client *c, struct str line, enum smtp_client_state state)
 {
 	buf_str(c->out, line);
-	c->state = state;
+	c->state = (uint8_t)state;
 }
 
 void smtp_client_finish(struct smtp_client *c)

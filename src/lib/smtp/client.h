@@ -9,7 +9,7 @@
  *		SMTP_CL_READY   smtp_client_send(&c, &mail) or smtp_client_quit(&c)
  *		SMTP_CL_BODY    smtp_client_body(&c, next piece of the text)
  *		SMTP_CL_DONE    every recipient of the mail has its outcome
- *		SMTP_CL_CLOSED  send what is in `out`, then close; c.end and c.cause say why
+ *		SMTP_CL_CLOSED  send what is in `out`, then close; see c.end and c.cause
  *		}
  *	}
  *	connection lost or time over: smtp_client_lost(&c, ...), then on with the loop
@@ -19,21 +19,23 @@
  *
  * A refusal belongs to what was refused:
  *   - MAIL: all recipients; RCPT: that one; DATA, BDAT or the end: those accepted before.
- *   - 552 at RCPT counts as 452 (RFC 5321 4.5.3.1.10). 452, 552 or X.5.3 after an accepted
- *     recipient mean "no more of them": that one and the rest are NOT_TRIED, unless the
- *     status speaks of the mailbox itself (X.1.Y, X.2.Y), as in "452 4.2.2 over quota".
+ *   - 552 at RCPT counts as 452 (RFC 5321 4.5.3.1.10). 452, 552 or X.5.3 behind an
+ *     accepted recipient mean "no more of them": that one and the rest are NOT_TRIED,
+ *     unless the status speaks of the mailbox itself (X.1.Y, X.2.Y), as in "452 4.2.2
+ *     over quota". The first recipient of a transaction is never NOT_TRIED by a reply, so
+ *     that sending the rest again comes to an end.
  *   - 421 at any step ends the connection; what has no outcome is TEMPORARY with it.
  *   - A code that the step does not know (250 to DATA, 354 to RCPT), or no reply at all
  *     but garbage: TEMPORARY, and the connection ends, as both sides disagree on
  *     where they are.
- *   - 500 to 504 and 555 at MAIL and RCPT are PERMANENT like every 5xx, as in Postfix; they
- *     are marked `protocol`, so that somebody looks.
+ *   - 500 to 504 and 555 at MAIL and RCPT are PERMANENT like every 5xx, as in Postfix;
+ *     they are marked `protocol`, so that somebody looks.
  *   - Failed EHLO (5xx, garbage, lost, silence): SMTP_END_EHLO_FAILED, which wants a
  *     new connection with `helo_only`. One way for all, also where a HELO on the
  *     same connection might do. LMTP has nothing to fall back to.
  *
- * Pure; the same replies give the same commands and outcomes however they were cut, as long
- * as they do not come before the text that they answer. Nothing that a peer said is
+ * Pure; the same replies give the same commands and outcomes however they were cut, as
+ * long as they do not come before the text that they answer. Nothing that a peer said is
  * repeated to it. */
 #ifndef IMS_SMTP_CLIENT_H
 #define IMS_SMTP_CLIENT_H
@@ -73,10 +75,11 @@ struct smtp_client_rcpt {
 };
 
 /* Belongs to the caller, and so do the strings; unchanged up to DONE. The text is CRLF
- * lines without added dots. An address with a control character is PERMANENT 5.1.3 (sender:
- * 5.1.7 for all) and never leaves. An ENVID or ORCPT that is not fit to be sent is left
- * out. Text with 8-bit octets goes as it is, without BODY, where 8BITMIME is not offered:
- * every host of today takes it, and nothing here could recode it (as qmail and Exim do). */
+ * lines without added dots. An address with a control character is PERMANENT 5.1.3
+ * (sender: 5.1.7 for all) and never leaves. An ENVID or ORCPT that is not fit to be sent
+ * is left out. Text with 8-bit octets goes as it is, without BODY, where 8BITMIME is not
+ * offered: every host of today takes it, and nothing here could recode it (qmail and Exim
+ * do the same). */
 struct smtp_client_mail {
 	struct str sender;   /* empty: <> */
 	struct str envid;    /* xtext; empty: not given */
@@ -107,7 +110,7 @@ enum smtp_client_event {
 enum smtp_client_end {
 	SMTP_END_NONE,        /* still open */
 	SMTP_END_QUIT,        /* after QUIT, whatever was said to it */
-	SMTP_END_REFUSED,     /* the greeting, EHLO (4xx), LHLO, HELO or RSET was refused */
+	SMTP_END_REFUSED,     /* greeting, EHLO (4xx), LHLO, HELO, RSET, or text halfway */
 	SMTP_END_EHLO_FAILED, /* try HELO on a new connection */
 	SMTP_END_SHUT,        /* 421 */
 	SMTP_END_GARBAGE,     /* no reply, or one that the step does not know */
@@ -162,19 +165,20 @@ void smtp_client_quit(struct smtp_client *c);
 /* After BODY: takes the next octets of the text (at most what is left of mail.size) and
  * returns how many fitted into `out`; ends the message by itself. */
 size_t smtp_client_body(struct smtp_client *c, struct str piece);
-/* Without a copy: with BDAT (true) and once `out` is empty, the caller may send the octets
- * itself and only tell their number. */
+/* Without a copy: with BDAT (true) and once `out` is empty, the caller may send the
+ * octets itself and only tell their number. */
 bool smtp_client_body_is_raw(const struct smtp_client *c);
 void smtp_client_body_sent(struct smtp_client *c, size_t octets);
 
-/* The connection is gone, or the caller gives it up. `detail` is appended to our own words
- * ("lost connection while sending RCPT TO: DETAIL") and may be empty. */
+/* The connection is gone, or the caller gives it up. `detail` is appended to our own
+ * words ("lost connection while sending RCPT TO: DETAIL") and may be empty. */
 void smtp_client_lost(struct smtp_client *c, enum smtp_lost why, struct str detail);
 
 /* What is awaited now. */
 enum smtp_step smtp_client_step(const struct smtp_client *c);
-/* After CLOSED: the connection had served an earlier mail and went away (lost, 421) before
- * it accepted anything of this one, as an idle one does; a new one may serve better. */
+/* After CLOSED: the connection had served an earlier mail and went away (lost, 421)
+ * before it accepted anything of this one, as one that was idle for long does; a new one
+ * may serve better. */
 bool smtp_client_was_stale(const struct smtp_client *c);
 
 /* In seconds; RFC 5321 4.5.3.2 wants at least the defaults. */

@@ -160,7 +160,8 @@ static void garbage(struct smtp_client *c)
 						    buf_view(&words));
 	cause.protocol = true;
 	smtp_client_close(
-		c, step == SMTP_STEP_EHLO ? SMTP_END_EHLO_FAILED : SMTP_END_GARBAGE, &cause);
+		c, step == SMTP_STEP_EHLO ? SMTP_END_EHLO_FAILED : SMTP_END_GARBAGE,
+		&cause);
 }
 
 static void shut(struct smtp_client *c)

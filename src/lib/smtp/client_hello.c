@@ -37,8 +37,10 @@ static void cap_limits(struct smtp_client *c, struct str arg)
 		uint64_t number = 0;
 		struct str name = str_cut(&word, '=');
 		if (word.len > 6 || !str_to_u64(word, &number)) continue;
-		if (str_eq_nocase(name, STR("RCPTMAX"))) c->caps.rcptmax = (uint32_t)number;
-		if (str_eq_nocase(name, STR("MAILMAX"))) c->caps.mailmax = (uint32_t)number;
+		if (str_eq_nocase(name, STR("RCPTMAX")))
+			c->caps.rcptmax = (uint32_t)number;
+		if (str_eq_nocase(name, STR("MAILMAX")))
+			c->caps.mailmax = (uint32_t)number;
 	}
 }
 

@@ -71,7 +71,7 @@ static bool is_fit(struct str address)
 	return address.len <= SMTP_CLIENT_ADDRESS_MAX;
 }
 
-/* A host that was only asked with HELO may well offer it; so no permanent failure there. */
+/* A host that was only asked with HELO may offer it; so no permanent failure there. */
 static struct smtp_outcome no_utf8(const struct smtp_client *c)
 {
 	if (c->helo_only)
@@ -130,7 +130,8 @@ void smtp_client_check(struct smtp_client *c)
 		rcpt->sent = rcpt->accepted = false;
 		if (rcpt->outcome.state == SMTP_RCPT_NOT_TRIED)
 			rcpt->outcome.state = SMTP_RCPT_OPEN;
-		if (rcpt->outcome.state == SMTP_RCPT_OPEN && whole.state != SMTP_RCPT_OPEN)
+		if (rcpt->outcome.state == SMTP_RCPT_OPEN &&
+		    whole.state != SMTP_RCPT_OPEN)
 			rcpt->outcome = whole;
 		if (rcpt->outcome.state == SMTP_RCPT_OPEN) check_rcpt(c, rcpt);
 		if (rcpt->outcome.state == SMTP_RCPT_OPEN && ++count == max + 1)

@@ -47,7 +47,7 @@ struct smtp_outcome {
 	/* Nobody answered for this recipient: the session ended (lost, timeout, garbage,
 	 * 421) before. */
 	bool session;
-	/* The end of the message was sent and no answer understood: a copy may be there. */
+	/* The end of the message was sent, no answer understood: a copy may be there. */
 	bool in_doubt;
 	/* The reply complains about the protocol (500 to 504, 555, or a code that the
 	 * step does not know): worth an administrator's look. */

@@ -38,17 +38,18 @@ struct smtp_reply {
 enum smtp_reply_result {
 	SMTP_REPLY_MORE, /* all of the input is consumed */
 	SMTP_REPLY_LINE, /* one line of several; smtp_reply_line tells it */
-	SMTP_REPLY_DONE, /* the last line, and with it the reply; the next call begins anew */
+	SMTP_REPLY_DONE, /* the last line; the next call begins another reply */
 	SMTP_REPLY_BAD,  /* for good */
 };
 
 void smtp_reply_init(struct smtp_reply *r);
 enum smtp_reply_result smtp_reply_next(struct smtp_reply *r, struct str *in);
 
-/* The last line behind its code: as sent, cut to SMTP_REPLY_LINE_KEPT; until the next call. */
+/* The last line behind its code: as sent, cut to SMTP_REPLY_LINE_KEPT; until the next
+ * call. */
 struct str smtp_reply_line(const struct smtp_reply *r);
-/* All lines joined by blanks and made safe; until the next call. A status code stands only
- * once, at the head. */
+/* All lines joined by blanks and made safe; until the next call. A status code stands
+ * only once, at the head. */
 struct str smtp_reply_text(const struct smtp_reply *r);
 
 /* The status code at the head of `text` (RFC 2034 4, RFC 3463 2) if it is of class

@@ -33,8 +33,10 @@ static const struct ending endings[] = {
 	  { SKIP, SKIP }, false },
 	{ "554 at the greeting", CLOSED, SMTP_END_REFUSED, SMTP_STEP_BANNER,
 	  { SKIP, SKIP }, false },
-	{ "EHLO failed", CLOSED, SMTP_END_EHLO_FAILED, SMTP_STEP_EHLO, { SKIP, SKIP }, false },
-	{ "lost at MAIL", CLOSED, SMTP_END_LOST, SMTP_STEP_MAIL, { SESSION, SESSION }, false },
+	{ "EHLO failed", CLOSED, SMTP_END_EHLO_FAILED, SMTP_STEP_EHLO,
+	  { SKIP, SKIP }, false },
+	{ "lost at MAIL", CLOSED, SMTP_END_LOST, SMTP_STEP_MAIL,
+	  { SESSION, SESSION }, false },
 	{ "lost at MAIL, stale", CLOSED, SMTP_END_LOST, SMTP_STEP_MAIL,
 	  { SESSION, SESSION }, true },
 	{ "421 at RCPT, one refused, stale", CLOSED, SMTP_END_SHUT, SMTP_STEP_RCPT,
@@ -55,7 +57,11 @@ static const struct ending endings[] = {
 };
 enum { ENDINGS = sizeof endings / sizeof *endings };
 
-static const struct { enum smtp_rcpt_state state; uint16_t code; const char *status; } kinds[] = {
+static const struct {
+	enum smtp_rcpt_state state;
+	uint16_t code;
+	const char *status;
+} kinds[] = {
 	[SENT] = { SMTP_RCPT_SENT, 250, "2.0.0" },
 	[NOT_TRIED] = { SMTP_RCPT_NOT_TRIED, 452, "4.5.3" },
 	[TEMP] = { SMTP_RCPT_TEMPORARY, 451, "4.3.0" },
@@ -92,7 +98,8 @@ static struct smtp_outcome outcome_of(enum answer answer, enum smtp_step step)
 
 static bool wants(const struct smtp_attempt_rcpt *rcpt)
 {
-	return rcpt->now.state == SMTP_RCPT_OPEN || rcpt->now.state == SMTP_RCPT_NOT_TRIED;
+	return rcpt->now.state == SMTP_RCPT_OPEN ||
+	       rcpt->now.state == SMTP_RCPT_NOT_TRIED;
 }
 
 static void hear(struct run *r, uint32_t i, enum answer answer, enum smtp_step step)
@@ -130,9 +137,12 @@ static enum smtp_attempt_action go(struct run *r, const struct ending *e)
 	if (e->how != SMTP_ATTEMPT_DONE && r->last != SMTP_ATTEMPT_WITH_HELO && !again)
 		for (uint32_t i = 0; i < RCPTS; i++)
 			r->seen[i].temp |= wanted[i] && e->answers[i] == SKIP;
-	bool moves = r->last == SMTP_ATTEMPT_NEXT_ADDRESS || r->last == SMTP_ATTEMPT_NEXT_HOST;
-	if (moves) assert_true(r->attempt.target > target && !r->attempt.helo);
-	else if (r->last != SMTP_ATTEMPT_STOP) assert_int_equal(r->attempt.target, target);
+	bool moves = r->last == SMTP_ATTEMPT_NEXT_ADDRESS ||
+		     r->last == SMTP_ATTEMPT_NEXT_HOST;
+	if (moves)
+		assert_true(r->attempt.target > target && !r->attempt.helo);
+	else if (r->last != SMTP_ATTEMPT_STOP)
+		assert_int_equal(r->attempt.target, target);
 	return r->last;
 }
 
@@ -256,7 +266,8 @@ static const struct {
 	  { { 11, IS(NEXT_HOST) }, { 1, IS(NEXT_HOST) }, { 10, IS(STOP) } }, { S, P } },
 	{ "4xx everywhere", { 0, 1, 2 },
 	  { { 11, IS(NEXT_HOST) }, { 11, IS(NEXT_HOST) }, { 11, IS(STOP) } }, { T, T } },
-	{ "no host can", { 0, 0, 1 }, { { 12, IS(NEXT_HOST) }, { 12, IS(STOP) } }, { P, P } },
+	{ "no host can", { 0, 0, 1 },
+	  { { 12, IS(NEXT_HOST) }, { 12, IS(STOP) } }, { P, P } },
 	{ "one host can not, one is away", { 0, 1, 1 },
 	  { { 12, IS(NEXT_HOST) }, { 1, IS(NEXT_ADDRESS) }, { 1, IS(STOP) } }, { T, T } },
 	{ "one is away, the others can not", { 0, 1, 2 },
@@ -264,8 +275,8 @@ static const struct {
 	{ "the rest on the same connection", { 0, 1, 2 },
 	  { { 14, IS(SEND) }, { 10, IS(STOP) } }, { S, P } },
 	{ "no progress", { 0, 1, 2 },
-	  { { 15, IS(NEXT_HOST) }, { 14, IS(SEND) }, { 15, IS(NEXT_HOST) }, { 0, IS(STOP) } },
-	  { S, S } },
+	  { { 15, IS(NEXT_HOST) }, { 14, IS(SEND) }, { 15, IS(NEXT_HOST) },
+	    { 0, IS(STOP) } }, { S, S } },
 	{ "the rest on a new connection", { 0, 1, 2 },
 	  { { 17, IS(RESEND) }, { 10, IS(STOP) } }, { S, P } },
 	{ "QUIT by the peer's limit", { 0, 1, 2 },
@@ -325,7 +336,8 @@ static void connections_max(void **state)
 	static struct smtp_attempt_rcpt rcpts[MANY];
 	struct smtp_attempt a;
 	struct smtp_outcome cause = outcome_of(SESSION, SMTP_STEP_QUIT);
-	struct smtp_attempt_end end = { .how = CLOSED, .end = SMTP_END_QUIT, .cause = &cause };
+	struct smtp_attempt_end end = { .how = CLOSED, .end = SMTP_END_QUIT,
+					.cause = &cause };
 	uint32_t sent = 0;
 	smtp_attempt_init(&a, hosts, 1, rcpts, MANY);
 	do {

@@ -215,8 +215,9 @@ static void words(void **state)
 	talk_begin(&talk, true);
 	talk_feed(&talk, STR("220 x\r\n250 x\r\n250 x\r\n"));
 	talk_lost(&talk, SMTP_LOST_CLOSED);
-	assert_true(str_eq(talk.rcpts[1].outcome.text,
-			   STR("lost connection while sending RCPT TO: told?by the test")));
+	assert_true(
+		str_eq(talk.rcpts[1].outcome.text,
+		       STR("lost connection while sending RCPT TO: told?by the test")));
 	assert_int_equal(talk.rcpts[1].outcome.step, SMTP_STEP_RCPT);
 	talk_lost(&talk, SMTP_LOST_TIMEOUT); /* nothing follows */
 	assert_int_equal(talk.client.end, SMTP_END_LOST);

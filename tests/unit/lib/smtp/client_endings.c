@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A peer that behaves, but for one step: there it does each thing that a peer can do. Every
- * step, every such thing, every way to send: the ending is what the table says. */
+/* A peer that behaves, but for one step: there it does each thing that a peer can do.
+ * Every step, every such thing, every way to send: the ending is what the table says. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -16,7 +16,15 @@ enum act {
 };
 
 /* What it comes to. */
-enum kind { KIND_LOST, KIND_TIMEOUT, KIND_421, KIND_4XX, KIND_5XX, KIND_GARBAGE, KIND_GOOD };
+enum kind {
+	KIND_LOST,
+	KIND_TIMEOUT,
+	KIND_421,
+	KIND_4XX,
+	KIND_5XX,
+	KIND_GARBAGE,
+	KIND_GOOD
+};
 
 static const enum kind kinds[ACTS] = {
 	[ACT_CLOSE] = KIND_LOST,          [ACT_TIMEOUT] = KIND_TIMEOUT,
@@ -184,9 +192,11 @@ static enum smtp_client_end session_end(const struct peer *p, enum kind kind)
 	case KIND_421: return SMTP_END_SHUT;
 	case KIND_5XX:
 		if (ehlo) return SMTP_END_EHLO_FAILED;
-		return hello || p->at == SMTP_STEP_BODY ? SMTP_END_REFUSED : SMTP_END_QUIT;
+		return hello || p->at == SMTP_STEP_BODY ? SMTP_END_REFUSED
+							: SMTP_END_QUIT;
 	case KIND_4XX:
-		return hello || p->at == SMTP_STEP_BODY ? SMTP_END_REFUSED : SMTP_END_QUIT;
+		return hello || p->at == SMTP_STEP_BODY ? SMTP_END_REFUSED
+							: SMTP_END_QUIT;
 	case KIND_GOOD: break;
 	}
 	return SMTP_END_QUIT;
@@ -218,7 +228,8 @@ static void check(const struct peer *p)
 	if (p->at == SMTP_STEP_BODY && kind == KIND_GOOD) kind = KIND_GARBAGE;
 	assert_true(p->talk.closed && p->acted);
 	assert_int_equal(c->end, session_end(p, kind));
-	assert_int_equal(p->talk.done, p->at < SMTP_STEP_MAIL && kind != KIND_GOOD ? 0 : 1);
+	assert_int_equal(p->talk.done,
+			 p->at < SMTP_STEP_MAIL && kind != KIND_GOOD ? 0 : 1);
 	for (unsigned i = 0; i < 3; i++) {
 		const struct smtp_outcome *o = &p->talk.rcpts[i].outcome;
 		bool early = p->at < SMTP_STEP_MAIL && kind == KIND_GOOD;
@@ -227,7 +238,9 @@ static void check(const struct peer *p)
 		bool reply = kind == KIND_421 || kind == KIND_4XX || kind == KIND_5XX;
 		if (o->state == SMTP_RCPT_PERMANENT) assert_int_equal(o->code, 550);
 		if (o->state == SMTP_RCPT_TEMPORARY) {
-			assert_int_equal(o->code, !reply ? 0 : kind == KIND_421 ? 421 : 451);
+			assert_int_equal(o->code, !reply             ? 0
+						  : kind == KIND_421 ? 421
+								     : 451);
 			assert_int_equal(o->step, p->at);
 			assert_true(o->text.len > 0);
 		}
@@ -297,7 +310,7 @@ static void every_step_every_ending(void **state)
 				print_message("%s: %.*s: act %d\n", names[m],
 					      STR_ARG(smtp_step_words(step)), what);
 				run(step, (enum act)what, modes[m], 0);
-				/* Octet by octet, the text would be out before the reply. */
+				/* Octet by octet, the text is out before the reply. */
 				if (step == SMTP_STEP_BODY) continue;
 				run(step, (enum act)what, modes[m], 1);
 			}

@@ -65,138 +65,139 @@ static void left_out(struct smtp_client_mail *mail)
 }
 
 const struct client_script client_scripts[] = {
-	{ "plain", 2,
-.lines = 	  PLAIN MAIL OK RCPT(0) OK RCPT(1) OK "C: DATA\nS: 354 go\n" TEXT
+	{ "plain", 2, .lines =
+	  PLAIN MAIL OK RCPT(0) OK RCPT(1) OK "C: DATA\nS: 354 go\n" TEXT
 	  "S: 250 2.6.0 queued\n=: sent 250 2.6.0; sent 250 2.6.0\n"
 	  "Q:\nC: QUIT\nS: 221 bye\nE: quit\n" },
-	{ "HELO", 1,
-.lines = 	  TO_HELO MAIL OK RCPT(0) OK "C: DATA\nS: 354 go\n" TEXT
+	{ "HELO", 1, .lines =
+	  TO_HELO MAIL OK RCPT(0) OK "C: DATA\nS: 354 go\n" TEXT
 	  "S: 250 ok\n=: sent 250 2.0.0\n", .helo = true },
-	{ "pipelined", 2,
-.lines = 	  PIPED MAIL RCPT(0) RCPT(1) "C: DATA\n" OK OK OK "S: 354 go\n" TEXT
+	{ "pipelined", 2, .lines =
+	  PIPED MAIL RCPT(0) RCPT(1) "C: DATA\n" OK OK OK "S: 354 go\n" TEXT
 	  OK "=: sent 250 2.0.0; sent 250 2.0.0\n" },
-	{ "BDAT", 1,
-.lines = 	  CHUNKS MAIL OK RCPT(0) OK "C: BDAT 3 LAST\nC: x\n" OK "=: sent 250 2.0.0\n" },
-	{ "BDAT in one flight, dots as they are", 2,
-.lines = 	  FLIGHT MAIL RCPT(0) RCPT(1) "C: BDAT 3 LAST\nC: .\n" OK OK OK OK
+	{ "BDAT", 1, .lines =
+	  CHUNKS MAIL OK RCPT(0) OK "C: BDAT 3 LAST\nC: x\n" OK "=: sent 250 2.0.0\n" },
+	{ "BDAT in one flight, dots as they are", 2, .lines =
+	  FLIGHT MAIL RCPT(0) RCPT(1) "C: BDAT 3 LAST\nC: .\n" OK OK OK OK
 	  "=: sent 250 2.0.0; sent 250 2.0.0\n", .text = ".\r\n" },
-	{ "BDAT of nothing", 1,
-.lines = 	  FLIGHT MAIL RCPT(0) "C: BDAT 0 LAST\n" OK OK OK "=: sent 250 2.0.0\n",
+	{ "BDAT of nothing", 1, .lines =
+	  FLIGHT MAIL RCPT(0) "C: BDAT 0 LAST\n" OK OK OK "=: sent 250 2.0.0\n",
 	  .text = "" },
-	{ "LMTP answers for each", 3,
-.lines = 	  LMTP MAIL RCPT(0) RCPT(1) RCPT(2) OK OK "S: 550 no\n" OK
+	{ "LMTP answers for each", 3, .lines =
+	  LMTP MAIL RCPT(0) RCPT(1) RCPT(2) OK OK "S: 550 no\n" OK
 	  "C: DATA\nS: 354 go\n" TEXT "S: 250 ok\nS: 452 4.2.2 full\n"
 	  "=: sent 250 2.0.0; permanent 550 5.1.1; temporary 452 4.2.2\n", .lmtp = true },
-	{ "LMTP lost between two answers", 2,
-.lines = 	  LMTP MAIL RCPT(0) RCPT(1) OK OK OK "C: DATA\nS: 354 go\n" TEXT OK "X: close\n"
+	{ "LMTP lost between two answers", 2, .lines =
+	  LMTP MAIL RCPT(0) RCPT(1) OK OK OK "C: DATA\nS: 354 go\n" TEXT OK "X: close\n"
 	  "=: sent 250 2.0.0; temporary 0 4.4.2 session doubt\nE: lost\n", .lmtp = true },
-	{ "LMTP nobody accepted", 1,
-.lines = 	  LMTP MAIL RCPT(0) OK "S: 550 5.1.1 no\nC: RSET\n"
+	{ "LMTP nobody accepted", 1, .lines =
+	  LMTP MAIL RCPT(0) OK "S: 550 5.1.1 no\nC: RSET\n"
 	  "=: permanent 550 5.1.1\n" OK "Q:\nC: QUIT\nX: close\nE: quit\n", .lmtp = true },
-	{ "parameters as offered", 2,
-.lines = 	  TO_EHLO "S: 250-h\nS: 250-SIZE\nS: 250-8BITMIME\nS: 250-SMTPUTF8\nS: 250 DSN\n"
+	{ "parameters as offered", 2, .lines =
+	  TO_EHLO "S: 250-h\nS: 250-SIZE\nS: 250-8BITMIME\nS: 250-SMTPUTF8\nS: 250 DSN\n"
 	  "C: MAIL FROM:<a@c.example> SIZE=3 BODY=8BITMIME SMTPUTF8 RET=HDRS ENVID=id+2B1\n"
 	  OK "C: RCPT TO:<r0@h.example> NOTIFY=NEVER ORCPT=rfc822;o+2Bo@x.example\n" OK
 	  "C: RCPT TO:<r1@h.example> NOTIFY=SUCCESS,DELAY ORCPT=utf-8;\xc3\xa9@x.example\n"
 	  "X: close\n", .change = all_params },
-	{ "only SMTPUTF8 offered", 2,
-.lines = 	  TO_EHLO "S: 250-h\nS: 250 SMTPUTF8\nC: MAIL FROM:<a@c.example> SMTPUTF8\n" OK
+	{ "only SMTPUTF8 offered", 2, .lines =
+	  TO_EHLO "S: 250-h\nS: 250 SMTPUTF8\nC: MAIL FROM:<a@c.example> SMTPUTF8\n" OK
 	  RCPT(0) OK RCPT(1) "X: close\n", .change = all_params },
-	{ "parameters that are not fit", 2,
-.lines = 	  TO_EHLO "S: 250-h\nS: 250 DSN\nC: MAIL FROM:<> RET=FULL\n" OK RCPT(0) OK RCPT(1)
+	{ "parameters that are not fit", 2, .lines =
+	  TO_EHLO "S: 250-h\nS: 250 DSN\nC: MAIL FROM:<> RET=FULL\n" OK RCPT(0) OK RCPT(1)
 	  "X: close\n", .change = unfit_params },
-	{ "addresses that are not fit", 5,
-.lines = 	  PLAIN MAIL OK "C: RCPT TO:<r4@h.example>\n" OK "C: DATA\nS: 354 go\n" TEXT OK
+	{ "addresses that are not fit", 5, .lines =
+	  PLAIN MAIL OK "C: RCPT TO:<r4@h.example>\n" OK "C: DATA\nS: 354 go\n" TEXT OK
 	  "=: permanent 0 5.1.3; permanent 0 5.1.3; permanent 0 5.1.3; "
 	  "permanent 0 5.6.7 host; sent 250 2.0.0\n", .change = bad_rcpts },
-	{ "a recipient in UTF-8", 5,
-.lines = 	  TO_EHLO "S: 250-h\nS: 250 SMTPUTF8\nC: MAIL FROM:<a@c.example> SMTPUTF8\n" OK
+	{ "a recipient in UTF-8", 5, .lines =
+	  TO_EHLO "S: 250-h\nS: 250 SMTPUTF8\nC: MAIL FROM:<a@c.example> SMTPUTF8\n" OK
 	  "C: RCPT TO:<\xc3\xa9@h.example>\nX: local\nE: local\n", .change = bad_rcpts },
-	{ "a sender that is not fit", 2,
-.lines = 	  PLAIN "=: permanent 0 5.1.7; permanent 0 5.1.7\nQ:\nC: QUIT\n",
+	{ "a sender that is not fit", 2, .lines =
+	  PLAIN "=: permanent 0 5.1.7; permanent 0 5.1.7\nQ:\nC: QUIT\n",
 	  .change = bad_sender },
-	{ "SMTPUTF8 is not offered", 1,
-.lines = 	  PLAIN "=: permanent 0 5.6.7 host\n", .change = wants_utf8 },
-	{ "SMTPUTF8 is not offered to the sender", 1,
-.lines = 	  PLAIN "=: permanent 0 5.6.7 host\n", .change = utf8_sender },
-	{ "SMTPUTF8 after HELO", 1,
-.lines = 	  TO_HELO "=: temporary 0 4.6.7\n", .change = wants_utf8, .helo = true },
-	{ "8-bit text without 8BITMIME", 1,
-.lines = 	  PLAIN "C: MAIL FROM:<a@c.example>\nX: close\n", .text = "\xe9\r\n" },
-	{ "SIZE is too small", 2,
-.lines = 	  TO_EHLO "S: 250-h\nS: 250 SIZE 2\n"
+	{ "SMTPUTF8 is not offered", 1, .lines =
+	  PLAIN "=: permanent 0 5.6.7 host\n", .change = wants_utf8 },
+	{ "SMTPUTF8 is not offered to the sender", 1, .lines =
+	  PLAIN "=: permanent 0 5.6.7 host\n", .change = utf8_sender },
+	{ "SMTPUTF8 after HELO", 1, .lines =
+	  TO_HELO "=: temporary 0 4.6.7\n", .change = wants_utf8, .helo = true },
+	{ "8-bit text without 8BITMIME", 1, .lines =
+	  PLAIN "C: MAIL FROM:<a@c.example>\nX: close\n", .text = "\xe9\r\n" },
+	{ "SIZE is too small", 2, .lines =
+	  TO_EHLO "S: 250-h\nS: 250 SIZE 2\n"
 	  "=: permanent 0 5.3.4 host; permanent 0 5.3.4 host\n" },
-	{ "SIZE 0 is no limit", 1,
-.lines = 	  TO_EHLO "S: 250-h\nS: 250 SIZE 0\nC: MAIL FROM:<a@c.example> SIZE=3\nX: close\n" },
-	{ "a recipient that has its outcome", 2,
-.lines = 	  PLAIN MAIL OK RCPT(1) OK "C: DATA\nS: 354 go\n" TEXT OK
+	{ "SIZE 0 is no limit", 1, .lines =
+	  TO_EHLO "S: 250-h\nS: 250 SIZE 0\nC: MAIL FROM:<a@c.example> SIZE=3\nX: close\n" },
+	{ "a recipient that has its outcome", 2, .lines =
+	  PLAIN MAIL OK RCPT(1) OK "C: DATA\nS: 354 go\n" TEXT OK
 	  "=: permanent 0 ; sent 250 2.0.0\n", .change = left_out },
-	{ "MAIL refused", 2,
-.lines = 	  PLAIN MAIL "S: 550 no\n=: permanent 550 5.7.1; permanent 550 5.7.1\n"
+	{ "MAIL refused", 2, .lines =
+	  PLAIN MAIL "S: 550 no\n=: permanent 550 5.7.1; permanent 550 5.7.1\n"
 	  "Q:\nC: QUIT\n" },
-	{ "MAIL refused, pipelined, and 354 for all that", 2,
-.lines = 	  PIPED MAIL RCPT(0) RCPT(1) "C: DATA\nS: 451 4.7.1 wait\nS: 250 ok\n"
+	{ "MAIL refused, pipelined, and 354 for all that", 2, .lines =
+	  PIPED MAIL RCPT(0) RCPT(1) "C: DATA\nS: 451 4.7.1 wait\nS: 250 ok\n"
 	  "S: 503 MAIL first\nS: 354 go\nC: .\nS: 554 nobody\n"
 	  "=: temporary 451 4.7.1; temporary 451 4.7.1\nQ:\nC: QUIT\n" },
-	{ "MAIL refused stands for the recipients of the next transaction", 2,
-.lines = 	  PLAIN MAIL "S: 553 no\n=: permanent 553 5.1.7; permanent 553 5.1.7\n",
+	{ "MAIL refused stands for the recipients of the next transaction", 2, .lines =
+	  PLAIN MAIL "S: 553 no\n=: permanent 553 5.1.7; permanent 553 5.1.7\n",
 	  .rcpts_max = 1, .mails = 9 },
-	{ "all refused, 354, a dot alone", 1,
-.lines = 	  PIPED MAIL RCPT(0) "C: DATA\n" OK "S: 550 no\nS: 354 go\nC: .\nS: 250 fine\n"
+	{ "all refused, 354, a dot alone", 1, .lines =
+	  PIPED MAIL RCPT(0) "C: DATA\n" OK "S: 550 no\nS: 354 go\nC: .\nS: 250 fine\n"
 	  "=: permanent 550 5.1.1\nQ:\nC: QUIT\n" },
-	{ "all refused, and DATA too", 1,
-.lines = 	  PIPED MAIL RCPT(0) "C: DATA\n" OK "S: 550 no\nS: 503 no\nC: RSET\n"
+	{ "all refused, and DATA too", 1, .lines =
+	  PIPED MAIL RCPT(0) "C: DATA\n" OK "S: 550 no\nS: 503 no\nC: RSET\n"
 	  "=: permanent 550 5.1.1\n" },
-	{ "all refused, BDAT was on its way", 1,
-.lines = 	  FLIGHT MAIL RCPT(0) "C: BDAT 3 LAST\nC: x\n" OK "S: 550 no\nS: 503 no\n"
+	{ "all refused, BDAT was on its way", 1, .lines =
+	  FLIGHT MAIL RCPT(0) "C: BDAT 3 LAST\nC: x\n" OK "S: 550 no\nS: 503 no\n"
 	  "C: RSET\n=: permanent 550 5.1.1\n" },
-	{ "each recipient its reply", 4,
-.lines = 	  PIPED MAIL RCPT(0) RCPT(1) RCPT(2) RCPT(3) "C: DATA\n" OK
+	{ "each recipient its reply", 4, .lines =
+	  PIPED MAIL RCPT(0) RCPT(1) RCPT(2) RCPT(3) "C: DATA\n" OK
 	  "S: 450 4.2.1 busy\nS: 251 will forward\nS: 552 5.2.2 full\nS: 501 what\n"
 	  "S: 354 go\n" TEXT "S: 250 ok\n=: temporary 450 4.2.1; sent 250 2.0.0; "
 	  "temporary 552 4.2.2; permanent 501 5.5.4 protocol\n" },
-	{ "DATA refused", 2,
-.lines = 	  PLAIN MAIL OK RCPT(0) OK RCPT(1) "S: 550 no\nC: DATA\nS: 451 later\nC: RSET\n"
+	{ "DATA refused", 2, .lines =
+	  PLAIN MAIL OK RCPT(0) OK RCPT(1) "S: 550 no\nC: DATA\nS: 451 later\nC: RSET\n"
 	  "=: temporary 451 4.3.0; permanent 550 5.1.1\n" },
-	{ "the message refused", 2,
-.lines = 	  PLAIN MAIL OK RCPT(0) OK RCPT(1) "S: 450 later\nC: DATA\nS: 354 go\n" TEXT
+	{ "the message refused", 2, .lines =
+	  PLAIN MAIL OK RCPT(0) OK RCPT(1) "S: 450 later\nC: DATA\nS: 354 go\n" TEXT
 	  "S: 554 5.6.0 no\n=: permanent 554 5.6.0; temporary 450 4.2.0\nQ:\nC: QUIT\n" },
-	{ "the message refused after BDAT", 1,
-.lines = 	  CHUNKS MAIL OK RCPT(0) OK "C: BDAT 3 LAST\nC: x\nS: 552 large\nC: RSET\n"
+	{ "the message refused after BDAT", 1, .lines =
+	  CHUNKS MAIL OK RCPT(0) OK "C: BDAT 3 LAST\nC: x\nS: 552 large\nC: RSET\n"
 	  "=: permanent 552 5.3.4\nS: 250 ok\nQ:\nC: QUIT\n" },
-	{ "RSET refused", 1,
-.lines = 	  PLAIN MAIL OK RCPT(0) "S: 550 no\nC: RSET\n=: permanent 550 5.1.1\nS: 500 what\n"
+	{ "RSET refused", 1, .lines =
+	  PLAIN MAIL OK RCPT(0) "S: 550 no\nC: RSET\n=: permanent 550 5.1.1\nS: 500 what\n"
 	  "C: QUIT\nE: refused\n" },
-	{ "too many recipients", 4,
-.lines = 	  PLAIN MAIL OK RCPT(0) OK RCPT(1) "S: 452 4.5.3 enough\nC: DATA\nS: 354 go\n" TEXT
+	{ "too many recipients", 4, .lines =
+	  PLAIN MAIL OK RCPT(0) OK RCPT(1) "S: 452 4.5.3 enough\nC: DATA\nS: 354 go\n" TEXT
 	  OK "=: sent 250 2.0.0; untried 452 4.5.3; untried 0 4.5.3; untried 0 4.5.3\n" },
-	{ "too many recipients, then the rest", 3,
-.lines = 	  PIPED MAIL RCPT(0) RCPT(1) RCPT(2) "C: DATA\n" OK OK "S: 552 many\n"
+	{ "too many recipients, then the rest", 3, .lines =
+	  PIPED MAIL RCPT(0) RCPT(1) RCPT(2) "C: DATA\n" OK OK "S: 552 many\n"
 	  "S: 550 5.5.3 many\nS: 354 go\n" TEXT OK
 	  MAIL RCPT(1) RCPT(2) "C: DATA\n" OK OK OK "S: 354 go\n" TEXT "S: 250 2.1.0 ok\n"
 	  "=: sent 250 2.0.0; sent 250 2.1.0; sent 250 2.1.0\n", .mails = 9 },
-	{ "too many for one is a failure", 2,
-.lines = 	  PLAIN MAIL OK RCPT(0) "S: 452 many\n" RCPT(1) "S: 552 many\nC: RSET\n"
+	{ "too many for one is a failure", 2, .lines =
+	  PLAIN MAIL OK RCPT(0) "S: 452 many\n" RCPT(1) "S: 552 many\nC: RSET\n"
 	  "=: temporary 452 4.5.3; temporary 552 4.2.2\n" },
-	{ "452 about the mailbox", 3,
-.lines = 	  PLAIN MAIL OK RCPT(0) OK RCPT(1) "S: 452 4.2.2 over quota\n" RCPT(2)
+	{ "452 about the mailbox", 3, .lines =
+	  PLAIN MAIL OK RCPT(0) OK RCPT(1) "S: 452 4.2.2 over quota\n" RCPT(2)
 	  "S: 452 4.1.1 x\nC: DATA\nS: 354 go\n" TEXT OK
 	  "=: sent 250 2.0.0; temporary 452 4.2.2; temporary 452 4.1.1\n" },
-	{ "recipients over our own limit", 3,
-.lines = 	  PLAIN MAIL OK RCPT(0) OK "C: DATA\nS: 354 go\n" TEXT OK
+	{ "recipients over our own limit", 3, .lines =
+	  PLAIN MAIL OK RCPT(0) OK "C: DATA\nS: 354 go\n" TEXT OK
 	  MAIL OK RCPT(1) OK "C: DATA\nX: close\n"
 	  "=: sent 250 2.0.0; temporary 0 4.4.2 session; untried 0 4.5.3\n",
 	  .rcpts_max = 1, .mails = 9 },
-	{ "RCPTMAX", 2,
-.lines = 	  TO_EHLO "S: 250-h\nS: 250 LIMITS RCPTMAX=1\n" MAIL OK RCPT(0) OK
+	{ "RCPTMAX", 2, .lines =
+	  TO_EHLO "S: 250-h\nS: 250 LIMITS RCPTMAX=1\n" MAIL OK RCPT(0) OK
 	  "C: DATA\nS: 354 go\n" TEXT OK "=: sent 250 2.0.0; untried 0 4.5.3\n" },
-	{ "MAILMAX", 2,
-.lines = 	  TO_EHLO "S: 250-h\nS: 250 LIMITS MAILMAX=1 RCPTMAX=1\n" MAIL OK RCPT(0) OK
+	{ "MAILMAX", 2, .lines =
+	  TO_EHLO "S: 250-h\nS: 250 LIMITS MAILMAX=1 RCPTMAX=1\n" MAIL OK RCPT(0) OK
 	  "C: DATA\nS: 354 go\n" TEXT OK "C: QUIT\nS: 221 bye\n"
 	  "=: sent 250 2.0.0; untried 0 4.5.3\nE: quit\n", .mails = 9 },
 	{ "greeting refused", 1, .lines = "S: 554 no\nC: QUIT\nE: refused\n" },
 	{ "greeting 421", 1, .lines = "S: 421 no\nE: shut\n" },
-	{ "greeting of many lines", 1, .lines = "S: 220-a\nS: 220-b\nS: 220 c\nC: EHLO us.example\n" },
+	{ "greeting of many lines", 1, .lines =
+	  "S: 220-a\nS: 220-b\nS: 220 c\nC: EHLO us.example\n" },
 	{ "EHLO 5xx", 1, .lines = TO_EHLO "S: 502 what\nC: QUIT\nE: ehlo-failed\n" },
 	{ "EHLO 4xx", 1, .lines = TO_EHLO "S: 450 later\nC: QUIT\nE: refused\n" },
 	{ "EHLO 421", 1, .lines = TO_EHLO "S: 421 later\nE: shut\n" },
@@ -204,41 +205,42 @@ const struct client_script client_scripts[] = {
 	{ "EHLO silence", 1, .lines = TO_EHLO "X: timeout\nE: ehlo-failed\n" },
 	{ "EHLO given up here", 1, .lines = TO_EHLO "X: local\nE: local\n" },
 	{ "EHLO garbage", 1, .lines = TO_EHLO "S: what?\nE: ehlo-failed\n" },
-	{ "HELO refused", 1,
-.lines = 	  "S: 220 x\nC: HELO us.example\nS: 550 no\nC: QUIT\nE: refused\n", .helo = true },
-	{ "LHLO refused", 1,
-.lines = 	  "S: 220 x\nC: LHLO us.example\nS: 550 no\nC: QUIT\nE: refused\n", .lmtp = true },
-	{ "LMTP never says HELO", 1,
-.lines = 	  "S: 220 x\nC: LHLO us.example\nX: close\nE: lost\n", .lmtp = true, .helo = true },
-	{ "DATA answered 250", 1,
-.lines = 	  PLAIN MAIL OK RCPT(0) OK "C: DATA\nS: 250 ok\n"
+	{ "HELO refused", 1, .lines =
+	  "S: 220 x\nC: HELO us.example\nS: 550 no\nC: QUIT\nE: refused\n", .helo = true },
+	{ "LHLO refused", 1, .lines =
+	  "S: 220 x\nC: LHLO us.example\nS: 550 no\nC: QUIT\nE: refused\n", .lmtp = true },
+	{ "LMTP never says HELO", 1, .lines =
+	  "S: 220 x\nC: LHLO us.example\nX: close\nE: lost\n", .lmtp = true, .helo = true },
+	{ "DATA answered 250", 1, .lines =
+	  PLAIN MAIL OK RCPT(0) OK "C: DATA\nS: 250 ok\n"
 	  "=: temporary 0 4.5.0 session protocol\nE: garbage\n" },
-	{ "RCPT answered 354", 1,
-.lines = 	  PLAIN MAIL OK RCPT(0) "S: 354 go\n"
+	{ "RCPT answered 354", 1, .lines =
+	  PLAIN MAIL OK RCPT(0) "S: 354 go\n"
 	  "=: temporary 0 4.5.0 session protocol\nE: garbage\n" },
-	{ "the end answered 354", 1,
-.lines = 	  PLAIN MAIL OK RCPT(0) OK "C: DATA\nS: 354 go\n" TEXT "S: 354 go\n"
+	{ "the end answered 354", 1, .lines =
+	  PLAIN MAIL OK RCPT(0) OK "C: DATA\nS: 354 go\n" TEXT "S: 354 go\n"
 	  "=: temporary 0 4.5.0 session doubt protocol\nE: garbage\n" },
-	{ "421 in the middle of a flight", 3,
-.lines = 	  PIPED MAIL RCPT(0) RCPT(1) RCPT(2) "C: DATA\n" OK OK "S: 421 4.3.2 down\n"
+	{ "421 in the middle of a flight", 3, .lines =
+	  PIPED MAIL RCPT(0) RCPT(1) RCPT(2) "C: DATA\n" OK OK "S: 421 4.3.2 down\n"
 	  "=: temporary 421 4.3.2 session; temporary 421 4.3.2 session; "
 	  "temporary 421 4.3.2 session\nE: shut\n" },
-	{ "421 for the message", 2,
-.lines = 	  PLAIN MAIL OK RCPT(0) "S: 550 no\n" RCPT(1) OK "C: DATA\nS: 354 go\n" TEXT
+	{ "421 for the message", 2, .lines =
+	  PLAIN MAIL OK RCPT(0) "S: 550 no\n" RCPT(1) OK "C: DATA\nS: 354 go\n" TEXT
 	  "S: 421 down\n=: permanent 550 5.1.1; temporary 421 4.3.2 session\nE: shut\n" },
-	{ "lost with BDAT in flight", 2,
-.lines = 	  FLIGHT MAIL RCPT(0) RCPT(1) "C: BDAT 3 LAST\nC: x\n" OK "S: 550 no\nX: close\n"
+	{ "lost with BDAT in flight", 2, .lines =
+	  FLIGHT MAIL RCPT(0) RCPT(1) "C: BDAT 3 LAST\nC: x\n" OK "S: 550 no\nX: close\n"
 	  "=: permanent 550 5.1.1; temporary 0 4.4.2 session doubt\nE: lost\n" },
-	{ "shut while idle", 1,
-.lines = 	  PLAIN MAIL "S: 550 no\n=: permanent 550 5.7.1\nS: 421 too long\nE: shut\n" },
-	{ "lost while idle", 1,
-.lines = 	  PLAIN MAIL "S: 550 no\n=: permanent 550 5.7.1\nX: close\nE: lost\n" },
-	{ "a reply to nothing", 1,
-.lines = 	  PLAIN MAIL "S: 550 no\n=: permanent 550 5.7.1\nS: 250 what\nE: garbage\n" },
-	{ "QUIT asked for early", 1, .lines = "S: 220 x\nC: EHLO us.example\nQ:\nS: 250 x\n"
+	{ "shut while idle", 1, .lines =
+	  PLAIN MAIL "S: 550 no\n=: permanent 550 5.7.1\nS: 421 too long\nE: shut\n" },
+	{ "lost while idle", 1, .lines =
+	  PLAIN MAIL "S: 550 no\n=: permanent 550 5.7.1\nX: close\nE: lost\n" },
+	{ "a reply to nothing", 1, .lines =
+	  PLAIN MAIL "S: 550 no\n=: permanent 550 5.7.1\nS: 250 what\nE: garbage\n" },
+	{ "QUIT asked for early", 1, .lines =
+	  "S: 220 x\nC: EHLO us.example\nQ:\nS: 250 x\n"
 	  "C: QUIT\nS: what\nE: quit\n" },
-	{ "QUIT asked for in a transaction", 1,
-.lines = 	  PLAIN MAIL "Q:\n" OK RCPT(0) "S: 550 no\n=: permanent 550 5.1.1\n"
+	{ "QUIT asked for in a transaction", 1, .lines =
+	  PLAIN MAIL "Q:\n" OK RCPT(0) "S: 550 no\n=: permanent 550 5.1.1\n"
 	  "C: QUIT\nS: 221 bye\nE: quit\n" },
 	{ .name = NULL },
 };

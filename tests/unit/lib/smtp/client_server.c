@@ -57,8 +57,8 @@ static void all_are(enum smtp_rcpt_state state)
 /* Texts in which dots and newlines stand where they matter. */
 static void make_text(struct buf *text, size_t lines)
 {
-	static const char *const some[] = { ".\r\n", "..\r\n", "\r\n", "a.b\r\n", ".x\r\n",
-					    "from\r\n" };
+	static const char *const some[] = { ".\r\n",   "..\r\n", "\r\n",
+					    "a.b\r\n", ".x\r\n", "from\r\n" };
 	buf_init(text, 1024 * 1024);
 	for (size_t i = 0; i < lines; i++)
 		buf_str(text, str_of(some[i * 7 % (sizeof some / sizeof *some)]));

@@ -34,7 +34,8 @@ void talk_begin(struct talk *t, bool helo_only);
 void talk_free(struct talk *t);
 void talk_feed(struct talk *t, struct str bytes);
 void talk_lost(struct talk *t, enum smtp_lost why);
-/* Takes the next whole line off t->sent, without CRLF, into `line`; false if there is none. */
+/* Takes the next whole line off t->sent, without CRLF, into `line`; false if there is
+ * none. */
 bool talk_line(struct talk *t, struct buf *line);
 /* "sent 250 2.0.0; temporary 451 4.3.0 session doubt": of all recipients. */
 void talk_outcomes(const struct talk *t, struct buf *out);
