@@ -2,7 +2,8 @@
 # Sourced by ./run and ./test: what must be installed, and how it gets there.
 
 packages_build=(gcc libc6-dev meson ninja-build pkgconf python3 libevent-dev liblmdb-dev
-	libseccomp-dev libsqlite3-dev libjansson-dev libcrypt-dev)
+	libseccomp-dev libsqlite3-dev libjansson-dev libcrypt-dev libunbound-dev
+	libidn2-dev)
 packages_test=(libcmocka-dev python3-pytest perl swaks curl msmtp mutt)
 
 as_root() {

@@ -11,6 +11,7 @@ int main(int argc, char **argv)
 		[ROLE_DIRECTORY] = &directory_role,
 		[ROLE_CONSOLE] = &console_role,
 		[ROLE_BOUNCE] = &bounce_role,
+		[ROLE_DNS] = &dns_role,
 	};
 	return imsd_main(argc, argv, roles);
 }

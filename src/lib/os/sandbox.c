@@ -20,6 +20,7 @@ static const struct sandbox_row rows[] = {
 	{ "directory", SANDBOX_BASE | SANDBOX_FILES | SANDBOX_THREADS },
 	{ "bounce", SANDBOX_BASE },
 	{ "console", SANDBOX_BASE | SANDBOX_FILES | SANDBOX_ACCEPT | SANDBOX_SOCKETS },
+	{ "dns", SANDBOX_BASE | SANDBOX_DATAGRAMS | SANDBOX_CLIENT },
 };
 
 static const struct sandbox_row *row_find(const char *role)

@@ -4,9 +4,12 @@
 #include <sched.h>
 #include <seccomp.h>
 #include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "lib/os/sandbox_rows.h"
+
+enum { SOCKET_FLAGS = SOCK_NONBLOCK | SOCK_CLOEXEC };
 
 struct calls {
 	unsigned group;
@@ -53,6 +56,10 @@ static const char *const sockets_calls[] = {
 	"socket", "bind", "listen", "connect", NULL,
 };
 
+static const char *const datagrams_calls[] = { "bind", "connect", NULL };
+
+static const char *const client_calls[] = { "bind", "connect", NULL };
+
 static const char *const sanitizer_calls[] = {
 	"ioctl", "prctl", "clone", "clone3", "wait4", "waitid", "kill", "tgkill",
 	"ptrace", "personality", "process_vm_readv", "arch_prctl", "set_tid_address",
@@ -69,7 +76,8 @@ static const char *const refused_calls[] = {
 static const struct calls lists[] = {
 	{ SANDBOX_BASE, base_calls },       { SANDBOX_ACCEPT, accept_calls },
 	{ SANDBOX_FILES, files_calls },     { SANDBOX_SOCKETS, sockets_calls },
-	{ SANDBOX_SANITIZER, sanitizer_calls },
+	{ SANDBOX_SANITIZER, sanitizer_calls }, { SANDBOX_DATAGRAMS, datagrams_calls },
+	{ SANDBOX_CLIENT, client_calls },
 };
 
 static int list_add(scmp_filter_ctx ctx, uint32_t action, const char *const *names)
@@ -101,6 +109,21 @@ static int ioctl_add(scmp_filter_ctx ctx)
 	return 0;
 }
 
+/* Sockets of the Internet and of one kind: no netlink, no unix, no raw ones. */
+static int inet_add(scmp_filter_ctx ctx, int kind)
+{
+	static const int families[] = { AF_INET, AF_INET6 };
+	for (size_t i = 0; i < sizeof families / sizeof *families; i++) {
+		int rc = seccomp_rule_add(
+			ctx, SCMP_ACT_ALLOW, SCMP_SYS(socket), 2,
+			SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)families[i], 0),
+			SCMP_A1(SCMP_CMP_MASKED_EQ, ~(scmp_datum_t)SOCKET_FLAGS,
+				(scmp_datum_t)kind));
+		if (rc != 0) return rc;
+	}
+	return 0;
+}
+
 /* A thread, never a process. clone3 keeps its flags in memory where a filter cannot look:
  * without it the C library takes clone. */
 static int threads_add(scmp_filter_ctx ctx)
@@ -122,6 +145,8 @@ static int calls_add(scmp_filter_ctx ctx, unsigned groups)
 	int rc = self_signal_add(ctx);
 	if (rc == 0) rc = ioctl_add(ctx);
 	if (rc == 0 && groups & SANDBOX_THREADS) rc = threads_add(ctx);
+	if (rc == 0 && groups & SANDBOX_DATAGRAMS) rc = inet_add(ctx, SOCK_DGRAM);
+	if (rc == 0 && groups & SANDBOX_CLIENT) rc = inet_add(ctx, SOCK_STREAM);
 	if (rc == 0 && !(groups & SANDBOX_FILES))
 		rc = list_add(ctx, SCMP_ACT_ERRNO(EACCES), refused_calls);
 	return rc;

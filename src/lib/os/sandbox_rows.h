@@ -13,6 +13,8 @@ enum {
 	SANDBOX_THREADS = 8,    /* start threads, not processes */
 	SANDBOX_SOCKETS = 16,   /* make sockets */
 	SANDBOX_SANITIZER = 32, /* what a sanitizer's run time wants besides */
+	SANDBOX_DATAGRAMS = 64, /* make and bind sockets of UDP over IPv4 and IPv6 */
+	SANDBOX_CLIENT = 128,   /* make and connect sockets of TCP over IPv4 and IPv6 */
 };
 
 #if defined(__SANITIZE_ADDRESS__)

@@ -98,6 +98,24 @@ static int do_socket(void)
 	return fd >= 0 ? OK : REFUSED;
 }
 
+static int do_kind(int family, int kind)
+{
+	int fd = socket(family, kind | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd >= 0) close(fd);
+	return fd >= 0 ? OK : REFUSED;
+}
+
+static int do_stream(void) { return do_kind(AF_INET, SOCK_STREAM); }
+static int do_netlink(void) { return do_kind(AF_NETLINK, SOCK_RAW); }
+static int do_unix(void) { return do_kind(AF_UNIX, SOCK_STREAM); }
+static int do_raw(void) { return do_kind(AF_INET, SOCK_RAW); }
+
+static int do_listen(void)
+{
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	return listen(fd, 1) == 0 ? OK : REFUSED;
+}
+
 static int do_execve(void)
 {
 	char *argv[] = { NULL };
@@ -135,6 +153,15 @@ static const struct {
 	{ "bounce", do_write_inside, REFUSED, 0, true, false },
 	{ "bounce", do_socket, 0, SIGSYS, true, false },
 	{ "console", do_socket, OK, 0, false, false },
+	{ "dns", do_loop, OK, 0, false, false },
+	{ "dns", do_socket, OK, 0, false, false },
+	{ "dns", do_stream, OK, 0, false, false },
+	{ "dns", do_netlink, 0, SIGSYS, true, false },
+	{ "dns", do_unix, 0, SIGSYS, true, false },
+	{ "dns", do_raw, 0, SIGSYS, true, false },
+	{ "dns", do_listen, 0, SIGSYS, true, false },
+	{ "dns", do_read_outside, REFUSED, 0, true, false },
+	{ "dns", do_fork, 0, SIGSYS, true, false },
 	{ "receive", do_fork, 0, SIGSYS, true, false },
 	{ "spool", do_fork, 0, SIGSYS, true, false },
 	{ "receive", do_execve, 0, SIGSYS, true, false },

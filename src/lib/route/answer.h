@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the DNS said to one question. The packet is the peer's, so it is read with the C
+ * library's parser, which knows compression and its tricks; only records that belong to
+ * the question, over its chain of aliases, count. Pure. */
+#ifndef IMS_ROUTE_ANSWER_H
+#define IMS_ROUTE_ANSWER_H
+
+#include "lib/base/ip.h"
+
+enum {
+	DNS_NAME_MAX = 253,   /* octets of a name as text, without a final dot */
+	DNS_CHAIN_MAX = 16,   /* aliases that are followed */
+	DNS_RECORDS_MAX = 100 /* of one answer that are looked at */
+};
+
+enum dns_type { DNS_A = 1, DNS_MX = 15, DNS_AAAA = 28 };
+
+enum dns_state {
+	DNS_FOUND,
+	DNS_NO_DATA, /* the name exists, without records of that type */
+	DNS_NO_NAME, /* NXDOMAIN */
+	DNS_FAILED,  /* SERVFAIL and the like, or an answer that cannot be read */
+	DNS_LATE,    /* no answer in time */
+	DNS_BOGUS,   /* DNSSEC: signatures do not fit */
+};
+
+struct dns_mx {
+	uint16_t preference;
+	size_t len;
+	char name[DNS_NAME_MAX]; /* "." is the root; empty: does not fit, so is no host */
+};
+
+/* Records of the answer to an MX question, at most DNS_RECORDS_MAX, in the packet's
+ * order. DNS_FOUND with at least one, DNS_NO_DATA, DNS_NO_NAME, or DNS_FAILED: the packet
+ * says so or cannot be read. */
+enum dns_state dns_read_mx(struct str packet, struct dns_mx out[DNS_RECORDS_MAX],
+			   size_t *count);
+/* The same of a question for addresses (DNS_A or DNS_AAAA), at most `max`. */
+enum dns_state dns_read_ips(struct str packet, enum dns_type type, struct ip *out,
+			    size_t max, size_t *count);
+
+/* The name of a host as it may stand in a record or a report: letters, digits, '-' and
+ * '_' in labels of 1 to 63 octets, no final dot, and not an IPv4 address in disguise (the
+ * last label has a character that is no digit). */
+bool dns_name_is_host(struct str name);
+
+#endif
