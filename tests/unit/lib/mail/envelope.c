@@ -26,6 +26,7 @@ static const struct envelope sample = {
 	.priority = 7,
 	.body8 = true,
 	.esmtp = true,
+	.copy = true,
 	.rcpt_count = 2,
 	.rcpts = rcpts,
 };
@@ -53,7 +54,7 @@ static void round_trip(void **state)
 	memset(record.at, 0xee, record.len); /* nothing points into the record */
 	assert_true(str_eq(e.sender, sample.sender) && str_eq(e.sid, sample.sid));
 	assert_true(ip_eq(e.client, sample.client) && e.arrived_ms == -5);
-	assert_true(e.body8 && e.esmtp && !e.smtputf8 && e.size == sample.size);
+	assert_true(e.body8 && e.esmtp && e.copy && !e.smtputf8 && e.size == sample.size);
 	assert_int_equal(e.rcpt_count, 2);
 	assert_true(str_eq(e.rcpts[0].route, STR("local")) && e.rcpts[0].notify == 6);
 	buf_init(&again, 64 * 1024);
@@ -95,7 +96,7 @@ static void damaged(void **state)
 	record.at[1]--; /* length: the last recipient does not fit */
 	assert_int_equal(decode(whole, 64 * 1024), ENVELOPE_BAD);
 	record.at[1]++;
-	record.at[5] = 8; /* a flag that does not exist */
+	record.at[5] = 16; /* a flag that does not exist */
 	assert_int_equal(decode(whole, 64 * 1024), ENVELOPE_BAD);
 	buf_free(&record);
 	assert_int_equal(decode(STR("\1\0\0\0\0"), 64 * 1024), ENVELOPE_BAD);

@@ -311,6 +311,106 @@ static void flight_refused(void **state)
 	talk_free(&talk);
 }
 
+/* A text that is too long to be sent unasked waits for the recipients. */
+static void flight_max(void **state)
+{
+	(void)state;
+	static char text[SMTP_CLIENT_FLIGHT_MAX + 1];
+	memset(text, 'x', sizeof text);
+	for (size_t over = 0; over < 2; over++) {
+		talk_init(&talk, 1, (struct str){ text, sizeof text - 1 + over });
+		talk_begin(&talk, false);
+		talk_feed(&talk, STR("220 x\r\n250-x\r\n250-CHUNKING\r\n"));
+		talk_feed(&talk, STR("250 PIPELINING\r\n250 x\r\n"));
+		assert_int_equal(lines_sent("BDAT"), over ? 0 : 1);
+		talk_feed(&talk, STR("250 x\r\n"));
+		assert_int_equal(lines_sent("BDAT"), over ? 1 : 0);
+		assert_int_equal(talk.given, talk.mail.size);
+		talk_free(&talk);
+	}
+}
+
+/* Whether a fresh connection may serve better than the reused one that ended. */
+static void stale(void **state)
+{
+	(void)state;
+	static const char first[] = "220 x\r\n250 x\r\n250 x\r\n250 x\r\n354 x\r\n";
+	static const struct { const char *say; enum smtp_lost lost; bool want; } rows[] = {
+		{ "250 x\r\n421 idle\r\n", SMTP_LOST_CLOSED, true },
+		{ "250 x\r\n", SMTP_LOST_CLOSED, true },
+		{ "250 x\r\n", SMTP_LOST_TIMEOUT, false },
+		{ "250 x\r\n250 x\r\n", SMTP_LOST_CLOSED, true },
+		{ "250 x\r\n250 x\r\n250 x\r\n", SMTP_LOST_CLOSED, false },
+		{ "250 x\r\nwhat\r\n", SMTP_LOST_CLOSED, false },
+		{ "", SMTP_LOST_CLOSED, false }, /* the first mail */
+	};
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		talk_init(&talk, 2, STR("x\r\n"));
+		talk.mails = 2;
+		talk.cfg.rcpts_max = 1;
+		talk_begin(&talk, true);
+		talk_feed(&talk, str_of(first));
+		talk_feed(&talk, str_of(rows[i].say));
+		talk_lost(&talk, rows[i].lost);
+		assert_true(talk.closed);
+		assert_int_equal(smtp_client_was_stale(&talk.client), rows[i].want);
+		talk_free(&talk);
+	}
+	talk_init(&talk, 1, STR("x\r\n"));
+	talk_begin(&talk, true);
+	talk_feed(&talk, STR("220 x\r\n250 x\r\n")); /* at MAIL, nothing accepted */
+	talk_lost(&talk, SMTP_LOST_CLOSED);
+	assert_false(smtp_client_was_stale(&talk.client));
+	talk_free(&talk);
+}
+
+static void to_ready(const char *hello)
+{
+	struct str in = str_of(hello);
+	talk_init(&talk, 3, STR("x\r\n"));
+	talk_begin(&talk, false);
+	while (smtp_client_next(&talk.client, &in) != SMTP_CL_READY) buf_reset(&talk.out);
+	smtp_client_send(&talk.client, &talk.mail);
+}
+
+/* What waits in `out` is not sent to a peer that has lost the thread. */
+static void unsent_commands(void **state)
+{
+	(void)state;
+	struct str in = STR("what?\r\n");
+	to_ready("220 x\r\n250-x\r\n250 PIPELINING\r\n");
+	assert_int_equal(smtp_client_next(&talk.client, &in), SMTP_CL_DONE);
+	assert_int_equal(talk.out.len, 0);
+	talk_free(&talk);
+}
+
+/* Replies to commands that found no room in `out` so far. */
+static void unasked_replies(void **state)
+{
+	(void)state;
+	static const struct { const char *say; enum smtp_client_end end; } rows[] = {
+		{ "250 x\r\n", SMTP_END_GARBAGE },
+		{ "550 x\r\n", SMTP_END_GARBAGE },
+		{ "421 x\r\n", SMTP_END_SHUT },
+	};
+	for (size_t i = 0; i < sizeof rows / sizeof *rows * 2; i++) {
+		struct str in = STR("250 x\r\n"), none = STR("");
+		to_ready("220 x\r\n250 x\r\n");
+		/* Before MAIL, or between MAIL and RCPT. */
+		if (i % 2) (void)smtp_client_next(&talk.client, &none);
+		for (size_t n = 0; n <= SMTP_CLIENT_COMMANDS_MAX; n++)
+			buf_byte(&talk.out, 'x');
+		if (i % 2) (void)smtp_client_next(&talk.client, &in);
+		in = str_of(rows[i / 2].say);
+		assert_int_equal(smtp_client_next(&talk.client, &in), SMTP_CL_DONE);
+		assert_int_equal(talk.client.end, rows[i / 2].end);
+		for (size_t n = 0; n < 3; n++)
+			assert_int_equal(talk.rcpts[n].outcome.state,
+					 SMTP_RCPT_TEMPORARY);
+		talk_free(&talk);
+	}
+}
+
 /* The dot is still in `out`: the peer can not have the whole message. */
 static void unsent_dot(void **state)
 {
@@ -357,6 +457,8 @@ int main(void)
 		cmocka_unit_test(capabilities),   cmocka_unit_test(timeouts),
 		cmocka_unit_test(late_text),      cmocka_unit_test(unsent_dot),
 		cmocka_unit_test(no_memory),      cmocka_unit_test(flight_refused),
+		cmocka_unit_test(flight_max),     cmocka_unit_test(stale),
+		cmocka_unit_test(unsent_commands), cmocka_unit_test(unasked_replies),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
