@@ -20,6 +20,7 @@ static const struct sandbox_row rows[] = {
 	{ "directory", SANDBOX_BASE | SANDBOX_FILES | SANDBOX_THREADS },
 	{ "bounce", SANDBOX_BASE },
 	{ "console", SANDBOX_BASE | SANDBOX_FILES | SANDBOX_ACCEPT | SANDBOX_SOCKETS },
+	{ "deliver", SANDBOX_BASE | SANDBOX_CLIENT | SANDBOX_LOCAL },
 	{ "dns", SANDBOX_BASE | SANDBOX_DATAGRAMS | SANDBOX_CLIENT },
 };
 
@@ -77,7 +78,7 @@ int sandbox_enter(const char *role, struct process_user user, const char *empty,
 	if (!SANDBOX_SANITIZED) (void)prctl(PR_SET_DUMPABLE, 0ul, 0ul, 0ul, 0ul);
 	(void)prctl(PR_SET_NO_NEW_PRIVS, 1ul, 0ul, 0ul, 0ul);
 
-	int paths = sandbox_paths_enter();
+	int paths = sandbox_paths_enter(row->calls);
 	int calls = sandbox_calls_enter(row->calls);
 	if (paths != 0) less_say(less, "no Landlock", -paths);
 	if (calls != 0) less_say(less, "no seccomp", -calls);

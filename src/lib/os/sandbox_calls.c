@@ -60,6 +60,8 @@ static const char *const datagrams_calls[] = { "bind", "connect", NULL };
 
 static const char *const client_calls[] = { "bind", "connect", NULL };
 
+static const char *const local_calls[] = { "connect", NULL };
+
 static const char *const sanitizer_calls[] = {
 	"ioctl", "prctl", "clone", "clone3", "wait4", "waitid", "kill", "tgkill",
 	"ptrace", "personality", "process_vm_readv", "arch_prctl", "set_tid_address",
@@ -77,7 +79,7 @@ static const struct calls lists[] = {
 	{ SANDBOX_BASE, base_calls },       { SANDBOX_ACCEPT, accept_calls },
 	{ SANDBOX_FILES, files_calls },     { SANDBOX_SOCKETS, sockets_calls },
 	{ SANDBOX_SANITIZER, sanitizer_calls }, { SANDBOX_DATAGRAMS, datagrams_calls },
-	{ SANDBOX_CLIENT, client_calls },
+	{ SANDBOX_CLIENT, client_calls },   { SANDBOX_LOCAL, local_calls },
 };
 
 static int list_add(scmp_filter_ctx ctx, uint32_t action, const char *const *names)
@@ -109,19 +111,19 @@ static int ioctl_add(scmp_filter_ctx ctx)
 	return 0;
 }
 
-/* Sockets of the Internet and of one kind: no netlink, no unix, no raw ones. */
+/* Sockets of one family and kind: no netlink, no raw ones. */
+static int family_add(scmp_filter_ctx ctx, int family, int kind)
+{
+	return seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(socket), 2,
+				SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)family, 0),
+				SCMP_A1(SCMP_CMP_MASKED_EQ, ~(scmp_datum_t)SOCKET_FLAGS,
+					(scmp_datum_t)kind));
+}
+
 static int inet_add(scmp_filter_ctx ctx, int kind)
 {
-	static const int families[] = { AF_INET, AF_INET6 };
-	for (size_t i = 0; i < sizeof families / sizeof *families; i++) {
-		int rc = seccomp_rule_add(
-			ctx, SCMP_ACT_ALLOW, SCMP_SYS(socket), 2,
-			SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)families[i], 0),
-			SCMP_A1(SCMP_CMP_MASKED_EQ, ~(scmp_datum_t)SOCKET_FLAGS,
-				(scmp_datum_t)kind));
-		if (rc != 0) return rc;
-	}
-	return 0;
+	int rc = family_add(ctx, AF_INET, kind);
+	return rc == 0 ? family_add(ctx, AF_INET6, kind) : rc;
 }
 
 /* A thread, never a process. clone3 keeps its flags in memory where a filter cannot look:
@@ -147,6 +149,7 @@ static int calls_add(scmp_filter_ctx ctx, unsigned groups)
 	if (rc == 0 && groups & SANDBOX_THREADS) rc = threads_add(ctx);
 	if (rc == 0 && groups & SANDBOX_DATAGRAMS) rc = inet_add(ctx, SOCK_DGRAM);
 	if (rc == 0 && groups & SANDBOX_CLIENT) rc = inet_add(ctx, SOCK_STREAM);
+	if (rc == 0 && groups & SANDBOX_LOCAL) rc = family_add(ctx, AF_UNIX, SOCK_STREAM);
 	if (rc == 0 && !(groups & SANDBOX_FILES))
 		rc = list_add(ctx, SCMP_ACT_ERRNO(EACCES), refused_calls);
 	return rc;

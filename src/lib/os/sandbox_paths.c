@@ -29,7 +29,8 @@ enum { CREATE_VERSION = 1, RULE_PATH_BENEATH = 1 };
 #define FS_TRUNCATE    (1ull << 14) /* version 3 */
 #define FS_IOCTL_DEV   (1ull << 15) /* version 5 */
 #define FS_FIRST_13    ((1ull << 13) - 1)
-#define NET_ALL        3ull /* version 4: bind and connect of TCP */
+#define NET_CONNECT    2ull /* version 4: connect of TCP */
+#define NET_ALL        3ull /* and bind */
 #define SCOPE_ALL      3ull /* version 6: abstract sockets and signals to the outside */
 
 #define RIGHTS_READ (FS_READ_FILE | FS_READ_DIR)
@@ -128,7 +129,7 @@ static size_t ruleset_size(long version)
 	return (version >= 4 ? 2 : 1) * sizeof(uint64_t);
 }
 
-int sandbox_paths_enter(void)
+int sandbox_paths_enter(unsigned groups)
 {
 	int rc = 0, fd = -1;
 	long version = syscall(CALL_CREATE, NULL, 0ul, CREATE_VERSION);
@@ -137,6 +138,7 @@ int sandbox_paths_enter(void)
 		goto out;
 	}
 	struct ruleset r = rights_of_version(version);
+	if (groups & SANDBOX_CLIENT) r.net &= ~NET_CONNECT; /* to whatever port */
 	fd = (int)syscall(CALL_CREATE, &r, ruleset_size(version), 0);
 	if (fd < 0) {
 		rc = -errno;

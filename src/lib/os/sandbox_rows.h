@@ -15,6 +15,7 @@ enum {
 	SANDBOX_SANITIZER = 32, /* what a sanitizer's run time wants besides */
 	SANDBOX_DATAGRAMS = 64, /* make and bind sockets of UDP over IPv4 and IPv6 */
 	SANDBOX_CLIENT = 128,   /* make and connect sockets of TCP over IPv4 and IPv6 */
+	SANDBOX_LOCAL = 256,    /* make and connect unix stream sockets */
 };
 
 #if defined(__SANITIZE_ADDRESS__)
@@ -35,7 +36,7 @@ struct sandbox_row {
 
 /* Each 0, or -errno where the kernel does not offer it. */
 bool sandbox_paths_any(void);
-int sandbox_paths_enter(void);
+int sandbox_paths_enter(unsigned groups);
 int sandbox_calls_enter(unsigned groups);
 
 #endif

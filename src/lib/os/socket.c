@@ -84,6 +84,13 @@ int socket_connect(struct ip ip, uint16_t port)
 	return fd;
 }
 
+int socket_error(int fd)
+{
+	int error = 0;
+	socklen_t len = sizeof error;
+	return getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len) != 0 ? -errno : -error;
+}
+
 int socket_accept(int listener, struct ip *peer, uint16_t *port)
 {
 	union address a = { 0 };

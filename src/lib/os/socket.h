@@ -16,6 +16,8 @@ enum { SOCKET_BACKLOG = 4096 }; /* the kernel cuts it to net.core.somaxconn */
 int socket_listen(struct ip ip, uint16_t port);
 /* A TCP connection under way: writable (or failed, SO_ERROR) when it is decided. */
 int socket_connect(struct ip ip, uint16_t port);
+/* What became of it then: 0, or -errno. */
+int socket_error(int fd);
 /* Next client of a listening socket (TCP or unix; a unix peer has no address).
  * -EAGAIN: none waits. */
 int socket_accept(int listener, struct ip *peer, uint16_t *port);

@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -116,6 +117,28 @@ static int do_listen(void)
 	return listen(fd, 1) == 0 ? OK : REFUSED;
 }
 
+/* To a port where nobody listens: whoever is let through hears just that. */
+static int do_connect(void)
+{
+	struct sockaddr_in a = { .sin_family = AF_INET, .sin_port = htons(1),
+				 .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd < 0) return REFUSED;
+	int rc = connect(fd, (struct sockaddr *)&a, sizeof a);
+	int error = errno;
+	close(fd);
+	return rc == 0 || error == ECONNREFUSED ? OK : REFUSED;
+}
+
+/* The listener is run_case's. */
+static int do_connect_inside(void)
+{
+	int fd = socket_unix_connect(inside);
+	if (fd < 0) return REFUSED;
+	close(fd);
+	return OK;
+}
+
 static int do_execve(void)
 {
 	char *argv[] = { NULL };
@@ -162,6 +185,15 @@ static const struct {
 	{ "dns", do_listen, 0, SIGSYS, true, false },
 	{ "dns", do_read_outside, REFUSED, 0, true, false },
 	{ "dns", do_fork, 0, SIGSYS, true, false },
+	{ "dns", do_connect, OK, 0, false, false },
+	{ "deliver", do_loop, OK, 0, false, false },
+	{ "deliver", do_connect, OK, 0, false, false },
+	{ "deliver", do_connect_inside, OK, 0, true, true },
+	{ "deliver", do_socket, 0, SIGSYS, true, false },
+	{ "deliver", do_netlink, 0, SIGSYS, true, false },
+	{ "deliver", do_listen, 0, SIGSYS, true, false },
+	{ "deliver", do_read_outside, REFUSED, 0, true, false },
+	{ "deliver", do_fork, 0, SIGSYS, true, false },
 	{ "receive", do_fork, 0, SIGSYS, true, false },
 	{ "spool", do_fork, 0, SIGSYS, true, false },
 	{ "receive", do_execve, 0, SIGSYS, true, false },
@@ -177,6 +209,9 @@ static int run_case(size_t i)
 	buf_init(&less, 1024);
 	if (user.root && chown(folder, user.uid, user.gid) != 0) return FAILED;
 	if (cases[i].act == do_write_inside && sandbox_allow_path(folder, true) != 0)
+		return FAILED;
+	if (cases[i].act == do_connect_inside &&
+	    (socket_unix_listen(inside, 0666) < 0 || sandbox_allow_path(folder, false) != 0))
 		return FAILED;
 	int level = sandbox_enter(cases[i].role, user, NULL, &less);
 	if (level < SANDBOX_SECCOMP || (level < SANDBOX_FULL && cases[i].landlock))
@@ -207,6 +242,7 @@ static void test_rows(void **state)
 			assert_int_equal(WEXITSTATUS(status), cases[i].status);
 		}
 	}
+	(void)unlink(inside); /* the socket of do_connect_inside */
 	assert_int_equal(rmdir(folder), 0);
 }
 

@@ -45,6 +45,7 @@ static void test_tcp(void **state)
 		int client = socket_connect(ip, port);
 		assert_true(client >= 0);
 		wait_readable(listener);
+		assert_int_equal(socket_error(client), 0);
 		int server = socket_accept(listener, &peer, &from);
 		assert_true(server >= 0);
 		assert_true(ip_eq(peer, ip));
@@ -58,7 +59,14 @@ static void test_tcp(void **state)
 		close(server);
 		close(client);
 		close(listener);
+		int refused = socket_connect(ip, port);
+		if (refused < 0) continue; /* known at once */
+		struct pollfd p = { .fd = refused, .events = POLLOUT };
+		assert_int_equal(poll(&p, 1, 2000), 1);
+		assert_int_equal(socket_error(refused), -ECONNREFUSED);
+		close(refused);
 	}
+	assert_int_equal(socket_error(-1), -EBADF);
 }
 
 static void test_unix(void **state)
