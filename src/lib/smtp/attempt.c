@@ -49,7 +49,7 @@ void smtp_attempt_heard(struct smtp_attempt *a, uint32_t i,
 	if (rcpt->final) return;
 	rcpt->now = keep(a, outcome);
 	if (outcome->state == SMTP_RCPT_NOT_TRIED) return;
-	if (!outcome->session) a->progress = true;
+	if (!outcome->session) a->progress = a->served = true;
 	rcpt->final = outcome->state == SMTP_RCPT_SENT || outcome->in_doubt ||
 		      (outcome->state == SMTP_RCPT_PERMANENT && !outcome->host_scoped);
 }
@@ -116,7 +116,7 @@ static enum smtp_attempt_action next_target(struct smtp_attempt *a)
 		if (!a->rcpts[i].final)
 			a->rcpts[i].now =
 				(struct smtp_outcome){ .state = SMTP_RCPT_OPEN };
-	a->helo = a->resent = a->progress = false;
+	a->helo = a->resent = a->progress = a->served = false;
 	a->connections = 1;
 	return a->hosts[a->target] == host ? SMTP_ATTEMPT_NEXT_ADDRESS
 					   : SMTP_ATTEMPT_NEXT_HOST;
@@ -139,7 +139,9 @@ static enum smtp_attempt_action closed(struct smtp_attempt *a,
 		a->helo = true;
 		return SMTP_ATTEMPT_WITH_HELO;
 	}
-	bool stale = end->stale && !a->resent;
+	/* A peer that ends each connection after one mail is stale every time; as long as
+	 * that one mail served somebody it goes on. */
+	bool stale = end->stale && (!a->resent || a->served);
 	if (stale) {
 		a->resent = true;
 		forget_session(a);
@@ -151,7 +153,7 @@ static enum smtp_attempt_action closed(struct smtp_attempt *a,
 	if ((stale || limited) && any_wants_sending(a) &&
 	    a->connections < SMTP_ATTEMPT_CONNECTIONS_MAX) {
 		a->connections++;
-		a->progress = false;
+		a->progress = a->served = false;
 		return SMTP_ATTEMPT_RESEND;
 	}
 	struct smtp_outcome cause = keep(a, end->cause);

@@ -71,7 +71,7 @@ struct smtp_attempt {
 	struct smtp_attempt_rcpt *rcpts;
 	struct arena texts;
 	struct str last_text;
-	bool resent, progress, stopped;
+	bool resent, progress, served, stopped;
 };
 
 /* `hosts` has, for each address in the order of use, the number of its host; so addresses

@@ -195,7 +195,9 @@ static void read_reply(struct smtp_client *c, struct str *in)
 	/* The first line of the answer to EHLO only greets. */
 	if (line && hello && c->reply.lines > 1 && c->reply.code / 100 == 2)
 		smtp_client_cap(c, smtp_reply_line(&c->reply));
-	if (result == SMTP_REPLY_DONE || result == SMTP_REPLY_BAD) smtp_client_heard(c);
+	if (result != SMTP_REPLY_DONE && result != SMTP_REPLY_BAD) return;
+	c->replies++;
+	smtp_client_heard(c);
 }
 
 enum smtp_client_event smtp_client_next(struct smtp_client *c, struct str *in)

@@ -127,6 +127,7 @@ struct smtp_client {
 	enum smtp_client_end end;
 	struct smtp_outcome cause; /* of the end: TEMPORARY, with text; until _free */
 	uint32_t mails;            /* transactions begun */
+	uint32_t replies;          /* heard, whole; wraps */
 	uint32_t accepted;         /* recipients accepted in this or the last one */
 
 	/* The machine's own. */
