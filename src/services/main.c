@@ -10,6 +10,7 @@ int main(int argc, char **argv)
 		[ROLE_JOURNAL] = &journal_role,
 		[ROLE_DIRECTORY] = &directory_role,
 		[ROLE_CONSOLE] = &console_role,
+		[ROLE_DELIVER] = &deliver_role,
 		[ROLE_BOUNCE] = &bounce_role,
 		[ROLE_DNS] = &dns_role,
 	};

@@ -18,7 +18,7 @@ import wire
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("IMS_BUILD", ROOT / "build-test")).resolve()
 START_S, STOP_S = 30, 30
-ROLES = ("receive", "spool", "mailbox", "journal", "directory", "console", "bounce", "dns")
+ROLES = ("receive", "spool", "mailbox", "journal", "directory", "console", "bounce", "deliver", "dns")
 DOMAIN = "us.example"
 # What a sanitizer, an assert or the C library prints when something is wrong with us.
 REPORT = re.compile(r"AddressSanitizer|LeakSanitizer|runtime error:|Assertion .* failed|"

@@ -263,6 +263,7 @@ bool trackdb_wants(enum event_name name)
 	case EVENT_receive:
 	case EVENT_refuse:
 	case EVENT_deliver:
+	case EVENT_attempt:
 	case EVENT_defer:
 	case EVENT_fail:
 	case EVENT_expire:

@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The role `deliver`: mail leaves. It takes relay jobs from spool, asks dns for the hosts,
+ * speaks SMTP or LMTP to them with the pure client machine, and answers each job with one
+ * result for every recipient. It has sockets only: no files, and of a message no more than
+ * what is on its way. Which host is next is decided by lib/smtp/attempt alone. */
+#ifndef IMS_DELIVER_DELIVER_H
+#define IMS_DELIVER_DELIVER_H
+
+#include "lib/base/list.h"
+#include "lib/base/map.h"
+#include "lib/mail/job.h"
+#include "lib/os/window.h"
+#include "lib/smtp/attempt.h"
+#include "services/frame.h"
+
+enum {
+	DELIVER_JOBS_MAX = 4096,               /* in hand and waiting; spool sends no more */
+	DELIVER_MEMORY_MAX = 256 * 1024 * 1024, /* octets of all of them */
+	DELIVER_CONNECTIONS_MAX = 32768,       /* whatever the configuration says */
+	DELIVER_READ = 64 * 1024,              /* one read */
+	DELIVER_OUT_MAX = 256 * 1024,          /* unsent octets of one connection */
+	DELIVER_OUT_FILL = 64 * 1024,          /* over that no more text is put there */
+	DELIVER_TURN_MAX = 1024 * 1024,        /* octets of one connection in one turn */
+	DELIVER_RESOLVE_MS = 30 * 1000,        /* for all questions of one job */
+	DELIVER_TEXT_MS = 60 * 1000,           /* for spool to hand over a text */
+	DELIVER_DRAIN_MS = 30 * 1000,          /* for transactions in hand */
+	DELIVER_AGE_MS = 5 * 60 * 1000,        /* an older connection takes no new message */
+	DELIVER_NAME_MAX = 256,                /* of a host, or the path of a socket */
+	DELIVER_FOLDERS_MAX = 64,              /* where sockets of LMTP servers lie */
+	DELIVER_SENTENCE_MAX = 400,
+};
+
+struct deliver;
+struct connection;
+
+/* One place to connect to: an address and port, or a socket's path (then port is 0). */
+struct target {
+	struct ip ip;
+	uint16_t port;
+	char name[DELIVER_NAME_MAX]; /* of the host, or the path */
+};
+
+/* The text of a message, as spool hands it over: ranges in its window, or a file. */
+enum text_state { TEXT_NONE, TEXT_ASKED, TEXT_HERE, TEXT_BAD };
+
+struct text {
+	enum text_state state;
+	int fd;                      /* of a file, or -1 */
+	struct window_range few[4];
+	struct window_range *ranges; /* few, or allocated */
+	int count;
+	int at;                      /* range and octet in it, from where to send */
+	uint32_t offset;
+	uint64_t sent;               /* octets of this transaction's copy */
+};
+
+/* What belongs to a recipient besides the two machines' own. */
+struct job_place {
+	uint32_t index;
+	uint8_t target; /* which host spoke for it last */
+	bool answered;  /* by that host, not only by the end of a session */
+	bool dsn_passed;
+};
+
+/* One relay job, from `relay` to `done`. The record follows the struct. */
+struct job {
+	struct deliver *d;
+	struct destination *dest;
+	struct link waiting;   /* in dest->waiting until it is on a connection */
+	struct connection *on; /* NULL: waits */
+	uint64_t number, id;
+	int64_t arrived_ms;
+	size_t memory;
+	struct str key, route;
+	struct job_target to;
+	struct smtp_client_mail mail;
+	struct smtp_attempt attempt;
+	struct smtp_attempt_rcpt *states;
+	struct job_place *places;
+	struct text text;
+	bool attempted;   /* attempt is in use */
+	bool reached;     /* a host was brought to a transaction */
+	bool host_failed;
+	/* For recipients without an outcome of the attempt. */
+	enum job_outcome rest;
+	char rest_dsn[16];
+	char rest_text[DELIVER_SENTENCE_MAX];
+};
+
+/* All that have one KEY share connections. */
+struct destination {
+	struct deliver *d;
+	uint64_t hash;
+	struct link due;     /* in d->due: look after it at the end of the turn */
+	struct link starved; /* in d->starved: waits for a connection of another one to end */
+	struct link waiting; /* struct job, in order */
+	struct link idle;    /* struct connection; the last was used last */
+	size_t connections;
+	size_t key_len;
+	char key[];
+};
+
+enum connection_state {
+	CONNECTION_RESOLVING, /* no socket; a question to dns is open */
+	CONNECTION_OPENING,
+	CONNECTION_OPEN,      /* the machine speaks */
+	CONNECTION_IDLE,      /* the machine is READY, no job is here */
+};
+
+/* A place for one socket at a time, with a job or idle. The job keeps it through all hosts
+ * that it tries; it ends with the job unless the socket can serve the next. */
+struct connection {
+	struct deliver *d;
+	struct destination *dest;
+	struct job *job; /* NULL: idle, or on its way to it */
+	struct link idle, idle_all;
+	struct link all;
+	struct loop_io *io;
+	struct loop_timer *timer;
+	struct smtp_client smtp;
+	struct smtp_client_settings cfg;
+	char helo[DELIVER_NAME_MAX];
+	struct buf out;
+	int fd; /* -1: none */
+	enum connection_state state;
+	bool machine;    /* smtp is in use */
+	bool told;       /* the attempt's event is out */
+	bool sending;    /* the job's transaction was begun on this socket */
+	bool wants_text; /* the machine asks for text that is not here */
+	bool more_text;  /* or for more than `out` should hold now */
+	bool moved;      /* octets were taken by the peer's socket */
+	int broken;      /* errno of sending; what the peer still said is being read */
+	size_t turn_sent;
+	uint32_t target; /* of targets: where the socket leads to */
+	uint32_t replies_seen;
+	enum smtp_step step_seen;
+	int64_t opened_ms;
+	/* Where the job goes: targets in the order of use, the number of each one's host. */
+	struct target targets[SMTP_ATTEMPT_TARGETS_MAX];
+	uint32_t hosts[SMTP_ATTEMPT_TARGETS_MAX];
+	uint32_t target_count, host_count;
+	/* The question to dns, and why there is no host so far. */
+	uint64_t query;
+	unsigned hop;
+	int64_t asked_ms;
+	bool never; /* dns knows for sure */
+	char dsn[16];
+	char why[DELIVER_SENTENCE_MAX];
+};
+
+struct deliver {
+	struct frame *frame;
+	struct channel *spool, *dns; /* NULL: away */
+	struct window *window;       /* spool's; NULL: none */
+	struct map jobs;             /* number -> struct job */
+	struct map questions;        /* query -> struct connection */
+	struct map destinations;     /* hash of key -> struct destination */
+	struct link connections;     /* all of them */
+	struct link idle;            /* of all destinations, in the order of last use */
+	struct link due, starved;
+	struct loop_turn turn;
+	struct loop_timer *drain_timer;
+	size_t connection_count, job_memory;
+	uint64_t next_query, seed;
+	bool draining, left;
+	struct smtp_client_timeouts timeouts;
+	struct window_range ranges[JOB_RANGES_MAX];
+	struct buf results;
+	size_t folder_count; /* of sockets that may be connected to */
+	struct buf folders[DELIVER_FOLDERS_MAX];
+	char read_buffer[DELIVER_READ], text_buffer[DELIVER_READ];
+};
+
+/* role.c: says goodbye, once, when it is to and nothing is in hand */
+void deliver_leave_if_idle(struct deliver *d);
+
+/* job.c: a job's life */
+/* Takes it, or answers it at once. */
+void job_take(struct deliver *d, const struct msg_relay *m);
+/* It is on its connection, whose targets are known. */
+void job_attempt(struct job *job);
+/* The next transaction, on a machine that is READY. */
+void job_send(struct job *job);
+/* The transaction is over: its outcomes. True if all recipients have their last one. */
+bool job_heard(struct job *job);
+/* What becomes of those without an outcome. */
+void job_rest(struct job *job, enum job_outcome outcome, struct str dsn, struct str text);
+/* Answers it and lets go of it, its connection included. */
+void job_end(struct job *job);
+/* Forgets it: nobody waits for the answer. */
+void job_free(struct job *job);
+
+/* body.c: the text of a job */
+void body_ask(struct job *job);
+/* What spool answered; takes over `fd`. Nothing else is done: see connection_text. */
+void body_take(struct job *job, const struct msg_body *m, int fd);
+void body_rewind(struct text *t);
+/* The next piece, until another one is asked for; empty: cannot be read. */
+struct str body_piece(struct job *job);
+void body_used(struct text *t, size_t octets);
+void body_free(struct text *t);
+
+/* host.c: where a job goes */
+/* Finds the targets of the connection's job; ends in connection_found, now or later. */
+void host_find(struct connection *c);
+void host_resolved(struct deliver *d, const struct msg_resolved *m);
+/* Too late: goes on with what is known. */
+void host_late(struct connection *c);
+void host_forget(struct connection *c); /* its question */
+void host_ask_again(struct deliver *d); /* dns is back */
+/* "name[192.0.2.1]:25", or a path. */
+enum { HOST_LABEL_MAX = DELIVER_NAME_MAX + 64 };
+struct str host_label(const struct target *t, char memory[HOST_LABEL_MAX]);
+
+/* folder.c: sockets that may be connected to */
+void folder_open_all(struct deliver *d);
+/* Whether the path lies where the process may look since it started. */
+bool folder_allows(const struct deliver *d, struct str path);
+void folder_check_all(struct deliver *d); /* of a new configuration: tells what does not */
+
+/* connection.c */
+/* A fresh one for a job; false: no memory, nothing has happened. */
+bool connection_new(struct destination *dest, struct job *job);
+/* The targets are known (or there are none). */
+void connection_found(struct connection *c);
+/* An idle one gets the next job. */
+void connection_reuse(struct connection *c, struct job *job);
+/* The job's text has come. */
+void connection_text(struct connection *c);
+/* An idle one says QUIT and goes. */
+void connection_quit(struct connection *c);
+/* Closes it without another word; its job is not told. */
+void connection_free(struct connection *c);
+/* Its transaction, if one is open, ends here; the job with it. */
+void connection_abort(struct connection *c, struct str why);
+
+/* pool.c: who gets which connection */
+struct destination *destination_get(struct deliver *d, struct str key);
+void pool_add(struct job *job);
+/* The next job for a connection that is READY; NULL: it is idle now. */
+struct job *pool_next(struct connection *c);
+/* Looks after it at the end of the turn. */
+void pool_due(struct destination *dest);
+/* A connection has gone. */
+void pool_gone(struct destination *dest);
+void pool_turn(void *arg);
+
+/* tell.c: events */
+/* How an attempt to reach a host ended; NULL: it is ready for mail. */
+void tell_attempt(struct connection *c, const struct smtp_outcome *o);
+void tell_error(struct deliver *d, struct str error, struct str path);
+void tell_notice(struct deliver *d, struct str reason, struct str path);
+
+#endif

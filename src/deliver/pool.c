@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Who gets which connection. Jobs of one destination wait in line; a connection that has
+ * done its job takes the next of them at once. New connections are made at the end of the
+ * turn, as far as the limits allow. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "deliver/deliver.h"
+
+void pool_due(struct destination *dest)
+{
+	struct deliver *d = dest->d;
+	if (!link_is_in(&dest->due)) list_add_tail(&d->due, &dest->due);
+	loop_at_turn_end(d->frame->loop, &d->turn);
+}
+
+struct destination *destination_get(struct deliver *d, struct str key)
+{
+	uint64_t hash = hash_str(key, d->seed);
+	struct destination *dest;
+	for (; (dest = map_get(&d->destinations, hash)); hash++)
+		if (str_eq((struct str){ dest->key, dest->key_len }, key)) return dest;
+	dest = calloc(1, sizeof *dest + key.len);
+	if (!dest || !map_put(&d->destinations, hash, dest)) {
+		free(dest);
+		return NULL;
+	}
+	dest->d = d;
+	dest->hash = hash;
+	dest->key_len = key.len;
+	if (key.len) memcpy(dest->key, key.at, key.len);
+	list_init(&dest->waiting);
+	list_init(&dest->idle);
+	return dest;
+}
+
+void pool_add(struct job *job)
+{
+	list_add_tail(&job->dest->waiting, &job->waiting);
+	pool_due(job->dest);
+}
+
+struct job *pool_next(struct connection *c)
+{
+	struct link *first = list_take(&c->dest->waiting);
+	return first ? CONTAINER(first, struct job, waiting) : NULL;
+}
+
+void pool_gone(struct destination *dest)
+{
+	struct deliver *d = dest->d;
+	dest->connections--;
+	d->connection_count--;
+	pool_due(dest);
+	struct link *next = list_take(&d->starved);
+	if (next) pool_due(CONTAINER(next, struct destination, starved));
+}
+
+/* Room for one more connection; an idle one of somebody else has to make it. */
+static bool room_make(struct deliver *d)
+{
+	int64_t max = d->frame->conf->limit.connections.out;
+	if (max > DELIVER_CONNECTIONS_MAX) max = DELIVER_CONNECTIONS_MAX;
+	if ((int64_t)d->connection_count < max) return true;
+	if (list_empty(&d->idle)) return false;
+	connection_quit(CONTAINER(d->idle.next, struct connection, idle_all));
+	return (int64_t)d->connection_count < max;
+}
+
+static bool destination_may_grow(struct destination *dest)
+{
+	struct deliver *d = dest->d;
+	if ((int64_t)dest->connections >=
+	    d->frame->conf->limit.connections.per_destination)
+		return false;
+	if (room_make(d)) return true;
+	list_add_tail(&d->starved, &dest->starved);
+	return false;
+}
+
+static void destination_serve(struct destination *dest)
+{
+	link_remove(&dest->starved);
+	while (!list_empty(&dest->waiting)) {
+		bool idle = !list_empty(&dest->idle);
+		if (!idle && !destination_may_grow(dest)) break;
+		struct job *job =
+			CONTAINER(list_take(&dest->waiting), struct job, waiting);
+		if (idle) {
+			connection_reuse(
+				CONTAINER(dest->idle.prev, struct connection, idle), job);
+		} else if (!connection_new(dest, job)) {
+			job_rest(job, JOB_DEFERRED, STR("4.3.0"), STR("out of memory"));
+			job_end(job);
+		}
+	}
+	if (!list_empty(&dest->waiting) || dest->connections) return;
+	link_remove(&dest->due); /* its last connection may have put it there again */
+	(void)map_take(&dest->d->destinations, dest->hash);
+	free(dest);
+}
+
+void pool_turn(void *arg)
+{
+	struct deliver *d = arg;
+	for (struct link *it; (it = list_take(&d->due));)
+		destination_serve(CONTAINER(it, struct destination, due));
+}

@@ -1,0 +1,561 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "bench.h"
+
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lib/ipc/scoreboard.h"
+#include "lib/route/mx.h"
+
+enum { HANG_S = 120, CALLS_MAX = 2000000, QUEUE_MAX = 8192, WINDOW_SIZE = 1 << 20 };
+
+const char bench_conf[] = "hostname mx.us.example\n"
+			  "listener in { address 0.0.0.0:25 }\n"
+			  "limit { connections { out 20; per-destination 4 } }\n"
+			  "timeout { connect 10s; greeting 20s; command 30s; data 40s; "
+			  "final 60s; idle 5s }\n";
+
+struct channel {
+	enum role peer;
+};
+
+struct loop {
+	struct loop_io *ios;
+	struct loop_timer *timers;
+	struct loop_turn *turns;
+};
+
+struct loop_io {
+	struct loop_io *next;
+	int fd;
+	unsigned want;
+	loop_io_fn *fn;
+	void *arg;
+};
+
+struct loop_timer {
+	struct loop_timer *next;
+	loop_fn *fn;
+	void *arg;
+	int64_t due_ms; /* 0: not set */
+};
+
+struct sent {
+	enum msg_type type;
+	struct buf payload;
+};
+
+struct bench *bench_now;
+static struct loop loop;
+static struct census census;
+static struct sent queue[QUEUE_MAX];
+static size_t queue_count;
+static struct window *window;
+
+struct loop *bench_loop(void) { return &loop; }
+
+/* --- the loop ------------------------------------------------------------------------
+ */
+
+int64_t loop_now_ms(const struct loop *l)
+{
+	(void)l;
+	return bench_now->now_ms;
+}
+
+int64_t loop_wall_ms(const struct loop *l)
+{
+	(void)l;
+	return 1800000000000 + bench_now->now_ms;
+}
+
+struct loop_io *loop_io_new(struct loop *l, int fd, unsigned want, loop_io_fn *fn,
+			    void *arg)
+{
+	struct loop_io *io = calloc(1, sizeof *io);
+	assert_non_null(io);
+	*io = (struct loop_io){ l->ios, fd, want, fn, arg };
+	return l->ios = io;
+}
+
+void loop_io_want(struct loop_io *io, unsigned want) { io->want = want; }
+
+void loop_io_free(struct loop_io *io)
+{
+	if (!io) return;
+	struct loop_io **at = &loop.ios;
+	while (*at && *at != io) at = &(*at)->next;
+	assert_ptr_equal(*at, io);
+	*at = io->next;
+	free(io);
+}
+
+struct loop_timer *loop_timer_new(struct loop *l, loop_fn *fn, void *arg)
+{
+	struct loop_timer *t = calloc(1, sizeof *t);
+	assert_non_null(t);
+	*t = (struct loop_timer){ l->timers, fn, arg, 0 };
+	return l->timers = t;
+}
+
+void loop_timer_set(struct loop_timer *t, int64_t delay_ms)
+{
+	t->due_ms = bench_now->now_ms + (delay_ms < 1 ? 1 : delay_ms);
+}
+
+void loop_timer_cancel(struct loop_timer *t) { t->due_ms = 0; }
+
+void loop_timer_free(struct loop_timer *t)
+{
+	if (!t) return;
+	struct loop_timer **at = &loop.timers;
+	while (*at && *at != t) at = &(*at)->next;
+	assert_ptr_equal(*at, t);
+	*at = t->next;
+	free(t);
+}
+
+void loop_at_turn_end(struct loop *l, struct loop_turn *node)
+{
+	if (node->queued) return;
+	node->queued = true;
+	node->next = l->turns;
+	l->turns = node;
+}
+
+static bool turn_end(void)
+{
+	struct loop_turn *node = loop.turns;
+	if (!node) return false;
+	loop.turns = node->next;
+	node->queued = false;
+	node->fn(node->arg);
+	return true;
+}
+
+static bool io_call(struct loop_io *io)
+{
+	struct pollfd p = { .fd = io->fd };
+	if (io->want & LOOP_READ) p.events |= POLLIN;
+	if (io->want & LOOP_WRITE) p.events |= POLLOUT;
+	if (!io->want || poll(&p, 1, 0) <= 0) return false;
+	/* As epoll does: an error wakes whatever is watched. */
+	unsigned all = p.revents & (POLLERR | POLLHUP) ? io->want : 0;
+	unsigned ready = all | (p.revents & POLLIN ? LOOP_READ : 0u) |
+			 (p.revents & POLLOUT ? LOOP_WRITE : 0u);
+	io->fn(io->arg, io->fd, ready & io->want);
+	return true;
+}
+
+static bool any_io(void)
+{
+	/* A call may free any of them: from the start again after each. */
+	for (struct loop_io *io = loop.ios; io; io = io->next)
+		if (io_call(io)) return true;
+	return false;
+}
+
+static bool answer_one(struct bench *b);
+
+void bench_turn(struct bench *b)
+{
+	for (unsigned calls = 0; calls < CALLS_MAX; calls++)
+		if (!turn_end() && !answer_one(b) && !any_io()) return;
+	fail_msg("the loop turns in a circle");
+}
+
+static bool any_timer(struct bench *b)
+{
+	for (struct loop_timer *t = loop.timers; t; t = t->next) {
+		if (!t->due_ms || t->due_ms > b->now_ms) continue;
+		t->due_ms = 0;
+		t->fn(t->arg);
+		return true;
+	}
+	return false;
+}
+
+void bench_wait(struct bench *b, int64_t ms)
+{
+	bench_turn(b);
+	for (int64_t end = b->now_ms + ms; b->now_ms < end;) {
+		b->now_ms += end - b->now_ms < 1000 ? end - b->now_ms : 1000;
+		while (any_timer(b)) continue;
+		bench_turn(b);
+	}
+}
+
+/* --- the frame, the scoreboard, events -----------------------------------------------
+ */
+
+void frame_leave(struct frame *f)
+{
+	assert_ptr_equal(f, &bench_now->frame);
+	bench_now->left++;
+}
+
+struct census *scoreboard_census(void) { return &census; }
+void scoreboard_message(uint64_t id) { (void)id; }
+
+static void event_note(void *arg, struct str record)
+{
+	struct bench *b = arg;
+	struct cur cur = cur_of(record);
+	unsigned name = cur_u16(&cur);
+	assert_in_range(name, 1, EVENT_COUNT - 1);
+	b->events[name]++;
+	buf_reset(&b->record);
+	buf_str(&b->record, record);
+}
+
+static int64_t event_wall(void *arg)
+{
+	(void)arg;
+	return 1800000000000;
+}
+
+bool bench_said(const struct bench *b, const char *text)
+{
+	return b->record.len &&
+	       memmem(b->record.at, b->record.len, text, str_of(text).len) != NULL;
+}
+
+/* --- channels ------------------------------------------------------------------------
+ */
+
+enum role channel_peer(const struct channel *ch) { return ch->peer; }
+
+static struct buf *queue_new(struct channel *ch, enum msg_type type)
+{
+	assert_true(msg_may(type, ROLE_DELIVER, ch->peer));
+	assert_true(queue_count < QUEUE_MAX);
+	struct sent *s = &queue[queue_count++];
+	s->type = type;
+	buf_init(&s->payload, CHANNEL_FRAME_MAX);
+	return &s->payload;
+}
+
+#define SEND(name)                                                               \
+	void channel_send_##name(struct channel *ch, const struct msg_##name *m) \
+	{                                                                        \
+		msg_##name##_put(queue_new(ch, MSG_##name), m);                  \
+	}
+SEND(done)
+SEND(body_want)
+SEND(resolve)
+
+void bench_message(struct bench *b, struct channel *ch, enum msg_type type,
+		   struct buf *record, int fd)
+{
+	assert_true(msg_is_valid(type, buf_view(record)));
+	assert_true(msg_may(type, ch->peer, ROLE_DELIVER));
+	deliver_role.message(&b->frame, ch, type, buf_view(record), fd);
+	buf_free(record);
+}
+
+#define RECORD(name, ...)                     \
+	struct buf record;                    \
+	buf_init(&record, CHANNEL_FRAME_MAX); \
+	msg_##name##_put(&record, &(struct msg_##name){ __VA_ARGS__ })
+
+static void cstr(char *to, size_t size, struct str s) { (void)str_to_cstr(s, to, size); }
+
+static void take_done(struct bench *b, struct str payload)
+{
+	struct msg_done m;
+	struct job_result r;
+	assert_true(msg_done_get(payload, &m));
+	struct bench_done *done = &b->done;
+	memset(done, 0, sizeof *done);
+	done->job = m.job;
+	done->host_failed = m.host_failed;
+	cstr(done->host, sizeof done->host, m.host);
+	done->count = job_results_count(m.results);
+	assert_true(done->count >= 0);
+	struct cur c = cur_of(m.results);
+	for (int i = 0; job_result_next(&c, &r); i++) {
+		struct bench_result *to = &done->results[i];
+		to->index = r.index;
+		to->outcome = r.outcome;
+		to->dsn_passed = r.dsn_passed;
+		cstr(to->dsn, sizeof to->dsn, r.dsn);
+		cstr(to->text, sizeof to->text, r.text);
+		cstr(to->host, sizeof to->host, r.host);
+	}
+	b->dones++;
+}
+
+static void give_text(struct bench *b, struct str payload)
+{
+	struct msg_body_want want;
+	struct buf ranges;
+	assert_true(msg_body_want_get(payload, &want));
+	b->texts_asked++;
+	if (b->text_silent) return;
+	buf_init(&ranges, 1 << 16);
+	for (size_t at = 0; at < b->text.len; at += WINDOW_BLOCK) {
+		size_t len =
+			b->text.len - at < WINDOW_BLOCK ? b->text.len - at : WINDOW_BLOCK;
+		window_ranges_put(&ranges,
+				  &(struct window_range){ (uint32_t)at, (uint32_t)len },
+				  1);
+	}
+	int fd = b->text_fd >= 0 ? dup(b->text_fd) : -1;
+	uint8_t result = b->text_broken ? 2 : fd >= 0 ? 1 : 0;
+	RECORD(body, want.job, fd >= 0 ? STR("") : buf_view(&ranges), result);
+	bench_message(b, b->spool, MSG_body, &record, fd);
+	buf_free(&ranges);
+}
+
+static uint8_t dns_list(const char *answer, struct buf *out)
+{
+	struct mx_list list = { 0 };
+	struct str rest = str_of(answer);
+	static char names[MX_HOSTS_MAX][32];
+	if (str_eq(rest, STR("never"))) return 1;
+	if (str_eq(rest, STR("later"))) return 2;
+	if (str_eq(rest, STR("junk"))) buf_str(out, STR("junk"));
+	for (struct str word; !out->len && (word = str_word(&rest)).len; list.count++) {
+		struct mx_next *host = &list.hosts[list.count];
+		(void)snprintf(names[list.count], 32, "mx%zu.example", list.count + 1);
+		host->name = str_of(names[list.count]);
+		host->preference = (uint16_t)(list.count * 10);
+		host->count = 1;
+		assert_true(ip_parse(word, &host->ips[0]));
+	}
+	if (list.count) mx_list_put(out, &list);
+	return 0;
+}
+
+static void give_hosts(struct bench *b, struct str payload)
+{
+	struct msg_resolve ask;
+	struct buf hosts;
+	assert_true(msg_resolve_get(payload, &ask));
+	b->asked++;
+	if (b->dns_silent) return;
+	buf_init(&hosts, 1 << 16);
+	uint8_t result = dns_list(b->dns_answer, &hosts);
+	RECORD(resolved, ask.query, result, result == 1 ? STR("5.1.2") : STR("4.4.3"),
+	       result == 1 ? STR("no such domain") : STR("the DNS fails"),
+	       buf_view(&hosts));
+	bench_message(b, b->dns, MSG_resolved, &record, -1);
+	buf_free(&hosts);
+}
+
+static bool answer_one(struct bench *b)
+{
+	if (!queue_count) return false;
+	struct sent s = queue[0];
+	memmove(queue, queue + 1, --queue_count * sizeof *queue);
+	struct str payload = buf_view(&s.payload);
+	if (s.type == MSG_done && b->spool) take_done(b, payload);
+	if (s.type == MSG_body_want && b->spool) give_text(b, payload);
+	if (s.type == MSG_resolve && b->dns) give_hosts(b, payload);
+	buf_free(&s.payload);
+	return true;
+}
+
+/* --- jobs ----------------------------------------------------------------------------
+ */
+
+static void put_recipients(struct buf *out, const char *to)
+{
+	uint64_t many = 0;
+	struct str rest = str_of(to);
+	uint32_t index = 7;
+	if (to[0] == '*') assert_true(str_to_u64(str_of(to + 1), &many));
+	if (many) rest = STR("");
+	for (uint64_t i = 0; i < many; i++) {
+		char address[64];
+		(void)snprintf(address, sizeof address, "r%u@far.example", (unsigned)i);
+		job_recipient_put(out,
+				  &(struct job_recipient){ .index = index++,
+							   .address = str_of(address) });
+	}
+	for (struct str word; (word = str_word(&rest)).len;)
+		job_recipient_put(out, &(struct job_recipient){ .index = index++,
+								.address = word });
+}
+
+static void put_target(struct buf *out, const struct bench_job *j)
+{
+	struct job_target t = { .kind = j->mx     ? JOB_TO_MX
+					: j->lmtp ? JOB_TO_LMTP
+						  : JOB_TO_HOSTS };
+	if (j->mx) t.domain = str_of(j->mx);
+	t.port = j->mx ? peers_port() : 0;
+	struct str rest = str_of(j->hops ? j->hops : "");
+	for (struct str word; (word = str_word(&rest)).len; t.hop_count++) {
+		t.hops[t.hop_count].host = word;
+		t.hops[t.hop_count].port = str_starts(word, STR("/")) ? 0 : peers_port();
+	}
+	job_target_put(out, &t);
+}
+
+uint64_t bench_give(struct bench *b, const struct bench_job *j)
+{
+	struct buf recipients, target;
+	buf_init(&recipients, 1 << 20);
+	buf_init(&target, 1 << 16);
+	put_recipients(&recipients, j->to);
+	put_target(&target, j);
+	uint64_t number = ++b->next_job;
+	RECORD(relay, .job = number, .id = 0x1000 + number, .size = b->text.len,
+	       .arrived_ms = 1800000000000,
+	       .sender = str_of(j->sender ? j->sender : "a@us.example"),
+	       .flags = j->flags,
+	       .key = str_of(j->key  ? j->key
+			     : j->mx ? j->mx
+				     : j->hops),
+	       .route = STR("out"), .target = buf_view(&target),
+	       .recipients = buf_view(&recipients));
+	bench_message(b, b->spool, MSG_relay, &record, -1);
+	buf_free(&recipients);
+	buf_free(&target);
+	return number;
+}
+
+uint64_t bench_relay(struct bench *b, const struct bench_job *j)
+{
+	uint64_t number = bench_give(b, j);
+	bench_turn(b);
+	return number;
+}
+
+const struct bench_result *bench_result(struct bench *b)
+{
+	assert_int_equal(b->done.job, b->next_job);
+	assert_int_equal(b->done.count, 1);
+	assert_int_equal(b->done.results[0].index, 7);
+	return &b->done.results[0];
+}
+
+/* --- begin and end -------------------------------------------------------------------
+ */
+
+static struct conf *conf_of(const char *text)
+{
+	struct conf_bundle bundle;
+	struct conf_errors errors;
+	conf_bundle_init(&bundle);
+	conf_errors_init(&errors);
+	assert_true(conf_bundle_add(&bundle, CONF_SOURCE_FILE, STR("test.conf"),
+				    str_of(text)));
+	struct conf *conf = conf_parse(&bundle, &errors);
+	if (!conf) fail_msg("%.*s", STR_ARG(errors.list[0].sentence));
+	conf_bundle_free(&bundle);
+	conf_errors_free(&errors);
+	return conf;
+}
+
+void bench_text(struct bench *b, const char *text)
+{
+	size_t len = str_of(text).len;
+	assert_true(len <= WINDOW_SIZE);
+	char *at = window_at(window, (struct window_range){ 0, (uint32_t)len });
+	memcpy(at, text, len);
+	b->text = (struct str){ at, len };
+}
+
+void bench_up(struct bench *b, enum role peer)
+{
+	struct channel *ch = calloc(1, sizeof *ch);
+	assert_non_null(ch);
+	ch->peer = peer;
+	if (peer == ROLE_SPOOL) b->spool = ch;
+	else b->dns = ch;
+	deliver_role.peer_up(&b->frame, ch);
+	if (peer != ROLE_SPOOL) return;
+	RECORD(spool_window, WINDOW_SIZE);
+	bench_message(b, ch, MSG_spool_window, &record, dup(window_fd(window)));
+}
+
+void bench_down(struct bench *b, enum role peer)
+{
+	struct channel *ch = peer == ROLE_SPOOL ? b->spool : b->dns;
+	deliver_role.peer_down(&b->frame, ch);
+	if (peer == ROLE_SPOOL) b->spool = NULL;
+	else b->dns = NULL;
+	free(ch);
+}
+
+struct bench *bench_new(const char *conf_text)
+{
+	struct bench *b = calloc(1, sizeof *b);
+	assert_non_null(b);
+	(void)alarm(HANG_S);
+	bench_now = b;
+	/* Whatever a test before this one left when it failed. */
+	loop = (struct loop){ 0 };
+	peers_forget();
+	while (queue_count) buf_free(&queue[--queue_count].payload);
+	b->now_ms = 1000000;
+	b->text_fd = -1;
+	b->dns_answer = "127.0.0.1";
+	census.seed = 5;
+	buf_init(&b->record, EVENT_RECORD_MAX);
+	event_log_init(&b->log, "deliver[0]", event_note, event_wall, b);
+	b->frame = (struct frame){ .ops = &deliver_role,
+				   .loop = &loop,
+				   .log = &b->log,
+				   .conf = conf_of(conf_text) };
+	assert_int_equal(deliver_role.open(&b->frame), 0);
+	b->d = b->frame.role;
+	window = window_new(WINDOW_SIZE);
+	assert_non_null(window);
+	bench_text(b, "Subject: x\r\n\r\n.dot\r\ntext\r\n");
+	bench_up(b, ROLE_SPOOL);
+	bench_up(b, ROLE_DNS);
+	return b;
+}
+
+void bench_reload(struct bench *b, const char *conf_text)
+{
+	struct conf *old = b->frame.conf;
+	b->frame.conf = conf_of(conf_text);
+	deliver_role.reload(&b->frame, old);
+	conf_free(old);
+}
+
+static void deliver_free(struct deliver *d)
+{
+	map_free(&d->jobs);
+	map_free(&d->questions);
+	map_free(&d->destinations);
+	buf_free(&d->results);
+	loop_timer_free(d->drain_timer);
+	for (size_t i = 0; i < d->folder_count; i++) buf_free(&d->folders[i]);
+	free(d);
+}
+
+void bench_free(struct bench *b)
+{
+	struct deliver *d = b->d;
+	deliver_role.drain(&b->frame, true);
+	assert_int_equal(b->left, 1);
+	if (b->spool) bench_down(b, ROLE_SPOOL);
+	if (b->dns) bench_down(b, ROLE_DNS);
+	peers_free();
+	bench_turn(b);
+	assert_int_equal(d->connection_count, 0);
+	assert_int_equal(d->jobs.count, 0);
+	assert_int_equal(d->job_memory, 0);
+	assert_int_equal(d->questions.count, 0);
+	assert_int_equal(d->destinations.count, 0);
+	assert_true(list_empty(&d->idle) && list_empty(&d->starved));
+	assert_null(loop.ios);
+	deliver_free(d);
+	assert_null(loop.timers);
+	window_free(window);
+	if (b->text_fd >= 0) (void)close(b->text_fd);
+	event_log_free(&b->log);
+	buf_free(&b->record);
+	conf_free(b->frame.conf);
+	bench_now = NULL;
+	free(b);
+	(void)alarm(0);
+}

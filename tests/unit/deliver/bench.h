@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The role deliver on a bench: its own code and real sockets, with a loop, a clock,
+ * channels, a spool and a dns that the test plays. Other hosts are scripted peers on
+ * loopback addresses, driven by the same loop. One bench at a time. */
+#ifndef IMS_TEST_DELIVER_BENCH_H
+#define IMS_TEST_DELIVER_BENCH_H
+
+/* cmocka.h wants these before it. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "deliver/deliver.h"
+
+#define ROWS(table) (sizeof(table) / sizeof((table)[0]))
+
+/* --- peers --------------------------------------------------------------------------- */
+
+enum peer_step {
+	AT_NONE, AT_ACCEPT, AT_BANNER, AT_EHLO, AT_HELO, AT_MAIL, AT_RCPT, AT_DATA, AT_BODY,
+	AT_DOT, AT_RSET, AT_QUIT, PEER_STEPS
+};
+enum peer_act { DO_WELL, DO_CLOSE, DO_RESET, DO_SILENCE, DO_SAY };
+
+/* What a peer does. At `step` it does `act` (the first `times` times, 0: always), else
+ * what a good server does. Recipients that begin with "no" are refused with 550, with
+ * "later" 450. */
+struct peer_script {
+	const char *caps; /* blank-separated lines of EHLO, with ~ for a blank */
+	enum peer_step step;
+	enum peer_act act;
+	const char *say; /* DO_SAY: without CRLF */
+	unsigned times;
+	unsigned rcpts;     /* accepted in one transaction, then 452; 0: all */
+	bool bye;           /* says 421 and closes after the first message */
+	bool lmtp;
+	bool no_ehlo;       /* 502 to EHLO */
+};
+
+struct peer {
+	struct peer_script script;
+	struct loop_io *io;
+	int fd;
+	uint16_t port;
+	char name[128]; /* "127.0.0.1", or a path */
+	unsigned acted, connections, open, mails, messages, rcpts, ehlos, helos, quits, resets;
+	unsigned texts_begun;
+	struct buf text;   /* the last whole message, without the added dots */
+	struct buf heard;  /* commands of all connections, a line each */
+};
+
+/* Listens on 127.0.0.N (port of the first peer), or on a path. */
+struct peer *peer_new(unsigned n, const struct peer_script *script);
+struct peer *peer_new_unix(const char *path, const struct peer_script *script);
+void peer_close_all(struct peer *p); /* its open connections */
+void peers_free(void);
+void peers_forget(void); /* what a failed test left */
+uint16_t peers_port(void);
+
+/* --- the role ------------------------------------------------------------------------- */
+
+/* "out 20, per-destination 4, timeouts of 10 to 60 s". */
+extern const char bench_conf[];
+
+struct bench_result {
+	uint32_t index;
+	enum job_outcome outcome;
+	bool dsn_passed;
+	char dsn[16], text[256], host[160];
+};
+
+enum { BENCH_RESULTS_MAX = 4096 };
+
+struct bench_done {
+	uint64_t job;
+	bool host_failed;
+	char host[160];
+	int count;
+	struct bench_result results[BENCH_RESULTS_MAX];
+};
+
+struct bench {
+	struct deliver *d;
+	struct frame frame;
+	struct event_log log;
+	struct channel *spool, *dns;
+	size_t events[EVENT_COUNT];
+	struct buf record; /* of the last attempt, relay_error or config_notice */
+	unsigned left;
+	int64_t now_ms;
+	/* What spool and dns do. */
+	struct str text;      /* of every message */
+	int text_fd;          /* >= 0: handed over instead */
+	bool text_broken, text_silent, dns_silent;
+	unsigned asked, texts_asked;
+	const char *dns_answer; /* "127.0.0.1 127.0.0.2", "never", "later" or "junk" */
+	uint64_t next_job;
+	unsigned dones;
+	struct bench_done done; /* the last */
+};
+
+struct bench *bench_new(const char *conf_text);
+/* Leaves at once; nothing may be left of connections, jobs and destinations. */
+void bench_free(struct bench *b);
+void bench_reload(struct bench *b, const char *conf_text);
+void bench_up(struct bench *b, enum role peer);
+void bench_down(struct bench *b, enum role peer);
+void bench_text(struct bench *b, const char *text);
+
+struct bench_job {
+	const char *to;    /* recipients with blanks between; "*250": so many */
+	const char *mx;    /* a domain, or NULL */
+	const char *hops;  /* hosts with blanks between, or paths */
+	const char *key;   /* NULL: the one of mx or hops */
+	const char *sender;
+	bool lmtp;
+	uint8_t flags;
+};
+
+/* Gives the role a job, without a turn; its number. */
+uint64_t bench_give(struct bench *b, const struct bench_job *j);
+/* The same, and waits (no time passes) until nothing moves. */
+uint64_t bench_relay(struct bench *b, const struct bench_job *j);
+void bench_message(struct bench *b, struct channel *ch, enum msg_type type,
+                   struct buf *record, int fd);
+/* Until no descriptor has anything to say. */
+void bench_turn(struct bench *b);
+void bench_wait(struct bench *b, int64_t ms);
+/* The only result of the last job, which must have come. */
+const struct bench_result *bench_result(struct bench *b);
+/* Whether the record of the last kept event holds this text. */
+bool bench_said(const struct bench *b, const char *text);
+
+/* The loop, for peers. */
+extern struct bench *bench_now;
+struct loop *bench_loop(void);
+
+#endif

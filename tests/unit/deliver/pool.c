@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Connections that serve several jobs, and their limits. */
+#include "bench.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const struct bench_job job = { .to = "x@far.example", .mx = "far.example" };
+
+static void one_connection_for_many(void **state)
+{
+	(void)state;
+	struct bench *b = bench_new(bench_conf);
+	struct peer *p = peer_new(1, NULL);
+	for (int i = 0; i < 20; i++) {
+		(void)bench_relay(b, &job);
+		assert_int_equal(bench_result(b)->outcome, JOB_RELAYED);
+	}
+	assert_int_equal(p->connections, 1);
+	assert_int_equal(p->messages, 20);
+	assert_int_equal(p->quits, 0);
+	assert_int_equal(p->resets, 0);
+	assert_int_equal(b->events[EVENT_attempt], 1);
+	assert_int_equal(b->asked, 1);
+	bench_wait(b, 4000);
+	assert_int_equal(p->open, 1);
+	bench_wait(b, 1000);
+	assert_int_equal(p->open, 0);
+	assert_int_equal(p->quits, 1);
+	assert_int_equal(b->d->destinations.count, 0);
+	bench_free(b);
+}
+
+/* As many connections as the destination may have; those that are done take the next. */
+static void at_once(void **state)
+{
+	(void)state;
+	struct bench *b = bench_new(bench_conf);
+	struct peer *p = peer_new(1, NULL);
+	for (int i = 0; i < 40; i++) (void)bench_give(b, &job);
+	bench_turn(b);
+	assert_int_equal(b->dones, 40);
+	assert_int_equal(p->messages, 40);
+	assert_int_equal(p->connections, 4);
+	bench_free(b);
+}
+
+/* The peer closes an idle connection; seen before the next job, or only by it. */
+static void idle_is_closed(void **state)
+{
+	(void)state;
+	for (int seen = 0; seen < 2; seen++) {
+		struct bench *b = bench_new(bench_conf);
+		struct peer *p = peer_new(1, NULL);
+		(void)bench_relay(b, &job);
+		peer_close_all(p);
+		if (seen) bench_turn(b);
+		assert_int_equal(b->d->connection_count, seen ? 0 : 1);
+		(void)bench_relay(b, &job);
+		assert_int_equal(bench_result(b)->outcome, JOB_RELAYED);
+		assert_int_equal(p->messages, 2);
+		assert_int_equal(p->connections, 2);
+		assert_int_equal(b->dones, 2);
+		bench_free(b);
+	}
+}
+
+static void peer_says_bye(void **state)
+{
+	(void)state;
+	struct bench *b = bench_new(bench_conf);
+	struct peer *p =
+		peer_new(1, &(struct peer_script){ .caps = "PIPELINING", .bye = true });
+	for (int i = 0; i < 5; i++) (void)bench_give(b, &job);
+	bench_turn(b);
+	assert_int_equal(b->dones, 5);
+	assert_int_equal(p->messages, 5);
+	assert_int_equal(bench_result(b)->outcome, JOB_RELAYED);
+	bench_free(b);
+}
+
+/* MAILMAX of LIMITS: QUIT by ourselves. */
+static void peer_limits_mails(void **state)
+{
+	(void)state;
+	struct bench *b = bench_new(bench_conf);
+	struct peer *p = peer_new(1, &(struct peer_script){ .caps = "LIMITS~MAILMAX=2" });
+	for (int i = 0; i < 6; i++) (void)bench_relay(b, &job);
+	assert_int_equal(b->dones, 6);
+	assert_int_equal(p->messages, 6);
+	assert_int_equal(p->connections, 3);
+	assert_int_equal(p->quits, 3);
+	bench_free(b);
+}
+
+static void keys_share_nothing(void **state)
+{
+	(void)state;
+	struct bench *b = bench_new(bench_conf);
+	struct peer *p = peer_new(1, NULL);
+	struct bench_job other = job;
+	other.key = "other";
+	(void)bench_relay(b, &job);
+	(void)bench_relay(b, &other);
+	(void)bench_relay(b, &job);
+	assert_int_equal(p->connections, 2);
+	assert_int_equal(p->messages, 3);
+	bench_free(b);
+}
+
+static const char conf_two[] =
+	"hostname mx.us.example\nlistener in { address 0.0.0.0:25 }\n"
+	"limit { connections { out 2; per-destination 4 } }\n"
+	"timeout { idle 1h; command 30s }\n";
+
+/* An idle connection makes room for another destination's: the one unused for longest. */
+static void idle_makes_room(void **state)
+{
+	(void)state;
+	struct bench *b = bench_new(conf_two);
+	struct peer *p = peer_new(1, NULL);
+	struct bench_job a = job, c = job, d = job;
+	a.key = "a", c.key = "c", d.key = "d";
+	(void)bench_relay(b, &a);
+	(void)bench_relay(b, &c);
+	(void)bench_relay(b, &d);
+	assert_int_equal(p->messages, 3);
+	assert_int_equal(p->quits, 1);
+	assert_int_equal(b->d->connection_count, 2);
+	(void)bench_relay(b, &c);
+	assert_int_equal(p->connections, 3); /* still there */
+	(void)bench_relay(b, &a);
+	assert_int_equal(p->connections, 4);
+	assert_int_equal(p->messages, 5);
+	bench_free(b);
+}
+
+/* No room at all: whoever waits is served when somebody else has ended. */
+static void starved(void **state)
+{
+	(void)state;
+	struct bench *b = bench_new(conf_two);
+	struct peer *p = peer_new(
+		1,
+		&(struct peer_script){ .step = AT_MAIL, .act = DO_SILENCE, .times = 2 });
+	static const char *const keys[] = { "a", "c", "d", "e", "f", "g" };
+	for (size_t i = 0; i < ROWS(keys); i++) {
+		struct bench_job one = job;
+		one.key = keys[i];
+		(void)bench_give(b, &one);
+	}
+	bench_turn(b);
+	assert_int_equal(b->dones, 0);
+	assert_int_equal(p->connections, 2);
+	bench_wait(b, 30000);
+	assert_int_equal(b->dones, 6);
+	assert_int_equal(p->messages, 4);
+	bench_free(b);
+}
+
+/* Where the DNS points may have changed. */
+static void old_ones_go(void **state)
+{
+	(void)state;
+	struct bench *b = bench_new(conf_two);
+	struct peer *p = peer_new(1, NULL);
+	(void)bench_relay(b, &job);
+	bench_wait(b, 299000);
+	(void)bench_relay(b, &job);
+	assert_int_equal(p->connections, 1);
+	bench_wait(b, 2000);
+	(void)bench_relay(b, &job);
+	(void)bench_relay(b, &job);
+	assert_int_equal(p->messages, 4);
+	assert_int_equal(p->connections, 2);
+	assert_int_equal(b->asked, 2);
+	bench_free(b);
+}
+
+/* A connection to the second host serves on; when it is gone the next job begins at that
+ * host, and still finds the first. */
+static void second_host_first(void **state)
+{
+	(void)state;
+	struct bench *b = bench_new(bench_conf);
+	struct peer_script once = { .step = AT_ACCEPT, .act = DO_CLOSE, .times = 1 };
+	struct peer *first = peer_new(1, &once), *second = peer_new(2, NULL);
+	b->dns_answer = "127.0.0.1 127.0.0.2";
+	(void)bench_relay(b, &job);
+	assert_int_equal(second->messages, 1);
+	(void)bench_relay(b, &job);
+	assert_int_equal(second->messages, 2);
+	assert_int_equal(first->connections, 1);
+	second->script = (struct peer_script){ .step = AT_ACCEPT, .act = DO_CLOSE };
+	peer_close_all(second);
+	(void)bench_relay(b, &job); /* stale, then closed at once, then the other host */
+	assert_int_equal(bench_result(b)->outcome, JOB_RELAYED);
+	assert_int_equal(first->messages, 1);
+	assert_non_null(strstr(bench_result(b)->host, "mx1.example"));
+	bench_free(b);
+}
+
+/* Octets that nobody asked for, on an idle connection. */
+static void idle_talks(void **state)
+{
+	(void)state;
+	struct bench *b = bench_new(bench_conf);
+	struct peer *p = peer_new(1, &(struct peer_script){ .bye = true });
+	(void)bench_relay(b, &job);
+	assert_int_equal(b->d->connection_count, 0);
+	assert_int_equal(p->open, 0);
+	assert_int_equal(b->dones, 1);
+	bench_free(b);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(one_connection_for_many),
+		cmocka_unit_test(at_once),
+		cmocka_unit_test(idle_is_closed),
+		cmocka_unit_test(peer_says_bye),
+		cmocka_unit_test(peer_limits_mails),
+		cmocka_unit_test(keys_share_nothing),
+		cmocka_unit_test(idle_makes_room),
+		cmocka_unit_test(starved),
+		cmocka_unit_test(old_ones_go),
+		cmocka_unit_test(second_host_first),
+		cmocka_unit_test(idle_talks),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
