@@ -1,0 +1,220 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Next hops of the test: SMTP and LMTP servers that do at each step what a script says.
+
+    with Peers() as peers:
+        good = peers.add()
+        bad = peers.add({"EHLO": "close"})
+        bad.port, good.messages, bad.steps
+
+Steps: connect (before the greeting), greeting, EHLO (LHLO), HELO, MAIL, RCPT, DATA, body (after
+the first octets of the text), dot (after all of it), RSET, QUIT. What is done there:
+
+    None         what a server does
+    "close"      ends the connection            "reset"    with RST
+    "silence"    says nothing any more          "garbage"  octets that are no reply
+    "empty"      an empty line                  "flood"    continuation lines without end
+    "long"       a reply of 70,000 octets with the code that belongs there
+    "550 text"   this reply                     callable   f(session, argument) -> one of these
+
+A list is used up one by one, by connection; its last entry repeats. All peers share one
+thread. `extensions` are those of the answer to EHLO."""
+import asyncio
+import socket
+import struct
+import threading
+
+GOOD = {"greeting": "220 peer.example ESMTP", "HELO": "250 peer.example", "MAIL": "250 2.1.0 ok",
+        "RCPT": "250 2.1.5 ok", "DATA": "354 go on", "dot": "250 2.0.0 taken", "RSET": "250 2.0.0 ok",
+        "QUIT": "221 2.0.0 bye"}
+
+
+class Session:
+    def __init__(self, peer, number):
+        self.peer, self.number = peer, number
+        self.sender, self.recipients, self.steps = None, [], []
+
+
+class Peer:
+    def __init__(self, script, extensions, lmtp):
+        self.script, self.extensions, self.lmtp = dict(script or {}), list(extensions), lmtp
+        self.messages = []  # (sender, [recipients], text) of what was taken
+        self.steps = []     # of all connections, in order
+        self.commands = []  # lines as they came
+        self.sessions = 0
+        self.port = self.path = None
+        self.delay_s = 0    # before each reply
+
+    def wanted(self, step, session, argument=""):
+        what = self.script.get(step)
+        if isinstance(what, list):
+            what = what[min(session.number, len(what) - 1)]
+        return what(session, argument) if callable(what) else what
+
+
+class Peers:
+    def __init__(self):
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+        self._servers = []
+        self._tasks = set()
+
+    def __enter__(self):
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_):
+        asyncio.run_coroutine_threadsafe(self._end(), self._loop).result(10)
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(10)
+        self._loop.close()
+
+    async def _end(self):
+        for server in self._servers:
+            server.close()
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def add(self, script=None, extensions=("PIPELINING", "8BITMIME", "SIZE 50000000", "DSN",
+                                           "ENHANCEDSTATUSCODES", "SMTPUTF8"), lmtp=False, path=None):
+        peer = Peer(script, extensions, lmtp)
+        asyncio.run_coroutine_threadsafe(self._open(peer, path), self._loop).result(10)
+        return peer
+
+    async def _open(self, peer, path):
+        def serve(reader, writer):
+            task = asyncio.ensure_future(self._session(peer, reader, writer))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+        if path:
+            server = await asyncio.start_unix_server(serve, path, limit=1 << 20)
+            peer.path = path
+        else:
+            server = await asyncio.start_server(serve, "127.0.0.1", 0, limit=1 << 20, backlog=200)
+            peer.port = server.sockets[0].getsockname()[1]
+        self._servers.append(server)
+
+    # -- one connection ---------------------------------------------------------------------
+
+    async def _session(self, peer, reader, writer):
+        session = Session(peer, peer.sessions)
+        peer.sessions += 1
+        try:
+            await self._dialogue(session, reader, writer)
+        except (ConnectionError, asyncio.IncompleteReadError, ValueError, EndOfSession):
+            pass
+        finally:
+            writer.close()
+
+    async def _do(self, session, step, writer, argument="", good=None):
+        """True: the step went as it should; raises when the session is over."""
+        peer = session.peer
+        peer.steps.append(step)
+        what = peer.wanted(step, session, argument)
+        good = good or GOOD.get(step, "")
+        if peer.delay_s:
+            await asyncio.sleep(peer.delay_s)
+        if what is None:
+            what = good
+        if what == "close":
+            raise EndOfSession
+        if what == "reset":
+            writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER,
+                                                       struct.pack("ii", 1, 0))
+            writer.transport.abort()
+            raise EndOfSession
+        if what == "silence":
+            await asyncio.sleep(3600)
+        if what == "flood":
+            while True:
+                writer.write(b"250-and so on\r\n" * 1000)
+                await writer.drain()
+        if what == "long":
+            code = good[:3]
+            what = "\r\n".join([f"{code}-" + "x" * 990] * 70) + f"\r\n{code} at last"
+        if what == "garbage":
+            writer.write(b"\xff\xfe\0GET / HTTP/1.0\x07\r\n")
+            await writer.drain()
+            return False
+        if what == "empty":
+            what = ""
+        if good or what:
+            writer.write(what.encode() + b"\r\n")
+            await writer.drain()
+        return what[:1] == GOOD.get(step, "2")[0]
+
+    async def _dialogue(self, session, reader, writer):
+        peer = session.peer
+        await self._step_silent(session, "connect", writer)
+        await self._do(session, "greeting", writer)
+        while True:
+            line = await reader.readline()
+            if not line:
+                return
+            peer.commands.append(line.decode("utf-8", "replace").rstrip("\r\n"))
+            verb, _, argument = peer.commands[-1].partition(" ")
+            await self._command(session, verb.upper(), argument, reader, writer)
+
+    async def _step_silent(self, session, step, writer):
+        """A step that has no reply of its own: only what is out of order is done."""
+        what = session.peer.wanted(step, session)
+        if what is not None:
+            await self._do(session, step, writer)
+            raise EndOfSession
+
+    async def _command(self, session, verb, argument, reader, writer):
+        peer = session.peer
+        if verb in ("EHLO", "LHLO"):
+            lines = ["peer.example", *peer.extensions]
+            good = "\r\n".join(["250-" + text for text in lines[:-1]] + ["250 " + lines[-1]])
+            await self._do(session, "EHLO", writer, argument, good)
+        elif verb == "MAIL":
+            session.sender, session.recipients = None, []
+            if await self._do(session, "MAIL", writer, argument):
+                session.sender = argument.partition("<")[2].partition(">")[0]
+        elif verb == "RCPT" and session.sender is None:
+            writer.write(b"503 5.5.1 MAIL first\r\n")
+        elif verb == "RCPT":
+            if await self._do(session, "RCPT", writer, argument):
+                session.recipients.append(argument.partition("<")[2].partition(">")[0])
+        elif verb == "DATA":
+            if not session.recipients:
+                peer.steps.append("DATA")
+                writer.write(b"503 5.5.1 no recipients\r\n")
+            elif await self._do(session, "DATA", writer):
+                await self._text(session, reader, writer)
+        elif verb == "RSET":
+            session.sender, session.recipients = None, []
+            await self._do(session, "RSET", writer)
+        elif verb == "QUIT":
+            await self._do(session, "QUIT", writer)
+            raise EndOfSession
+        elif verb == "HELO":
+            await self._do(session, "HELO", writer, argument)
+        else:
+            writer.write(b"502 5.5.1 what?\r\n")
+
+    async def _text(self, session, reader, writer):
+        peer = session.peer
+        text = b""
+        while not text.endswith(b"\r\n.\r\n") and text != b".\r\n":
+            piece = await reader.readline()
+            if not piece:
+                return
+            if not text:
+                await self._step_silent(session, "body", writer)
+            text += piece
+        text = text[:-3]
+        text = (b"\r\n" + text).replace(b"\r\n..", b"\r\n.")[2:]
+        if not peer.lmtp:
+            if await self._do(session, "dot", writer):
+                peer.messages.append((session.sender, list(session.recipients), text))
+        else:
+            for recipient in session.recipients:
+                if await self._do(session, "dot", writer, recipient):
+                    peer.messages.append((session.sender, [recipient], text))
+        session.sender, session.recipients = None, []
+
+
+class EndOfSession(Exception):
+    """The script ends the session here."""
