@@ -59,11 +59,25 @@ void jobs_unstick(struct spool *s)
 
 void job_leave_lines(struct spool *s, struct job *job)
 {
+	job->in_line = false;
 	LIST_EACH(it, &job->parts) {
 		struct part *part = CONTAINER(it, struct part, link);
 		if (part->away) continue;
 		sched_leave(part->dest, &part->item);
 		part_free(s, part);
+	}
+}
+
+void jobs_drain(struct spool *s)
+{
+	for (;;) {
+		size_t at = 0;
+		struct job *job;
+		do job = map_next(&s->in_hand, &at, NULL);
+		while (job && !job->in_line);
+		if (!job) return;
+		job_leave_lines(s, job);
+		job_release(s, job);
 	}
 }
 
@@ -250,6 +264,7 @@ static int job_fill(struct spool *s, struct job *job)
 	report_send(s, job);
 	LIST_EACH(it, &job->parts) {
 		struct part *part = CONTAINER(it, struct part, link);
+		job->in_line = true;
 		part->item.urgent = job->priority == MAIL_PRIORITY_URGENT;
 		sched_wait(&s->sched, part->dest, &part->item);
 	}

@@ -124,6 +124,7 @@ struct job {
 	size_t part_count;
 	struct report *gathering; /* report.c: fates of this answer */
 	unsigned pending; /* operations in batches, and reports that are being made */
+	bool in_line;     /* it was put into lines, and may stand there still */
 	bool again;       /* something of it is still due when it is released */
 	/* Something about it could not be read or written: kept in hand until then, so that
 	 * it is not begun anew with every commit. 0: no. */
@@ -260,6 +261,8 @@ void job_release(struct spool *s, struct job *job); /* freed when nothing is pen
 /* Not again soon: it stays in hand for SPOOL_STUCK_MS. */
 void job_stick(struct spool *s, struct job *job);
 void jobs_unstick(struct spool *s);
+/* Nothing is begun any more: whatever only waits is let go. */
+void jobs_drain(struct spool *s);
 /* Leaves its lines: it is not to be tried (again) now. What is away stays away. */
 void job_leave_lines(struct spool *s, struct job *job);
 

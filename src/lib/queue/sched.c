@@ -216,7 +216,10 @@ struct sched_dest *sched_refill(struct sched *s, int64_t now_ms, struct sched_pl
 	if (!s->refill) return NULL;
 	LIST_EACH(it, &s->skips) {
 		struct sched_dest *d = CONTAINER(it, struct sched_dest, skips);
-		if (sched_ask(d, now_ms) != SCHED_LINE || d->waiting > line_max(d) / 2) continue;
+		enum sched_verdict verdict = sched_ask(d, now_ms);
+		if (verdict == SCHED_SKIP) continue;
+		/* What was skipped before its host was found dead is to be put off, too. */
+		if (verdict == SCHED_LINE && d->waiting > line_max(d) / 2) continue;
 		*place = d->from;
 		d->from = (struct sched_place){ 0, 0 };
 		d->skipped = 0;

@@ -105,8 +105,8 @@ enum sched_end {
 void sched_done(struct sched *s, struct sched_dest *d, enum sched_end end, struct str why,
 		int64_t now_ms);
 
-/* A destination whose line may be filled from *place on, which then forgets that place;
- * NULL: none. */
+/* A destination whose line may be filled, or whose mail is to be put off, from *place on,
+ * which then forgets that place; NULL: none. */
 struct sched_dest *sched_refill(struct sched *s, int64_t now_ms, struct sched_place *place);
 
 void sched_suspend(struct sched *s, struct sched_dest *d, bool suspended);

@@ -198,6 +198,18 @@ static void what_was_skipped_is_found_again(void **state)
 	assert_null(sched_refill(&sched, 0, &place));
 }
 
+static void what_was_skipped_for_a_dead_host_is_put_off(void **state)
+{
+	(void)state;
+	struct sched_dest *d = dest("dead");
+	struct sched_place place;
+	sched_skip(&sched, d, (struct sched_place){ 50, 2 });
+	for (int i = 0; i < SCHED_FAILURES_MAX; i++) end_badly(d, 0);
+	assert_int_equal(sched_ask(d, 0), SCHED_BLOCKED);
+	assert_ptr_equal(sched_refill(&sched, 0, &place), d);
+	assert_null(sched_refill(&sched, 0, &place));
+}
+
 static void suspended_ones_wait(void **state)
 {
 	(void)state;
@@ -300,6 +312,7 @@ int main(void)
 		FRESH(a_dead_host_is_left_alone_and_asked_again),
 		FRESH(failures_at_one_time_count_once),
 		FRESH(what_was_skipped_is_found_again),
+		FRESH(what_was_skipped_for_a_dead_host_is_put_off),
 		FRESH(suspended_ones_wait),
 		FRESH(the_sweep_forgets_only_what_is_done_with),
 		FRESH(a_message_that_is_gone_leaves_the_line),
