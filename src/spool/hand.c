@@ -169,6 +169,22 @@ static void put_off(struct spool *s, struct job *job, uint32_t at, const struct 
 		.dsn = STR("4.4.1"), .text = buf_view(&text), .route = d->route });
 }
 
+void line_put_off(struct spool *s, struct sched_dest *d)
+{
+	for (int line = 0; line < 2; line++)
+		LIST_EACH(it, &d->lines[line]) {
+			struct sched_item *item = CONTAINER(it, struct sched_item, link);
+			struct part *part = CONTAINER(item, struct part, item);
+			struct job *job = part->job;
+			sched_leave(d, item);
+			for (uint32_t i = part->first; i != JOB_NO_RCPT; i = job->rcpts[i].next)
+				put_off(s, job, i, d);
+			part_free(s, part);
+			report_send(s, job);
+			job_release(s, job);
+		}
+}
+
 static void place_rcpt(struct spool *s, struct job *job, const struct envelope *e, uint32_t at,
                        int64_t now_ms)
 {

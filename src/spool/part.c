@@ -206,8 +206,11 @@ void part_back(struct spool *s, struct part *part, enum sched_end end, struct st
 	if (part->big) s->big_count--;
 	part->big = false;
 	text_give(s, part);
-	sched_done(&s->sched, part->dest, end, why, loop_wall_ms(s->frame->loop));
+	struct sched_dest *dest = part->dest;
+	int64_t now_ms = loop_wall_ms(s->frame->loop);
+	sched_done(&s->sched, dest, end, why, now_ms);
 	part_free(s, part);
+	if (end == SCHED_FAILURE && sched_ask(dest, now_ms) == SCHED_BLOCKED) line_put_off(s, dest);
 	pump_soon(s);
 }
 

@@ -261,6 +261,8 @@ void job_release(struct spool *s, struct job *job); /* freed when nothing is pen
 /* Not again soon: it stays in hand for SPOOL_STUCK_MS. */
 void job_stick(struct spool *s, struct job *job);
 void jobs_unstick(struct spool *s);
+/* The host of the destination does not answer: who waits in its line is put off. */
+void line_put_off(struct spool *s, struct sched_dest *d);
 /* Nothing is begun any more: whatever only waits is let go. */
 void jobs_drain(struct spool *s);
 /* Leaves its lines: it is not to be tried (again) now. What is away stays away. */

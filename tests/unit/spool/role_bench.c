@@ -19,7 +19,9 @@ static size_t state_count;
 
 static const char conf_text[] =
 	"hostname mx.us.example\n"
-	"domain us.example { users any; deliver maildir /m/%d/%n }\n";
+	"domain us.example { users any; deliver maildir /m/%d/%n }\n"
+	"domain away.example { deliver route away }\n"
+	"route away { via 127.0.0.1:25 }\n";
 
 struct channel *frame_peer(const struct frame *f, enum role role, unsigned index)
 {
@@ -54,6 +56,25 @@ static void near_message(void *arg, struct channel *ch, enum msg_type type, stru
 	spool_role.message(&b->frame, ch, type, payload, fd);
 }
 
+static void far_out(struct bench *b, enum msg_type type, struct str payload)
+{
+	struct msg_relay relay;
+	struct msg_report_job report;
+	struct msg_body body;
+	if (type == MSG_relay) {
+		assert_true(msg_relay_get(payload, &relay));
+		b->relay = relay.job;
+		(void)str_to_cstr(relay.sender, b->relay_text, sizeof b->relay_text);
+		b->relay_sender = str_of(b->relay_text);
+	} else if (type == MSG_report_job) {
+		assert_true(msg_report_job_get(payload, &report));
+		b->report_job = report.job;
+	} else if (type == MSG_body) {
+		assert_true(msg_body_get(payload, &body));
+		b->body_result = body.result;
+	}
+}
+
 static void far_message(void *arg, struct channel *ch, enum msg_type type, struct str payload,
                         int fd)
 {
@@ -63,6 +84,7 @@ static void far_message(void *arg, struct channel *ch, enum msg_type type, struc
 	struct msg_job job;
 	(void)ch;
 	b->sent[type]++;
+	far_out(b, type, payload);
 	if (fd >= 0) (void)close(fd);
 	if (type == MSG_committed) {
 		assert_true(msg_committed_get(payload, &b->committed));

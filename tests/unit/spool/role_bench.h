@@ -34,6 +34,10 @@ struct bench {
 	unsigned refused_code;
 	uint64_t refused;
 	uint64_t job, job_id, answer_count;
+	uint64_t relay, report_job;
+	struct str relay_sender; /* of the last relay job, in relay_text */
+	char relay_text[256];
+	unsigned body_result;
 	unsigned answer_status;
 	/* Called for each job. */
 	void (*on_job)(struct bench *b, const struct msg_job *m);
