@@ -316,7 +316,7 @@ static int letter_ask(struct spool *s, struct report *r, int which)
 	return error;
 }
 
-static void report_commit(struct spool *s, struct report *r);
+static void report_commit(struct spool *s, struct report *r, bool good);
 
 /* Asks for what waits; when there is nothing left to wait for, commits. */
 static void report_go(struct spool *s, struct report *r)
@@ -326,12 +326,14 @@ static void report_go(struct spool *s, struct report *r)
 		struct letter *l = &r->letters[i];
 		if (l->state == LETTER_WAITS) {
 			int error = letter_ask(s, r, i);
-			/* It can never be written: the outcome stands without it. */
-			if (error && error != -ENOBUFS) l->state = LETTER_NONE;
+			if (error && error != -ENOBUFS) {
+				report_commit(s, r, false); /* no memory: all of it later */
+				return;
+			}
 		}
 		ready = ready && (l->state == LETTER_NONE || l->state == LETTER_WRITTEN);
 	}
-	if (ready) report_commit(s, r);
+	if (ready) report_commit(s, r, true);
 }
 
 void report_ask_waiting(struct spool *s)
@@ -408,14 +410,15 @@ void report_written(struct spool *s, const struct msg_report_done *m)
 
 /* --- together ----------------------------------------------------------------------------- */
 
-static bool letter_op(struct spool *s, struct report *r, int which, uint32_t group)
+/* The operation by which the letter arrives; NULL: no memory. */
+static struct spool_op *letter_op(struct spool *s, struct report *r, int which, uint32_t group)
 {
 	struct letter *l = &r->letters[which];
 	const struct job *job = r->job;
 	struct note *note;
 	struct arena *arena;
 	struct spool_op *op = commit_op(s, &note, &arena);
-	if (!op) return false;
+	if (!op) return NULL;
 	struct envelope_rcpt rcpt = { .address = which == TO_SENDER ? job->from
 		: s->frame->conf->postmaster };
 	struct envelope e = { .rcpts = &rcpt, .rcpt_count = 1, .copy = which == TO_POSTMASTER,
@@ -431,7 +434,7 @@ static bool letter_op(struct spool *s, struct report *r, int which, uint32_t gro
 	if (to) *to = (struct spool_rcpt_new){ arena_str(arena, rcpt.address), e.arrived_ms };
 	if (!to || !kept.at || !to->address.at) {
 		commit_undo(s);
-		return false;
+		return NULL;
 	}
 	note->kind = NOTE_REPORT;
 	note->report = r;
@@ -443,17 +446,28 @@ static bool letter_op(struct spool *s, struct report *r, int which, uint32_t gro
 		.envelope = kept, .rcpts = to, .rcpts_count = 1,
 		.spans = l->spans, .spans_count = l->span_count };
 	r->pending++;
-	return true;
+	return op;
 }
 
-static void report_commit(struct spool *s, struct report *r)
+/* Both or none: without memory for one the other is refused by the store. */
+static bool letter_ops(struct spool *s, struct report *r, uint32_t group)
+{
+	struct spool_op *ops[LETTERS] = { NULL };
+	bool good = true;
+	for (int i = 0; good && i < LETTERS; i++)
+		if (r->letters[i].state == LETTER_WRITTEN)
+			good = (ops[i] = letter_op(s, r, i, group)) != NULL;
+	for (int i = 0; !good && i < LETTERS; i++)
+		if (ops[i]) ops[i]->arrive.rcpts_count = 0;
+	return good;
+}
+
+static void report_commit(struct spool *s, struct report *r, bool good)
 {
 	struct job *job = r->job;
 	uint32_t group = ++s->next_group ? s->next_group : ++s->next_group;
-	bool good = commit_room(s, r->fate_count + LETTERS);
 	link_remove(&r->link);
-	for (int i = 0; good && i < LETTERS; i++)
-		if (r->letters[i].state == LETTER_WRITTEN) good = letter_op(s, r, i, group);
+	good = good && commit_room(s, r->fate_count + LETTERS) && letter_ops(s, r, group);
 	for (size_t i = 0; i < r->fate_count; i++) {
 		struct report_fate *f = &r->fates[i];
 		if (!good) {

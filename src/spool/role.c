@@ -34,6 +34,7 @@ static void role_tables(struct spool *s)
 		(uint64_t)clock_wall_ms());
 	list_init(&s->acts);
 	list_init(&s->wants);
+	list_init(&s->big_wants);
 	list_init(&s->reports);
 	sched_init(&s->sched, 0, (uint64_t)clock_wall_ms() * (uint64_t)getpid());
 	s->ids.worker = MAIL_ID_SPOOL;

@@ -201,7 +201,8 @@ struct spool {
 	size_t part_count, big_count, stuck_count;
 	uint64_t next_part;
 	struct sched sched;
-	struct link wants; /* parts that wait for room in the window */
+	struct link wants;     /* parts that wait for room in the window */
+	struct link big_wants; /* parts that wait for a descriptor */
 	unsigned deliver_count; /* highest index of a deliver worker seen, and one */
 	struct rng rng;
 	/* pump.c */

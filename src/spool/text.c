@@ -110,18 +110,26 @@ void text_wanted(struct spool *s, unsigned worker, uint64_t number)
 	if (!part || part->role != ROLE_DELIVER || part->worker != worker || part->has_text ||
 	    part->big || link_is_in(&part->want))
 		return;
-	int error = list_empty(&s->wants) ? want_serve(s, part) : -ENOBUFS;
-	if (error == -ENOBUFS) list_add_tail(&s->wants, &part->want);
+	/* Texts in the window and descriptors are two queues: neither waits for the other. */
+	struct link *queue = part->job->body == SPOOL_BODY_BIG ? &s->big_wants : &s->wants;
+	int error = list_empty(queue) ? want_serve(s, part) : -ENOBUFS;
+	if (error == -ENOBUFS) list_add_tail(queue, &part->want);
 	else if (error) want_refuse(s, part, error);
 }
 
-void text_serve_wants(struct spool *s)
+static void serve_queue(struct spool *s, struct link *queue)
 {
-	LIST_EACH(it, &s->wants) {
+	LIST_EACH(it, queue) {
 		struct part *part = CONTAINER(it, struct part, want);
 		int error = want_serve(s, part);
 		if (error == -ENOBUFS) return;
 		link_remove(&part->want);
 		if (error) want_refuse(s, part, error);
 	}
+}
+
+void text_serve_wants(struct spool *s)
+{
+	serve_queue(s, &s->wants);
+	serve_queue(s, &s->big_wants);
 }
