@@ -19,7 +19,11 @@ HERE = pathlib.Path(__file__).resolve().parent
 SCRATCH = HERE / "scratch"
 BIN = SCRATCH / "bin"
 DOMAIN = "us.example"
+LIVE, DEAD = "live.example", "dead.example" # other hosts: the sink, and nobody
 USERS = 100
+# 2520 and 2521 are the peers'; ten more is where a sink tells what it counted.
+SINK_PORT, LMTP_PORT, DEAD_PORT = 2522, 2523, 2529
+CONCURRENCY = 100 # connections to one destination, of both peers
 CGROUPS = (pathlib.Path("/sys/fs/cgroup/cpuacct"), pathlib.Path("/sys/fs/cgroup"))
 
 NAMESPACE = """
@@ -49,6 +53,13 @@ def greeting(address, seconds):
             pass
         time.sleep(0.005)
     return None
+
+
+def must_be_closed(port):
+    """Ends the run if anybody listens where nobody may."""
+    with socket.socket() as probe:
+        if probe.connect_ex(("127.0.0.1", port)) == 0:
+            raise SystemExit(f"something listens on 127.0.0.1:{port}: it must be closed here")
 
 
 class Peer:
@@ -136,7 +147,8 @@ class Peer:
         etc = self.inst / "etc"
         etc.mkdir(parents=True, exist_ok=True)
         names = ["postfix", "postdrop", "vmail", "ims-receive", "ims-spool", "ims-mailbox",
-                 "ims-journal", "ims-directory", "ims-console"]
+                 "ims-journal", "ims-directory", "ims-console", "ims-deliver", "ims-bounce",
+                 "ims-dns"]
         passwd = pathlib.Path("/etc/passwd").read_text()
         group = pathlib.Path("/etc/group").read_text()
         for number, name in enumerate(names, 5001):
@@ -225,6 +237,12 @@ class Ims(Peer):
 
     def configure(self, mode):
         here = self.inst
+        deliver = f"lmtp 127.0.0.1:{LMTP_PORT}" if mode == "lmtp" else f"maildir {self.mail}/%n"
+        routes = f"""\
+host 127.0.0.0/8 {{ accept; relay yes }}
+route live {{ match {LIVE}; via 127.0.0.1:{SINK_PORT} }}
+route dead {{ match {DEAD}; via 127.0.0.1:{DEAD_PORT} }}
+"""
         self.conf.write_text(f"""\
 hostname mx.{DOMAIN}
 postmaster postmaster@{DOMAIN}
@@ -233,9 +251,13 @@ runtime {here}/runtime
 spool {{ path {here}/spool }}
 log {{ file {here}/ims.log }}
 listener in {{ address {self.address}; connections 60000 }}
-limit {{ connections {{ in 60000; per-host 60000 }}; recipients 2000; messages-per-connection 0 }}
-domain {DOMAIN} {{ users any; deliver maildir {self.mail}/%n }}
-transfer {'in' if mode == 'accept' else 'both'}
+limit {{
+  connections {{ in 60000; per-host 60000; per-destination {CONCURRENCY} }}
+  recipients 2000; messages-per-connection 0
+}}
+domain {DOMAIN} {{ users any; deliver {deliver} }}
+{routes if mode in ('relay', 'keep') else ''}\
+transfer {'in' if mode in ('accept', 'keep') else 'both'}
 """)
 
     def start(self, mode):
@@ -273,6 +295,10 @@ transfer {'in' if mode == 'accept' else 'both'}
     def kept(self):
         return self.status()["queue"]["messages"]
 
+    def role_pid(self, role):
+        found = [row["pid"] for row in self.status()["roles"] if row["role"] == role]
+        return found[0] if found else None
+
 
 POSTFIX_MASTER = """\
 {address} inet n - n - 1100 smtpd
@@ -286,6 +312,8 @@ verify unix - - n - 1 verify
 flush unix n - n 1000? 0 flush
 proxymap unix - - n - - proxymap
 smtp unix - - n - - smtp
+relay unix - - n - - smtp
+lmtp unix - - n - - lmtp
 showq unix n - n - - showq
 error unix - - n - - error
 retry unix - - n - - error
@@ -337,7 +365,10 @@ class Postfix(Peer):
         (self.conf / "master.cf").write_text(POSTFIX_MASTER.format(address=self.address))
         (self.conf / "vmap").write_text(
             "".join(f"u{i}@{DOMAIN} u{i}/\n" for i in range(USERS)))
-        hold = "smtpd_client_restrictions = check_client_access static:HOLD\n"
+        modes = {
+            "accept": "smtpd_client_restrictions = check_client_access static:HOLD\n",
+            "relay": f"relayhost = [127.0.0.1]:{SINK_PORT}\n",
+            "lmtp": f"virtual_transport = lmtp:inet:127.0.0.1:{LMTP_PORT}\n"}
         (self.conf / "main.cf").write_text(f"""\
 compatibility_level = 3.6
 queue_directory = {self.queue}
@@ -360,14 +391,15 @@ in_flow_delay = 0
 smtpd_recipient_limit = 2000
 smtpd_client_connection_count_limit = 0
 smtp_dns_support_level = disabled
-default_destination_concurrency_limit = 100
+lmtp_dns_support_level = disabled
+default_destination_concurrency_limit = {CONCURRENCY}
 initial_destination_concurrency = 20
 virtual_mailbox_domains = {DOMAIN}
 virtual_mailbox_base = {self.mail}
 virtual_mailbox_maps = texthash:{self.conf}/vmap
 virtual_uid_maps = static:5003
 virtual_gid_maps = static:5003
-{hold if mode == 'accept' else ''}""")
+{modes.get(mode, '')}""")
 
     def command(self, word):
         with open(self.inst / "start.log", "a", encoding="utf-8") as log:
@@ -400,21 +432,3 @@ virtual_gid_maps = static:5003
 
     def kept(self):
         return sum(1 for _ in self.queue_files())
-
-
-class Sink:
-    """The load generator's own limit."""
-    name, port = "sink", 2522
-    address = f"127.0.0.1:{port}"
-
-    def __init__(self):
-        self.process = None
-
-    def start(self):
-        self.process = subprocess.Popen([BIN / "sink", self.address])
-        greeting(("127.0.0.1", self.port), 10)
-
-    def stop(self):
-        if self.process:
-            self.process.kill()
-            self.process.wait()

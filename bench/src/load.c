@@ -6,7 +6,8 @@
  *
  * -P pipelines MAIL, RCPT and DATA; -E only greets and quits; -I opens -c sessions, holds
  * them that long and says how many lived. After QUIT it closes without waiting for the
- * answer, as Postfix's client does. */
+ * answer, as Postfix's client does. `start_us` is when the first connection was begun, in
+ * microseconds of CLOCK_MONOTONIC. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <signal.h>
@@ -100,7 +101,7 @@ static double percentile_ms(const struct totals *t, double share)
 	return t->latency_us[(size_t)(share * (t->ok - 1))] / 1000.0;
 }
 
-static void report(struct load *l, double seconds)
+static void report(struct load *l, int64_t start, double seconds)
 {
 	struct totals *t = &l->sum;
 	struct rusage use;
@@ -110,10 +111,10 @@ static void report(struct load *l, double seconds)
 	qsort(t->latency_us, t->ok, sizeof *t->latency_us, by_value);
 	printf("{\"ok\":%u,\"failed\":%u,\"secs\":%.3f,\"rate\":%.1f,\"p50_ms\":%.2f,\"p99_ms\":%.2f,"
 	       "\"max_ms\":%.2f,\"sessions_ok\":%u,\"sessions_failed\":%u,\"rcpt_ok\":%u,"
-	       "\"rcpt_failed\":%u,\"load_cpu_s\":%.2f,\"last_failure\":\"%s\"}\n",
+	       "\"rcpt_failed\":%u,\"load_cpu_s\":%.2f,\"start_us\":%ld,\"last_failure\":\"%s\"}\n",
 	       t->ok, t->failed, seconds, t->ok / seconds, percentile_ms(t, 0.5),
 	       percentile_ms(t, 0.99), percentile_ms(t, 1), t->sessions_ok, t->sessions_failed,
-	       t->recipients_ok, t->recipients_failed, cpu, t->last_failure);
+	       t->recipients_ok, t->recipients_failed, cpu, start, t->last_failure);
 }
 
 static unsigned alive(const struct load *l)
@@ -157,7 +158,7 @@ static void run(struct load *l)
 		if (l->opt.hold_s >= 0) l->stopping = idle_turn(l, elapsed_s, &open_s);
 		else if (elapsed_s > l->opt.limit_s) l->stopping = true;
 	}
-	if (l->opt.hold_s < 0) report(l, (double)(now_us() - start) / 1e6);
+	if (l->opt.hold_s < 0) report(l, start, (double)(now_us() - start) / 1e6);
 }
 
 static bool address_parse(const char *text, struct sockaddr_in *out)
