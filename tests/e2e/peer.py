@@ -76,12 +76,13 @@ class Peers:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def add(self, script=None, extensions=("PIPELINING", "8BITMIME", "SIZE 50000000", "DSN",
-                                           "ENHANCEDSTATUSCODES", "SMTPUTF8"), lmtp=False, path=None):
+                                           "ENHANCEDSTATUSCODES", "SMTPUTF8"), lmtp=False, path=None,
+            host="127.0.0.1", port=0):
         peer = Peer(script, extensions, lmtp)
-        asyncio.run_coroutine_threadsafe(self._open(peer, path), self._loop).result(10)
+        asyncio.run_coroutine_threadsafe(self._open(peer, path, host, port), self._loop).result(10)
         return peer
 
-    async def _open(self, peer, path):
+    async def _open(self, peer, path, host, port):
         def serve(reader, writer):
             task = asyncio.ensure_future(self._session(peer, reader, writer))
             self._tasks.add(task)
@@ -90,7 +91,7 @@ class Peers:
             server = await asyncio.start_unix_server(serve, path, limit=1 << 20)
             peer.path = path
         else:
-            server = await asyncio.start_server(serve, "127.0.0.1", 0, limit=1 << 20, backlog=200)
+            server = await asyncio.start_server(serve, host, port, limit=1 << 20, backlog=200)
             peer.port = server.sockets[0].getsockname()[1]
         self._servers.append(server)
 
