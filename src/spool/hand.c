@@ -164,7 +164,7 @@ static void put_off(struct spool *s, struct job *job, uint32_t at, const struct 
 	buf_str(&text, before);
 	buf_str(&text, (struct str){ d->why, d->why_len });
 	outcome_fate(s, job, at, (struct fate){
-		.state = SPOOL_DEFERRED,
+		.state = SPOOL_DEFERRED, .quiet = true,
 		.next_due_ms = d->blocked_until_ms + (int64_t)rng_below(&s->rng, 60 * 1000),
 		.dsn = STR("4.4.1"), .text = buf_view(&text), .route = d->route });
 }
@@ -201,7 +201,8 @@ static void place_rcpt(struct spool *s, struct job *job, const struct envelope *
 		return;
 	}
 	enum sched_verdict verdict = sched_ask(d, now_ms);
-	if (verdict == SCHED_BLOCKED) {
+	if (verdict == SCHED_BLOCKED && s->pump.put_off_left > 0) {
+		s->pump.put_off_left--;
 		put_off(s, job, at, d);
 		return;
 	}

@@ -23,6 +23,7 @@ struct spool_op *outcome_op(struct spool *s, struct job *job, uint32_t at, struc
 	note->job = job;
 	note->rcpt = at;
 	note->route = arena_str(arena, fate.route);
+	note->quiet = fate.quiet && fate.state == SPOOL_DEFERRED;
 	op->kind = SPOOL_OP_OUTCOME;
 	op->id = job->id;
 	op->outcome = (struct spool_outcome){
@@ -192,9 +193,10 @@ static void outcome_tell(struct spool *s, const struct spool_op *op, const struc
 void outcome_committed(struct spool *s, const struct spool_op *op, const struct note *note)
 {
 	struct job *job = note->job;
-	if (op->result == 0) outcome_tell(s, op, note);
+	if (op->result == 0) {
+		if (!note->quiet) outcome_tell(s, op, note);
 	/* An administrator may have dropped it meanwhile. */
-	else if (op->result != -ENOENT && op->result != -EALREADY) {
+	} else if (op->result != -ENOENT && op->result != -EALREADY) {
 		/* Delivered again at once it would be delivered for ever. */
 		watch_error(s, op->result, "an outcome could not be written");
 		job_stick(s, job);

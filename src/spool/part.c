@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "lib/base/units.h"
 #include "lib/mail/job.h"
 
 enum { LIST_MAX = 4 * 1024 * 1024, WORKER_SEED = 0x646c76 };
@@ -199,6 +200,25 @@ void parts_dispatch(struct spool *s)
 
 /* --- and back -------------------------------------------------------------------------- */
 
+/* Once for each time that it is found down. */
+static void tell_down(struct spool *s, struct sched_dest *d)
+{
+	struct event_log *log = s->frame->log;
+	char text[40];
+	struct buf next;
+	if (d->told_until_ms == d->blocked_until_ms) return;
+	d->told_until_ms = d->blocked_until_ms;
+	buf_init_fixed(&next, text, sizeof text);
+	units_time_write(&next, d->blocked_until_ms);
+	event_begin(log, EVENT_host_down, 0, 0);
+	event_str(log, FIELD_route, d->route);
+	event_str(log, FIELD_host, d->key);
+	event_str(log, FIELD_reason, (struct str){ d->why, d->why_len });
+	event_i64(log, FIELD_count, d->failures);
+	event_str(log, FIELD_next, buf_view(&next));
+	event_end(log);
+}
+
 void part_back(struct spool *s, struct part *part, enum sched_end end, struct str why)
 {
 	(void)map_take(&s->parts, part->number);
@@ -210,7 +230,10 @@ void part_back(struct spool *s, struct part *part, enum sched_end end, struct st
 	int64_t now_ms = loop_wall_ms(s->frame->loop);
 	sched_done(&s->sched, dest, end, why, now_ms);
 	part_free(s, part);
-	if (end == SCHED_FAILURE && sched_ask(dest, now_ms) == SCHED_BLOCKED) line_put_off(s, dest);
+	if (end == SCHED_FAILURE && sched_ask(dest, now_ms) == SCHED_BLOCKED) {
+		tell_down(s, dest);
+		line_put_off(s, dest);
+	}
 	pump_soon(s);
 }
 

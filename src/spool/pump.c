@@ -66,7 +66,8 @@ static bool fill_batch(struct spool *s)
 	struct pump *p = &s->pump;
 	struct sched_place place;
 	if (!p->filling) {
-		struct sched_dest *d = sched_refill(&s->sched, loop_wall_ms(s->frame->loop), &place);
+		struct sched_dest *d = sched_refill(&s->sched, loop_wall_ms(s->frame->loop),
+			p->put_off_left > 0, &place);
 		if (!d) return false;
 		p->filling = true;
 		memcpy(p->fill_key, d->key.at, d->key.len);
@@ -151,6 +152,7 @@ void pump_tick(void *arg)
 	int64_t now_ms = loop_now_ms(s->frame->loop);
 	if (now_ms >= s->pump.tick_ms) {
 		s->pump.tick_ms = now_ms + DUE_IDLE_MS;
+		s->pump.put_off_left = SPOOL_PUT_OFF_MAX;
 		jobs_unstick(s);
 		sched_sweep(&s->sched, loop_wall_ms(s->frame->loop));
 		s->pump.scan = true; /* time has brought something new behind the cursor */

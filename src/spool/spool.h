@@ -30,6 +30,9 @@ enum {
 	SPOOL_REPORT_RCPTS = 500,   /* in one report */
 	SPOOL_LETTERS_MAX = 32,     /* asked of bounce at one time */
 	SPOOL_REPORT_LATER_MS = 60 * 1000, /* more of them wait */
+	/* For a dead host, in a second: each is written to the disk, which others need. The
+	 * rest waits where it is, unread, and is looked at in the next second. */
+	SPOOL_PUT_OFF_MAX = 1000,
 	JOB_NO_RCPT = UINT32_MAX,
 	SPOOL_DEATHS_MAX = 3,      /* then the message is parked */
 	SPOOL_RANGES_MAX = SPOOL_INLINE_MAX / WINDOW_BLOCK + 4,
@@ -65,6 +68,7 @@ struct note {
 	struct job *job;
 	uint32_t rcpt;
 	struct str route;
+	bool quiet;
 	struct report *report;
 	/* ACT */
 	struct act *act;
@@ -160,6 +164,7 @@ struct fate {
 	bool tried;      /* it was an attempt: it counts */
 	bool dsn_passed; /* relayed to a host that reports itself */
 	bool late;       /* deferred, and its sender is to know */
+	bool quiet;      /* no event: one of very many with the same reason */
 	int64_t next_due_ms; /* deferred: not before; 0: by the schedule */
 	struct str dsn, text, host, route;
 };
@@ -176,6 +181,7 @@ struct pump {
 	size_t fill_key_len;
 	struct loop_turn turn;
 	unsigned count;         /* of steps, to be fair between them */
+	unsigned put_off_left;  /* messages that may be put off until the next tick */
 	int64_t tick_ms;        /* when time has passed */
 	int64_t rescan_ms;      /* when the whole list is looked through again */
 };

@@ -211,13 +211,14 @@ void sched_done(struct sched *s, struct sched_dest *d, enum sched_end end, struc
 	if (d->waiting) ring_add(s, d);
 }
 
-struct sched_dest *sched_refill(struct sched *s, int64_t now_ms, struct sched_place *place)
+struct sched_dest *sched_refill(struct sched *s, int64_t now_ms, bool blocked,
+				struct sched_place *place)
 {
 	if (!s->refill) return NULL;
 	LIST_EACH(it, &s->skips) {
 		struct sched_dest *d = CONTAINER(it, struct sched_dest, skips);
 		enum sched_verdict verdict = sched_ask(d, now_ms);
-		if (verdict == SCHED_SKIP) continue;
+		if (verdict == SCHED_SKIP || (verdict == SCHED_BLOCKED && !blocked)) continue;
 		/* What was skipped before its host was found dead is to be put off, too. */
 		if (verdict == SCHED_LINE && d->waiting > line_max(d) / 2) continue;
 		*place = d->from;

@@ -50,6 +50,7 @@ struct sched_dest {
 	bool suspended;
 	char why[SCHED_TEXT_MAX]; /* what the last failure said */
 	size_t why_len;
+	int64_t told_until_ms; /* the caller's: of which block it has told */
 	uint64_t skipped; /* messages, since its line was filled last */
 	/* Its own. */
 	uint32_t limit, window; /* most, and at present, at one time */
@@ -105,9 +106,10 @@ enum sched_end {
 void sched_done(struct sched *s, struct sched_dest *d, enum sched_end end, struct str why,
 		int64_t now_ms);
 
-/* A destination whose line may be filled, or whose mail is to be put off, from *place on,
- * which then forgets that place; NULL: none. */
-struct sched_dest *sched_refill(struct sched *s, int64_t now_ms, struct sched_place *place);
+/* A destination whose line may be filled, or, with `blocked`, whose mail is to be put off,
+ * from *place on, which then forgets that place; NULL: none. */
+struct sched_dest *sched_refill(struct sched *s, int64_t now_ms, bool blocked,
+				struct sched_place *place);
 
 void sched_suspend(struct sched *s, struct sched_dest *d, bool suspended);
 /* As if it had never failed: an administrator says so. */

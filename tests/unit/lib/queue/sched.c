@@ -187,15 +187,15 @@ static void what_was_skipped_is_found_again(void **state)
 	sched_skip(&sched, d, (struct sched_place){ 50, 2 });
 	sched_skip(&sched, d, (struct sched_place){ 40, 9 });
 	sched_skip(&sched, d, (struct sched_place){ 60, 1 });
-	assert_null(sched_refill(&sched, 0, &place));
+	assert_null(sched_refill(&sched, 0, true, &place));
 	for (size_t left = d->waiting; left > 0; left--) {
 		assert_non_null(sched_take(&sched, 0, &got));
 		sched_done(&sched, d, SCHED_SUCCESS, STR(""), 0);
 	}
-	assert_ptr_equal(sched_refill(&sched, 0, &place), d);
+	assert_ptr_equal(sched_refill(&sched, 0, true, &place), d);
 	assert_int_equal(place.due_ms, 40);
 	assert_int_equal(place.id, 9);
-	assert_null(sched_refill(&sched, 0, &place));
+	assert_null(sched_refill(&sched, 0, true, &place));
 }
 
 static void what_was_skipped_for_a_dead_host_is_put_off(void **state)
@@ -206,8 +206,10 @@ static void what_was_skipped_for_a_dead_host_is_put_off(void **state)
 	sched_skip(&sched, d, (struct sched_place){ 50, 2 });
 	for (int i = 0; i < SCHED_FAILURES_MAX; i++) end_badly(d, 0);
 	assert_int_equal(sched_ask(d, 0), SCHED_BLOCKED);
-	assert_ptr_equal(sched_refill(&sched, 0, &place), d);
-	assert_null(sched_refill(&sched, 0, &place));
+	assert_null(sched_refill(&sched, 0, false, &place));
+	sched_sweep(&sched, 0);
+	assert_ptr_equal(sched_refill(&sched, 0, true, &place), d);
+	assert_null(sched_refill(&sched, 0, true, &place));
 }
 
 static void suspended_ones_wait(void **state)
@@ -220,10 +222,10 @@ static void suspended_ones_wait(void **state)
 	assert_int_equal(sched_ask(d, 0), SCHED_SKIP);
 	assert_null(sched_take(&sched, 0, &got));
 	sched_skip(&sched, d, (struct sched_place){ 1, 1 });
-	assert_null(sched_refill(&sched, 0, &place));
+	assert_null(sched_refill(&sched, 0, true, &place));
 	sched_suspend(&sched, d, false);
 	assert_non_null(sched_take(&sched, 0, &got));
-	assert_ptr_equal(sched_refill(&sched, 0, &place), d);
+	assert_ptr_equal(sched_refill(&sched, 0, true, &place), d);
 }
 
 static void the_sweep_forgets_only_what_is_done_with(void **state)
