@@ -210,6 +210,21 @@ static int removed(const char *path, const struct stat *st, int type, struct FTW
 	return remove(path);
 }
 
+/* What is in hand at the end would go with the process. */
+static void free_jobs(struct spool *s)
+{
+	for (struct job *job;;) {
+		size_t at = 0;
+		job = map_next(&s->in_hand, &at, NULL);
+		if (!job) return;
+		for (struct link *it; (it = list_take(&job->parts));)
+			free(CONTAINER(it, struct part, link));
+		(void)map_take(&s->in_hand, job->id);
+		arena_free(&job->arena);
+		free(job);
+	}
+}
+
 int bench_teardown(void **state)
 {
 	struct bench *b = *state;
@@ -222,6 +237,7 @@ int bench_teardown(void **state)
 	store_close(b->spool->store);
 	window_free(b->spool->window);
 	window_free(b->window);
+	free_jobs(b->spool);
 	map_free(&b->spool->parts);
 	sched_free(&b->spool->sched);
 	map_free(&b->spool->in_hand);
