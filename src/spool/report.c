@@ -45,6 +45,7 @@ struct report {
 	struct letter letters[LETTERS];
 	struct report_fate fates[SPOOL_REPORT_RCPTS];
 	size_t fate_count;
+	size_t named; /* octets that it takes to name them: at most DSN_NAMED_MAX */
 	unsigned pending; /* letters in a batch */
 	uint64_t job_id;  /* these two of the message; it may be gone before the event */
 	struct str from;
@@ -122,14 +123,26 @@ static bool fate_keep(struct arena *arena, struct fate *fate)
 	return true;
 }
 
+/* The report that a recipient goes into; one that cannot name it as well is complete. */
+static struct report *report_for(struct spool *s, struct job *job, const struct job_rcpt *rcpt,
+                                 const struct fate *fate)
+{
+	size_t size = dsn_rcpt_size(&(struct dsn_rcpt){ .address = rcpt->address,
+		.orcpt = rcpt->orcpt, .status = fate->dsn, .action = action_of(fate) },
+		job->smtputf8);
+	if (job->gathering && job->gathering->named + size > DSN_NAMED_MAX) report_send(s, job);
+	if (!job->gathering) job->gathering = report_new(s, job);
+	if (job->gathering) job->gathering->named += size;
+	return job->gathering;
+}
+
 bool report_add(struct spool *s, struct job *job, uint32_t at, const struct fate *fate)
 {
 	struct dsn_decision tell = decide(s, job, at, fate);
 	if (!tell.to_sender && !tell.to_postmaster) return false;
 	/* A message that is taken twice is worse than one whose success is not told. */
 	bool there = fate->state == SPOOL_DELIVERED || fate->state == SPOOL_RELAYED;
-	if (!job->gathering) job->gathering = report_new(s, job);
-	struct report *r = job->gathering;
+	struct report *r = report_for(s, job, &job->rcpts[at], fate);
 	struct fate kept = *fate;
 	if (!r || !fate_keep(&r->arena, &kept)) {
 		if (there) return false;
@@ -164,7 +177,7 @@ static void window_unref(struct spool_window *w)
 static void letter_reset(struct spool *s, struct letter *l)
 {
 	letter_give_original(s, l);
-	if (l->state == LETTER_ASKED) s->letter_count--;
+	if (l->state == LETTER_ASKED || l->state == LETTER_WRITTEN) s->letter_count--;
 	window_unref(l->window);
 	l->window = NULL;
 	if (l->state != LETTER_NONE) l->state = LETTER_WAITS;
@@ -287,7 +300,7 @@ static int letter_ask(struct spool *s, struct report *r, int which)
 {
 	struct letter *l = &r->letters[which];
 	struct channel *ch = frame_peer(s->frame, ROLE_BOUNCE, 0);
-	if (!ch || !s->bounce_window || s->letter_count == SPOOL_LETTERS_MAX) return -ENOBUFS;
+	if (!ch || !s->bounce_window) return -ENOBUFS;
 	struct dsn_rcpt *rcpts = arena_alloc(&r->arena, r->fate_count * sizeof *rcpts);
 	if (!rcpts) return -ENOMEM;
 	uint32_t count = letter_rcpts(r, which, rcpts);
@@ -318,10 +331,23 @@ static int letter_ask(struct spool *s, struct report *r, int which)
 
 static void report_commit(struct spool *s, struct report *r, bool good);
 
+/* For all that it has to ask for: a report with one letter of two would hold room that
+ * others need for their second, and they room that it needs. A letter counts until it is
+ * kept, for so long it stands with bounce. */
+static bool report_has_room(const struct spool *s, const struct report *r)
+{
+	uint64_t size = r->job->size < DSN_ORIGINAL_MAX ? r->job->size : DSN_ORIGINAL_MAX;
+	size_t waits = 0, blocks = (size_t)(size + WINDOW_BLOCK - 1) / WINDOW_BLOCK;
+	for (int i = 0; i < LETTERS; i++) waits += r->letters[i].state == LETTER_WAITS;
+	return s->letter_count + waits <= SPOOL_LETTERS_MAX &&
+		window_free_blocks(s->window) >= waits * blocks;
+}
+
 /* Asks for what waits; when there is nothing left to wait for, commits. */
 static void report_go(struct spool *s, struct report *r)
 {
 	bool ready = true;
+	if (!report_has_room(s, r)) return;
 	for (int i = 0; i < LETTERS; i++) {
 		struct letter *l = &r->letters[i];
 		if (l->state == LETTER_WAITS) {
@@ -394,11 +420,11 @@ void report_written(struct spool *s, const struct msg_report_done *m)
 	struct letter *l;
 	struct report *r = report_of(s, m->job, &l);
 	if (!r || !s->bounce_window) return;
-	s->letter_count--;
 	letter_give_original(s, l);
 	/* It says that it cannot: the outcome is told without a letter; bounce has logged it. */
 	if (m->size == 0 || !letter_spans(r, l, s->bounce_window, m)) {
 		l->state = LETTER_NONE;
+		s->letter_count--;
 	} else {
 		l->state = LETTER_WRITTEN;
 		l->window = s->bounce_window;

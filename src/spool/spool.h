@@ -28,7 +28,7 @@ enum {
 	SPOOL_FRESH_MAX = 16384,    /* new messages known without a look at the due-list */
 	SPOOL_REPORTS_MAX = 256,    /* being made at one time */
 	SPOOL_REPORT_RCPTS = 500,   /* in one report */
-	SPOOL_LETTERS_MAX = 32,     /* asked of bounce at one time */
+	SPOOL_LETTERS_MAX = 32,     /* with bounce, until they are kept; it takes twice as many */
 	SPOOL_REPORT_LATER_MS = 60 * 1000, /* more of them wait */
 	/* For a dead host, in a second: each is written to the disk, which others need. The
 	 * rest waits where it is, unread, and is looked at in the next second. */

@@ -263,7 +263,9 @@ domain any.example {{ users any; deliver maildir {here}/mail/%d/%n }}
         return wait_until(enough, seconds, f"{count} messages for {user}@{domain}")
 
     def wait_empty(self, seconds=60):
-        wait_until(lambda: self.status()["queue"]["messages"] == 0, seconds, "an empty queue")
+        """Also while spool is being replaced, when the queue is not known."""
+        wait_until(lambda: (self.status().get("queue") or {}).get("messages") == 0, seconds,
+                   "an empty queue")
 
     # -- talking to it -------------------------------------------------------------------
 

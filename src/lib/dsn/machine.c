@@ -125,19 +125,27 @@ static void put_details(struct buf *out, const struct dsn_rcpt *rcpt, bool utf8)
 
 /* --- all of them -------------------------------------------------------------------------- */
 
-/* How many fit, and what is left over for details. */
-static uint32_t fit(const struct dsn_rcpt *rcpts, uint32_t count, bool utf8, size_t *room)
+_Static_assert(DSN_NAMED_MAX + ENTRY_MAX <= DSN_MACHINE_MAX,
+	       "the fields of the message itself have room");
+
+size_t dsn_rcpt_size(const struct dsn_rcpt *rcpt, bool smtputf8)
 {
 	char memory[ENTRY_MAX];
 	struct buf one;
-	uint32_t n = 0;
-	*room = DSN_MACHINE_MAX - ENTRY_MAX; /* the fields of the message itself */
 	buf_init_fixed(&one, memory, sizeof memory);
+	put_needed(&one, rcpt, smtputf8);
+	return one.len;
+}
+
+/* How many fit, and what is left over for details. */
+static uint32_t fit(const struct dsn_rcpt *rcpts, uint32_t count, bool utf8, size_t *room)
+{
+	uint32_t n = 0;
+	*room = DSN_NAMED_MAX;
 	for (; n < count && n < DSN_RCPTS_MAX; n++) {
-		buf_reset(&one);
-		put_needed(&one, &rcpts[n], utf8);
-		if (one.len > *room) break;
-		*room -= one.len;
+		size_t size = dsn_rcpt_size(&rcpts[n], utf8);
+		if (size > *room) break;
+		*room -= size;
 	}
 	return n;
 }

@@ -18,6 +18,7 @@ enum {
 	DSN_HEADER_MAX = 64 * 1024,      /* octets of its header that are returned */
 	DSN_HUMAN_MAX = 40 * 1024,       /* octets of the part for people, before encoding */
 	DSN_MACHINE_MAX = 96 * 1024,     /* octets of the part for programs */
+	DSN_NAMED_MAX = 88 * 1024,       /* octets of it that name recipients */
 	DSN_RECORD_MAX = 6 * 1024 * 1024, /* octets of dsn_report_encode's record */
 	DSN_ARENA = 256 * 1024,          /* memory that dsn_report_decode may want */
 };
@@ -71,6 +72,9 @@ bool dsn_wants_whole(uint8_t ret, enum dsn_action action, bool copy, uint64_t si
 /* How many of these recipients, from the first, one report can name in full: at least 1,
  * at most DSN_RCPTS_MAX. The rest goes into the next report. */
 uint32_t dsn_rcpts_fit(const struct dsn_rcpt *rcpts, uint32_t count, bool smtputf8);
+/* What naming one takes of DSN_NAMED_MAX, for whoever gathers them one by one; `status`
+ * and `action` count, replies and hosts do not. */
+size_t dsn_rcpt_size(const struct dsn_rcpt *rcpt, bool smtputf8);
 
 /* Appends the report: lines end with CRLF and have at most 998 octets; ASCII unless
  * smtputf8; at most DSN_REPORT_MAX octets. Goes to `to` with a null reverse-path. Sets

@@ -159,6 +159,32 @@ static void a_bounce_that_dies_is_asked_again(void **state)
 	assert_int_equal(b->events[EVENT_fail], 1);
 }
 
+/* As many as bounce takes; the next one when one of them is kept, which is its end there. */
+static void more_reports_than_bounce_takes_wait(void **state)
+{
+	struct bench *b = *state;
+	for (size_t i = 0; i < SPOOL_LETTERS_MAX + 8; i++) {
+		bench_commit(b, 100 + i, "away.example", 100);
+		bench_until(b, &b->sent[MSG_relay], i + 1);
+		answer(b, JOB_FAILED, "5.1.1", "550 5.1.1 nobody", false);
+	}
+	bench_run(b, 20);
+	assert_int_equal(b->sent[MSG_report_job], SPOOL_LETTERS_MAX);
+	for (size_t i = 1; i <= 4; i++) {
+		write_letter(b);
+		bench_until(b, &b->sent[MSG_report_job], SPOOL_LETTERS_MAX + i);
+		assert_int_equal(b->sent[MSG_report_free], i);
+		bench_run(b, 5);
+		assert_int_equal(b->spool->letter_count, SPOOL_LETTERS_MAX);
+		assert_int_equal(b->sent[MSG_report_job], SPOOL_LETTERS_MAX + i);
+	}
+	bench_down(b, ROLE_BOUNCE);
+	assert_int_equal(b->spool->letter_count, 0);
+	bounce_up(b);
+	bench_until(b, &b->sent[MSG_report_job], 2 * SPOOL_LETTERS_MAX + 4);
+	assert_int_equal(b->events[EVENT_fail], 4);
+}
+
 static void a_death_in_hand_of_bounce_parks(void **state)
 {
 	struct bench *b = *state;
@@ -285,6 +311,7 @@ int main(void)
 		ON_BENCH(a_report_that_cannot_be_written_holds_up_nothing),
 		ON_BENCH(a_bounce_that_lies),
 		ON_BENCH(a_bounce_that_dies_is_asked_again),
+		ON_BENCH(more_reports_than_bounce_takes_wait),
 		ON_BENCH(a_death_in_hand_of_bounce_parks),
 		ON_BENCH(a_deliver_that_dies_has_its_jobs_done_again),
 		ON_BENCH(untried_ones_are_tried_again_at_once),

@@ -202,6 +202,10 @@ static void many_recipients(void **state)
 	r.more = 99000;
 	uint32_t fit = dsn_rcpts_fit(many, r.count, false);
 	assert_in_range(fit, 50, 200);
+	size_t named = 0;
+	for (size_t i = 0; i < fit; i++) named += dsn_rcpt_size(&many[i], false);
+	assert_in_range(named, 1, DSN_NAMED_MAX);
+	assert_true(named + dsn_rcpt_size(&many[fit], false) > DSN_NAMED_MAX);
 	out = write_report(&r);
 	assert_int_equal(occurs(&out, "\r\nFinal-Recipient: "), fit);
 	char line[64];
