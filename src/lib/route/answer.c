@@ -126,6 +126,20 @@ static bool mx_read(const struct dns_reader *r, ns_rr rr, struct dns_mx *out)
 	return true;
 }
 
+/* Of more than fit those stay that are preferred, wherever they stood in the packet:
+ * servers turn the records of an answer round. */
+static void mx_keep(struct dns_mx out[DNS_RECORDS_MAX], size_t *count, const struct dns_mx *mx)
+{
+	size_t worst = 0;
+	if (*count < DNS_RECORDS_MAX) {
+		out[(*count)++] = *mx;
+		return;
+	}
+	for (size_t i = 1; i < *count; i++)
+		if (out[i].preference > out[worst].preference) worst = i;
+	if (mx->preference < out[worst].preference) out[worst] = *mx;
+}
+
 enum dns_state dns_read_mx(struct str packet, struct dns_mx out[DNS_RECORDS_MAX],
 			   size_t *count)
 {
@@ -134,11 +148,12 @@ enum dns_state dns_read_mx(struct str packet, struct dns_mx out[DNS_RECORDS_MAX]
 	bool bad = false;
 	*count = 0;
 	if (state != DNS_FOUND) return state;
-	for (unsigned i = 0; !bad && i < r.count && *count < DNS_RECORDS_MAX; i++) {
+	for (unsigned i = 0; !bad && i < r.count; i++) {
 		ns_rr rr;
+		struct dns_mx mx;
 		if (!record_get(&r, i, DNS_MX, &rr, &bad)) continue;
-		bad = !mx_read(&r, rr, &out[*count]);
-		if (!bad) (*count)++;
+		bad = !mx_read(&r, rr, &mx);
+		if (!bad) mx_keep(out, count, &mx);
 	}
 	return reader_end(bad, count);
 }

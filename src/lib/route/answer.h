@@ -30,7 +30,7 @@ struct dns_mx {
 	char name[DNS_NAME_MAX]; /* "." is the root; empty: does not fit, so is no host */
 };
 
-/* Records of the answer to an MX question, at most DNS_RECORDS_MAX, in the packet's
+/* Records of the answer to an MX question, at most the best DNS_RECORDS_MAX, in the packet's
  * order. DNS_FOUND with at least one, DNS_NO_DATA, DNS_NO_NAME, or DNS_FAILED: the packet
  * says so or cannot be read. */
 enum dns_state dns_read_mx(struct str packet, struct dns_mx out[DNS_RECORDS_MAX],

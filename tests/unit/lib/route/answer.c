@@ -126,14 +126,20 @@ static void many(void **state)
 	static struct dns_mx out[DNS_RECORDS_MAX];
 	static const char head[] = HEAD("\x78") QUESTION(MX);
 	static const char record[] = OWNER RR(MX, "\6") "\0\x0a\1m\xc0\x0c";
+	static const char best[] = OWNER RR(MX, "\6") "\0\x05\1m\xc0\x0c";
 	size_t count = 0;
 	struct buf packet;
 	(void)state;
 	buf_init(&packet, 65536);
 	buf_bytes(&packet, head, sizeof head - 1);
-	for (int i = 0; i < 120; i++) buf_bytes(&packet, record, sizeof record - 1);
+	for (int i = 0; i < 119; i++) buf_bytes(&packet, record, sizeof record - 1);
+	buf_bytes(&packet, best, sizeof best - 1);
 	assert_int_equal(dns_read_mx(buf_view(&packet), out, &count), DNS_FOUND);
 	assert_int_equal(count, DNS_RECORDS_MAX);
+	/* The preferred one stays, though it is the last. */
+	unsigned found = 0;
+	for (size_t i = 0; i < count; i++) found += out[i].preference == 5;
+	assert_int_equal(found, 1);
 	/* What stands behind the last record, or is bigger than any message can be, is
 	 * damage. */
 	buf_byte(&packet, '\0');
