@@ -29,6 +29,7 @@ static void try_records(struct str s)
 	struct spool_msg msg = { .id = 1 };
 	struct spool_rcpt rcpt = { .index = 1 };
 	struct spool_totals totals;
+	struct str note;
 	buf_init_fixed(&b, again, sizeof again);
 	if (record_get_msg(s, &msg)) {
 		must(msg.id == 1 && msg.rcpts_open && msg.rcpts_open <= msg.rcpts);
@@ -44,6 +45,11 @@ static void try_records(struct str s)
 	buf_reset(&b);
 	if (record_get_totals(s, &totals)) {
 		record_put_totals(&b, &totals);
+		check_same(&b, s);
+	}
+	buf_reset(&b);
+	if (record_get_note(s, &note)) {
+		record_put_note(&b, note);
 		check_same(&b, s);
 	}
 }

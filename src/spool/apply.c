@@ -441,6 +441,7 @@ int apply_op(struct apply *a, struct spool_op *op)
 	case SPOOL_OP_DEATH:   r = op_death(a, op); break;
 	case SPOOL_OP_REMOVE:  r = op_remove(a, op); break;
 	case SPOOL_OP_UNLIST:  r = op_unlist(a, op); break;
+	case SPOOL_OP_NOTE:    r = apply_note(a, &op->note); break;
 	}
 	op->result = r;
 	return is_refusal(r) ? 0 : r;

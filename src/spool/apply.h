@@ -20,6 +20,8 @@ int apply_begin(struct apply *a); /* reads the totals */
 /* 0 with op->result set (0, or refused and nothing changed); or an error of the engine,
  * after which the transaction is to be aborted. */
 int apply_op(struct apply *a, struct spool_op *op);
+/* note.c: sets or removes a note; the result of the operation or an error as above. */
+int apply_note(struct apply *a, const struct spool_note *note);
 int apply_end(struct apply *a); /* writes the totals */
 
 /* Counts everything in `msg`; damaged records count as messages. */

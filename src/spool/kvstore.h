@@ -75,6 +75,9 @@ int kvstore_due_list(struct store *s, int64_t now_ms, struct spool_due *from,
 		     size_t limit, spool_due_fn *fn, void *ctx);
 int kvstore_walk(struct store *s, uint64_t from, size_t limit, spool_msg_fn *fn,
 		 void *ctx);
+int kvstore_walk_rcpts(struct store *s, uint64_t from, size_t limit,
+		       const struct spool_walk *walk);
+int kvstore_notes(struct store *s, struct str prefix, spool_note_fn *fn, void *ctx);
 int kvstore_totals(struct store *s, struct spool_totals *out);
 int kvstore_verify(struct store *s, bool bodies, spool_finding_fn *fn, void *ctx);
 

@@ -207,6 +207,51 @@ int kvstore_walk(struct store *s, uint64_t from, size_t limit, spool_msg_fn *fn,
 	return r;
 }
 
+/* The recipients that are there, in order. */
+static int walk_msg_rcpts(struct kv *kv, uint64_t id, const struct spool_walk *walk)
+{
+	struct key at = key_of_rcpt(id, 0);
+	struct str key, value;
+	int r;
+	while (!(r = kv_seek(kv, KV_RCPT, key_view(&at), &key, &value))) {
+		struct spool_rcpt rcpt = { 0 };
+		uint64_t owner;
+		if (!key_to_rcpt(key, &owner, &rcpt.index)) return -EIO;
+		if (owner != id) return 0;
+		at = key_of_rcpt(id, rcpt.index + 1);
+		if (record_get_rcpt(value, &rcpt)) r = walk->rcpt(walk->ctx, &rcpt);
+		if (r) return r == SPOOL_PASS ? 0 : r;
+		if (rcpt.index == UINT32_MAX) return 0;
+	}
+	return r == -ENOENT ? 0 : r;
+}
+
+struct walk_in {
+	struct kv *kv;
+	const struct spool_walk *walk;
+};
+
+static int walk_msg(void *ctx, const struct spool_msg *msg)
+{
+	const struct walk_in *in = ctx;
+	int r = in->walk->begin(in->walk->ctx, msg);
+	if (r) return r == SPOOL_PASS ? 0 : r;
+	if (msg->rcpts > 0) r = walk_msg_rcpts(in->kv, msg->id, in->walk);
+	return r || !in->walk->end ? r : in->walk->end(in->walk->ctx, msg);
+}
+
+int kvstore_walk_rcpts(struct store *s, uint64_t from, size_t limit,
+		       const struct spool_walk *walk)
+{
+	struct kvstore *ks;
+	struct walk_in in = { .walk = walk };
+	int r = begin(s, &ks, &in.kv);
+	if (r) return r;
+	r = walk_read(in.kv, from, limit, walk_msg, &in);
+	end(ks, in.kv);
+	return r;
+}
+
 int kvstore_totals(struct store *s, struct spool_totals *out)
 {
 	struct kvstore *ks;

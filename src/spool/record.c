@@ -205,6 +205,24 @@ bool record_get_rcpt(struct str record, struct spool_rcpt *rcpt)
 	return true;
 }
 
+void record_put_note(struct buf *out, struct str value)
+{
+	size_t from = out->len;
+	buf_put_u8(out, RECORD_VERSION);
+	put_text(out, value, SPOOL_NOTE_VALUE_MAX);
+	put_crc(out, from);
+}
+
+bool record_get_note(struct str record, struct str *value)
+{
+	struct cur c = checked(record);
+	if (cur_u8(&c) != RECORD_VERSION) return false;
+	struct str text = get_text(&c, SPOOL_NOTE_VALUE_MAX);
+	if (!cur_done(&c) || text.len == 0) return false;
+	*value = text;
+	return true;
+}
+
 void record_put_totals(struct buf *out, const struct spool_totals *totals)
 {
 	size_t from = out->len;

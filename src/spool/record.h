@@ -41,6 +41,8 @@ bool record_get_msg(struct str record, struct spool_msg *msg);
 void record_put_rcpt(struct buf *out, const struct spool_rcpt *rcpt);
 bool record_get_rcpt(struct str record, struct spool_rcpt *rcpt);
 void record_put_totals(struct buf *out, const struct spool_totals *totals);
+void record_put_note(struct buf *out, struct str value);
+bool record_get_note(struct str record, struct str *value);
 bool record_get_totals(struct str record, struct spool_totals *totals);
 
 #endif

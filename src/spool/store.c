@@ -35,6 +35,7 @@ struct str spool_finding_name(enum spool_finding_kind kind)
 		[SPOOL_DUE_MISSING] = STR_INIT("due-missing"),
 		[SPOOL_DUE_ORPHAN] = STR_INIT("due-orphan"),
 		[SPOOL_BAD_TOTALS] = STR_INIT("bad-totals"),
+		[SPOOL_BAD_NOTE] = STR_INIT("bad-note"),
 		[SPOOL_BIG_ORPHAN] = STR_INIT("big-orphan"),
 	};
 	assert((unsigned)kind < SPOOL_FINDINGS);
@@ -103,6 +104,17 @@ int store_due_list(struct store *s, int64_t now_ms, struct spool_due *from, size
 int store_walk(struct store *s, uint64_t from, size_t limit, spool_msg_fn *fn, void *ctx)
 {
 	return s->backend->walk(s, from, limit, fn, ctx);
+}
+
+int store_walk_rcpts(struct store *s, uint64_t from, size_t limit,
+		     const struct spool_walk *walk)
+{
+	return s->backend->walk_rcpts(s, from, limit, walk);
+}
+
+int store_notes(struct store *s, struct str prefix, spool_note_fn *fn, void *ctx)
+{
+	return s->backend->notes(s, prefix, fn, ctx);
 }
 
 int store_totals(struct store *s, struct spool_totals *out)

@@ -24,6 +24,9 @@ enum {
 	SPOOL_REASON_MAX = 256,
 	SPOOL_BATCH_MAX = 4096, /* operations of one commit */
 	SPOOL_BIGS_MAX = 1024,  /* big bodies arriving at once */
+	SPOOL_NOTES_MAX = 1000,
+	SPOOL_NOTE_KEY_MAX = 320,    /* bytes */
+	SPOOL_NOTE_VALUE_MAX = 1024, /* bytes */
 };
 
 enum spool_msg_state { SPOOL_ACTIVE, SPOOL_HELD, SPOOL_POISON, SPOOL_MSG_STATES };
@@ -105,7 +108,8 @@ enum spool_op_kind {
 	SPOOL_OP_DUE,
 	SPOOL_OP_DEATH,
 	SPOOL_OP_REMOVE,
-	SPOOL_OP_UNLIST
+	SPOOL_OP_UNLIST,
+	SPOOL_OP_NOTE
 };
 
 struct spool_rcpt_new {
@@ -152,6 +156,13 @@ struct spool_set_state {
 	struct str reason;
 };
 
+/* Something that the spool keeps beside the mail, by name; its meaning is the caller's. An
+ * empty value removes it (-ENOENT: there is none). -EINVAL: no key, or one note more than
+ * SPOOL_NOTES_MAX; -EMSGSIZE: over a limit. */
+struct spool_note {
+	struct str key, value;
+};
+
 struct spool_op {
 	enum spool_op_kind kind;
 	/* Operations that stand side by side with the same group > 0 fall or stand
@@ -167,6 +178,7 @@ struct spool_op {
 		 * due entry at this time, as store_due_list gave it, of a message that is
 		 * missing or damaged; -EEXIST if the message is in order. */
 		int64_t next_due_ms;
+		struct spool_note note;
 		uint32_t deaths; /* DEATH: out, the new count; poison is the caller's */
 	};
 };
@@ -177,6 +189,19 @@ struct spool_op {
  * returned. */
 typedef int spool_msg_fn(void *ctx, const struct spool_msg *msg);
 typedef int spool_rcpt_fn(void *ctx, const struct spool_rcpt *rcpt);
+
+/* A walk over messages with their recipients. `begin` returns 0 to get the recipients, or
+ * SPOOL_PASS to do without; `rcpt` returns 0, or SPOOL_PASS when it has seen enough of this
+ * message; `end` follows the recipients. Anything else ends the walk. Of a damaged message
+ * `begin` gets id and rcpts = 0 only; a damaged recipient is left out. */
+enum { SPOOL_PASS = INT32_MAX };
+struct spool_walk {
+	spool_msg_fn *begin, *end; /* end: may be NULL */
+	spool_rcpt_fn *rcpt;
+	void *ctx;
+};
+
+typedef int spool_note_fn(void *ctx, struct str key, struct str value);
 
 /* Where a walk over due messages goes on; {0, 0}: from the start. */
 struct spool_due {
@@ -198,6 +223,7 @@ enum spool_finding_kind {
 	SPOOL_DUE_MISSING, /* active message that would never be tried */
 	SPOOL_DUE_ORPHAN,  /* due entry that its message does not know */
 	SPOOL_BAD_TOTALS,
+	SPOOL_BAD_NOTE, /* damaged: it is not read */
 	SPOOL_BIG_ORPHAN, /* harmless: swept at the next start */
 	SPOOL_FINDINGS
 };
@@ -240,6 +266,9 @@ struct store_backend {
 			size_t limit, spool_due_fn *fn, void *ctx);
 	int (*walk)(struct store *s, uint64_t from, size_t limit, spool_msg_fn *fn,
 		    void *ctx);
+	int (*walk_rcpts)(struct store *s, uint64_t from, size_t limit,
+			  const struct spool_walk *walk);
+	int (*notes)(struct store *s, struct str prefix, spool_note_fn *fn, void *ctx);
 	int (*totals)(struct store *s, struct spool_totals *out);
 	void (*health)(struct store *s, struct spool_health *out);
 	int (*verify)(struct store *s, bool bodies, spool_finding_fn *fn, void *ctx);
@@ -297,6 +326,11 @@ int store_due_list(struct store *s, int64_t now_ms, struct spool_due *from, size
 /* Messages with id >= from in order of id, at most `limit`. A damaged record comes as a
  * message with id and rcpts = 0 only. */
 int store_walk(struct store *s, uint64_t from, size_t limit, spool_msg_fn *fn, void *ctx);
+/* The same with their recipients, in one read transaction. */
+int store_walk_rcpts(struct store *s, uint64_t from, size_t limit,
+		     const struct spool_walk *walk);
+/* Notes whose key begins with `prefix`, in order of the key. Damaged ones are left out. */
+int store_notes(struct store *s, struct str prefix, spool_note_fn *fn, void *ctx);
 int store_totals(struct store *s, struct spool_totals *out);
 /* Any thread. */
 void store_health(struct store *s, struct spool_health *out);

@@ -6,6 +6,7 @@
 #include "lib/base/crc32c.h"
 #include "spool/apply.h"
 #include "spool/kvstore.h"
+#include "spool/note.h"
 #include "spool/record.h"
 
 enum { SLICE = 64 };
@@ -20,6 +21,7 @@ struct verify {
 	uint64_t version;
 	struct spool_totals totals;
 	struct key from;
+	struct note_key note;
 };
 
 static int slice_begin(struct verify *v)
@@ -225,6 +227,16 @@ static int step_due(struct verify *v)
 	return r == -EBADMSG ? 0 : r;
 }
 
+static int step_note(struct verify *v)
+{
+	struct str key, value, note;
+	int r = kv_seek(v->kv, KV_META, note_key_view(&v->note), &key, &value);
+	if (r) return r;
+	if (!note_key_name(key, &note)) return -ENOENT; /* behind the last */
+	note_key_after(&v->note, note);
+	return record_get_note(value, &note) ? 0 : found(v, SPOOL_BAD_NOTE, 0);
+}
+
 static int walk(struct verify *v, int step(struct verify *v))
 {
 	int r = 0;
@@ -278,6 +290,8 @@ int kvstore_verify(struct store *s, bool bodies, spool_finding_fn *fn, void *ctx
 	if (!r) r = walk(&v, step_rcpt);
 	if (!r) r = walk(&v, step_body);
 	if (!r) r = walk(&v, step_due);
+	note_key_set(&v.note, STR(""));
+	if (!r) r = walk(&v, step_note);
 	if (r || (r = slice_begin(&v))) return r;
 	r = v.ks->files->list_big(v.ks->env, check_file, &v);
 	slice_end(&v);

@@ -43,6 +43,11 @@ static void apply_state(struct model_msg *msg, const struct spool_set_state *in)
 
 void model_apply(struct model *m, const struct spool_op *op, size_t size)
 {
+	if (op->kind == SPOOL_OP_NOTE) {
+		assert(op->id < MODEL_NOTES);
+		m->notes[op->id] = op->note.value.len;
+		return;
+	}
 	assert(op->id < MODEL_MSGS);
 	struct model_msg *msg = &m->msgs[op->id];
 	assert(msg->present == (op->kind != SPOOL_OP_ARRIVE));
@@ -54,6 +59,7 @@ void model_apply(struct model *m, const struct spool_op *op, size_t size)
 	case SPOOL_OP_DEATH:   msg->deaths++; break;
 	case SPOOL_OP_REMOVE:  msg->present = false; break;
 	case SPOOL_OP_UNLIST:  break;
+	case SPOOL_OP_NOTE:    break;
 	}
 }
 
@@ -82,6 +88,16 @@ void model_text(const struct model *m, struct buf *out)
 			put_rcpt(out, msg->rcpt[i].state, msg->rcpt[i].due_ms);
 		buf_byte(out, '\n');
 	}
+	for (size_t i = 0; i < MODEL_NOTES; i++)
+		if (m->notes[i]) buf_fmt(out, "note-%zu %zu\n", i, m->notes[i]);
+}
+
+static int text_note(void *ctx, struct str key, struct str value)
+{
+	struct buf *out = ctx;
+	buf_str(out, key);
+	buf_fmt(out, " %zu\n", value.len);
+	return 0;
 }
 
 static int text_rcpt(void *ctx, const struct spool_rcpt *rcpt)
@@ -138,4 +154,6 @@ void store_text(struct store *s, struct buf *out)
 		}
 		arena_free(&arena);
 	}
+	r = store_notes(s, STR("note-"), text_note, out);
+	if (r) buf_fmt(out, "notes %d\n", r);
 }

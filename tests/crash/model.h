@@ -6,7 +6,7 @@
 #include "lib/base/buf.h"
 #include "spool/store.h"
 
-enum { MODEL_MSGS = 64, MODEL_RCPTS = 8, MODEL_TEXT = 16384 };
+enum { MODEL_MSGS = 64, MODEL_RCPTS = 8, MODEL_NOTES = 4, MODEL_TEXT = 16384 };
 
 struct model_msg {
 	bool present;
@@ -21,6 +21,7 @@ struct model_msg {
 
 struct model {
 	struct model_msg msgs[MODEL_MSGS]; /* by id */
+	size_t notes[MODEL_NOTES];         /* bytes of note "note-N"; 0: it is not there */
 };
 
 /* The byte at a place of the body of a message. */

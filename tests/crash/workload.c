@@ -26,6 +26,7 @@ struct line {
 #define STATE(id_, state_, due_) \
 	.kind = SPOOL_OP_STATE, .id = (id_), .state = (state_), .due_ms = (due_)
 #define JUST(kind_, id_) .kind = (kind_), .id = (id_)
+#define NOTE(number_, size_) .kind = SPOOL_OP_NOTE, .id = (number_), .size = (size_)
 #define BIG   .big = true
 #define GROUP .group = 1
 #define END   .last = true
@@ -45,6 +46,8 @@ static const struct line script[] = {
 	{ STATE(4, SPOOL_HELD, 0), END },           /* S1, S3 */
 	{ STATE(4, SPOOL_HELD, 900), END },         /* S3 with an end */
 	{ OUTCOME(3, 0, SPOOL_DELIVERED, 0), END }, /* S6, S0 */
+	{ NOTE(1, 1024) },
+	{ NOTE(2, 1), END },
 	{ STATE(4, SPOOL_ACTIVE, -1), END },
 	{ JUST(SPOOL_OP_DEATH, 8), END },
 	{ JUST(SPOOL_OP_DEATH, 8) },
@@ -54,6 +57,7 @@ static const struct line script[] = {
 	{ ARRIVE(10, 1, 12000), BIG },
 	{ ARRIVE(11, 1, 800), END },
 	{ JUST(SPOOL_OP_REMOVE, 9) },
+	{ NOTE(1, 7) },
 	{ JUST(SPOOL_OP_REMOVE, 1), END },
 	{ OUTCOME(8, 7, SPOOL_DELIVERED, 0) },
 	{ STATE(8, SPOOL_ACTIVE, 70), END },
@@ -67,6 +71,7 @@ static const struct line script[] = {
 	{ ARRIVE(17, 1, 400) },
 	{ ARRIVE(18, 1, 400) },
 	{ ARRIVE(19, 2, 262144) },
+	{ NOTE(2, 0) },
 	{ ARRIVE(20, 1, 400), END },
 	{ OUTCOME(6, 1, SPOOL_DELIVERED, 0) },
 	{ OUTCOME(7, 0, SPOOL_DELIVERED, 0) },
@@ -116,6 +121,14 @@ static void make_arrival(struct store *s, struct batch *b, const struct line *li
 	if (!op->result) op->result = store_big_append(s, op->arrive.big, spans, 2);
 }
 
+static struct spool_note make_note(const struct line *line)
+{
+	static const struct str keys[] = { STR_INIT("note-0"), STR_INIT("note-1"),
+					   STR_INIT("note-2") };
+	static const char text[SPOOL_NOTE_VALUE_MAX];
+	return (struct spool_note){ keys[line->id], { text, line->size } };
+}
+
 static void make_op(struct store *s, struct batch *b, const struct line *line)
 {
 	struct spool_op *op = &b->ops[b->count];
@@ -150,6 +163,9 @@ static void make_op(struct store *s, struct batch *b, const struct line *line)
 	case SPOOL_OP_UNLIST:
 		op->next_due_ms = line->due_ms;
 		break;
+	case SPOOL_OP_NOTE:
+		op->note = make_note(line);
+		break;
 	case SPOOL_OP_DEATH:
 	case SPOOL_OP_REMOVE:
 		break;
@@ -162,6 +178,7 @@ static bool makes_sense(const struct model *m, const struct spool_op *op)
 {
 	const struct model_msg *msg = &m->msgs[op->id];
 	if (op->kind == SPOOL_OP_ARRIVE) return !msg->present;
+	if (op->kind == SPOOL_OP_NOTE) return op->note.value.len || m->notes[op->id];
 	if (op->kind == SPOOL_OP_OUTCOME)
 		return msg->present &&
 		       spool_rcpt_is_open(msg->rcpt[op->outcome.index].state);

@@ -72,6 +72,7 @@ static int read_begin(void *env, struct kv **out)
 {
 	struct lmdb_env *e = env;
 	trim_when_due(&e->reader);
+	memset(e->reader.placed, 0, sizeof e->reader.placed);
 	int rc = mdb_txn_renew(e->reader.txn);
 	*out = &e->reader.kv;
 	return lmdb_error(rc);
@@ -201,11 +202,53 @@ static int get(struct kv *kv, enum kv_table table, struct str key, struct str *v
 	return lmdb_error(rc);
 }
 
+static bool is_reader(struct kv *kv) { return of(kv) == &of(kv)->env->reader; }
+
+static int cursor_begin(struct lmdb_kv *l, enum kv_table table)
+{
+	MDB_cursor **cursor = &l->cursors[table];
+	if (!*cursor) return mdb_cursor_open(l->txn, l->env->tables[table], cursor);
+	return mdb_cursor_renew(l->txn, *cursor);
+}
+
+/* One step on if that is the entry: the cursor stands before `from`, the next one does
+ * not. Otherwise MDB_NOTFOUND. */
+static int cursor_step(struct lmdb_kv *l, enum kv_table table, MDB_val *from, MDB_val *k,
+		       MDB_val *v)
+{
+	MDB_cursor *cursor = l->cursors[table];
+	MDB_dbi dbi = l->env->tables[table];
+	if (!l->placed[table] || mdb_cursor_get(cursor, k, v, MDB_GET_CURRENT) ||
+	    mdb_cmp(l->txn, dbi, k, from) >= 0 || mdb_cursor_get(cursor, k, v, MDB_NEXT))
+		return MDB_NOTFOUND;
+	return mdb_cmp(l->txn, dbi, k, from) >= 0 ? 0 : MDB_NOTFOUND;
+}
+
+static int walk(struct lmdb_kv *l, enum kv_table table, struct str from, struct str *key,
+		struct str *value)
+{
+	MDB_val at = val_of(from), k, v;
+	int rc = l->placed[table] ? 0 : cursor_begin(l, table);
+	if (rc) return lmdb_error(rc);
+	bool stepped = cursor_step(l, table, &at, &k, &v) == 0;
+	if (!stepped) {
+		k = at;
+		rc = mdb_cursor_get(l->cursors[table], &k, &v, MDB_SET_RANGE);
+	}
+	l->placed[table] = !rc;
+	if (rc) return lmdb_error(rc);
+	*key = str_of_val(k);
+	*value = str_of_val(v);
+	l->touched += stepped ? k.mv_size + v.mv_size : LMDB_AROUND;
+	return 0;
+}
+
 static int seek(struct kv *kv, enum kv_table table, struct str from, struct str *key,
 		struct str *value)
 {
 	MDB_val k = val_of(from), v;
 	MDB_cursor *cursor;
+	if (is_reader(kv)) return walk(of(kv), table, from, key, value);
 	int rc = mdb_cursor_open(txn_of(kv), dbi_of(kv, table), &cursor);
 	if (rc) return lmdb_error(rc);
 	rc = mdb_cursor_get(cursor, &k, &v, MDB_SET_RANGE);
@@ -339,6 +382,9 @@ int lmdb_env_open(struct lmdb_env *e, const char *file,
 
 void lmdb_env_close(struct lmdb_env *e)
 {
+	for (unsigned t = 0; t < KV_TABLES; t++)
+		if (e->reader.cursors[t]) mdb_cursor_close(e->reader.cursors[t]);
+	memset(e->reader.cursors, 0, sizeof e->reader.cursors);
 	if (e->reader.txn) mdb_txn_abort(e->reader.txn);
 	e->reader.txn = NULL;
 	if (e->mdb) mdb_env_close(e->mdb);

@@ -27,6 +27,10 @@ struct lmdb_kv {
 	struct lmdb_env *env;
 	MDB_txn *txn;
 	MDB_txn *child; /* the savepoint, or NULL */
+	/* Of the reading transaction: a walk goes on where it is instead of looking for its
+	 * place each time. */
+	MDB_cursor *cursors[KV_TABLES];
+	bool placed[KV_TABLES]; /* in this transaction */
 	uint64_t touched; /* about how many bytes of the map since the last trim */
 };
 

@@ -105,6 +105,7 @@ const struct store_backend store_lmdb = {
 	.big_abort = kvstore_big_abort, .read_msg = kvstore_read_msg,
 	.read_rcpts = kvstore_read_rcpts, .read_body = kvstore_read_body,
 	.open_big = kvstore_open_big, .due_list = kvstore_due_list, .walk = kvstore_walk,
+	.walk_rcpts = kvstore_walk_rcpts, .notes = kvstore_notes,
 	.totals = kvstore_totals, .health = lmdb_health, .verify = kvstore_verify,
 	.backup = lmdb_backup, .compact = lmdb_compact, .trim = lmdb_trim,
 };

@@ -416,6 +416,7 @@ const struct store_backend store_mem = {
 	.big_abort = kvstore_big_abort, .read_msg = kvstore_read_msg,
 	.read_rcpts = kvstore_read_rcpts, .read_body = kvstore_read_body,
 	.open_big = kvstore_open_big, .due_list = kvstore_due_list, .walk = kvstore_walk,
+	.walk_rcpts = kvstore_walk_rcpts, .notes = kvstore_notes,
 	.totals = kvstore_totals, .health = mem_health, .verify = kvstore_verify,
 	.backup = mem_backup, .compact = mem_compact, .trim = mem_trim,
 };

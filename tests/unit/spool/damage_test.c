@@ -8,7 +8,7 @@
 #include "spool/record.h"
 
 enum action { DEL, FLIP, CUT, ADD };
-enum which { MSG, RCPT0, RCPT_NEXT, BODY, BODY_OTHER, DUE, DUE_OTHER, TOTALS };
+enum which { MSG, RCPT0, RCPT_NEXT, BODY, BODY_OTHER, DUE, DUE_OTHER, TOTALS, NOTE };
 
 static struct key key_of(enum which which, enum kv_table *table)
 {
@@ -21,6 +21,7 @@ static struct key key_of(enum which which, enum kv_table *table)
 	case DUE: *table = KV_DUE; return key_of_due((struct spool_due){ 1000, 1 });
 	case DUE_OTHER:  *table = KV_DUE;  return key_of_due((struct spool_due){ 77, 1 });
 	case TOTALS:     *table = KV_META; return key_of_name(STR("totals"));
+	case NOTE:       *table = KV_META; return key_of_name(STR("note/n"));
 	}
 	*table = KV_META;
 	return key_of_name(STR("none"));
@@ -69,6 +70,36 @@ static struct str act(struct fixture *f, enum which which, enum action action)
 	return old;
 }
 
+static struct spool_op note(struct str value)
+{
+	return (struct spool_op){ .kind = SPOOL_OP_NOTE, .note = { STR("n"), value } };
+}
+
+static int notes_count(void *ctx, struct str key, struct str value)
+{
+	(void)key, (void)value;
+	++*(unsigned *)ctx;
+	return 0;
+}
+
+/* A damaged note is not read; it can be written anew, or removed. */
+static void test_damaged_note(void **state)
+{
+	struct fixture *f = *state;
+	for (int round = 0; round < 2; round++) {
+		unsigned count = 0;
+		assert_int_equal(commit1(f, note(STR("a value"))), 0);
+		(void)act(f, NOTE, FLIP);
+		assert_int_equal(store_notes(f->store, STR(""), notes_count, &count), 0);
+		assert_int_equal(count, 0);
+		if (round) assert_int_equal(commit1(f, note(STR(""))), 0);
+		else assert_int_equal(commit1(f, note(STR("another"))), 0);
+		assert_int_equal(store_notes(f->store, STR(""), notes_count, &count), 0);
+		assert_int_equal(count, !round);
+		assert_string_equal(verify_text(f), "");
+	}
+}
+
 static void test_findings(void **state)
 {
 	static const struct {
@@ -89,10 +120,14 @@ static void test_findings(void **state)
 		{ BODY_OTHER, ADD, "body-orphan:8" },
 		{ DUE, DEL, "due-missing:1" },
 		{ DUE_OTHER, ADD, "due-orphan:1" },
+		{ NOTE, FLIP, "bad-note:0" },
+		{ NOTE, CUT, "bad-note:0" },
+		{ NOTE, DEL, "" },
 		{ TOTALS, FLIP, "" }, /* not trusted, hence not wrong: counted anew */
 	};
 	struct fixture *f = *state;
 	assert_int_equal(commit1(f, arrive(1, 2, STR("some body"))), 0);
+	assert_int_equal(commit1(f, note(STR("a value"))), 0);
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
 		enum kv_table table;
 		struct key key = key_of(rows[i].which, &table);
@@ -312,6 +347,7 @@ static void test_schema(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
+		ON_BOTH(test_damaged_note),
 		ON_BOTH(test_findings),
 		ON_BOTH(test_counts),
 		ON_BOTH(test_damaged_body_is_not_handed_out),
