@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "lib/queue/filter.h"
+#include "lib/queue/suspend.h"
 
 static void check(bool condition)
 {
@@ -25,12 +26,13 @@ static void match(const struct filter *f, struct str address)
 			if (f->id && once) check(facts.id == f->id);
 			if (f->size_below_b && once) check(facts.size_b < f->size_below_b);
 		}
-	(void)filter_matches_recipient(f, address);
+	bool there = filter_matches_recipient(f, address, address);
+	check(there || filter_has_recipient(f));
 }
 
 static bool is_all(const struct filter *f)
 {
-	return !f->id && f->state == FILTER_ANY_STATE && !f->from.len && !f->to.len &&
+	return !f->id && f->state == FILTER_ANY_STATE && !f->from.len && !filter_has_recipient(f) &&
 	       f->older_ms <= 0 && !f->younger_ms && !f->size_min_b && !f->size_below_b;
 }
 
@@ -55,6 +57,26 @@ static void run(struct str text, struct str address, bool selector)
 	}
 }
 
+/* What can be suspended can be kept, and is read as it was. */
+static void suspend(struct str text)
+{
+	char memory[512], key_text[SUSPEND_KEY_MAX], value_text[SUSPEND_VALUE_MAX];
+	struct buf why, key, value;
+	struct suspension s = { .reason = text }, again;
+	buf_init_fixed(&why, memory, sizeof memory);
+	buf_init_fixed(&key, key_text, sizeof key_text);
+	buf_init_fixed(&value, value_text, sizeof value_text);
+	bool good = suspend_parse(text, &s.kind, &s.name, &why);
+	check(good == (why.len == 0) && !why.overflowed);
+	for (size_t i = 0; i < why.len; i++) check(!ascii_is_ctl(why.at[i]));
+	if (!good) return;
+	suspend_key_write(&key, s.kind, s.name);
+	suspend_value_write(&value, &s);
+	check(!key.overflowed && !value.overflowed);
+	check(suspend_read(buf_view(&key), buf_view(&value), &again));
+	check(again.kind == s.kind && str_eq_nocase(again.name, s.name));
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -62,5 +84,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct str text = str_cut(&address, '\n');
 	run(text, address, false);
 	run(text, address, true);
+	suspend(text);
+	struct suspension note;
+	if (suspend_read(text, address, &note)) check(note.name.len > 0);
 	return 0;
 }

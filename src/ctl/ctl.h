@@ -53,7 +53,8 @@ int ctl_status(struct ctl *ctl, int argc, char **argv);
 int ctl_reload(struct ctl *ctl, int argc, char **argv);
 int ctl_queue(struct ctl *ctl, int argc, char **argv);
 int ctl_msg(struct ctl *ctl, int argc, char **argv);
-int ctl_act(struct ctl *ctl, int argc, char **argv); /* argv[0]: retry hold release drop */
+int ctl_act(struct ctl *ctl, int argc, char **argv); /* argv[0]: the action */
+int ctl_explain(struct ctl *ctl, int argc, char **argv);
 int ctl_spool(struct ctl *ctl, int argc, char **argv);
 
 #endif

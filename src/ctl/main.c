@@ -8,6 +8,7 @@
 
 #include "ctl/conf_show.h"
 #include "ctl/events.h"
+#include "ctl/suspended.h"
 #include "ctl/track.h"
 #include "ctl/user.h"
 
@@ -59,6 +60,11 @@ static const struct verb {
 	{ "hold", ctl_act, SERVICE | NAMED, "hold SELECTOR               do not try until released" },
 	{ "release", ctl_act, SERVICE | NAMED, "release SELECTOR            let held or parked messages go on" },
 	{ "drop", ctl_act, SERVICE | NAMED, "drop SELECTOR               remove without a report" },
+	{ "bounce", ctl_act, SERVICE | NAMED, "bounce SELECTOR             return to the sender with a report" },
+	{ "reroute", ctl_act, SERVICE | NAMED, "reroute SELECTOR            try now, by the routes of today" },
+	{ "suspend", ctl_suspend, SERVICE | NAMED, "suspend [domain D|route R]  try nothing there; alone: what is suspended" },
+	{ "resume", ctl_suspend, SERVICE | NAMED, "resume domain D|route R     go on there" },
+	{ "explain", ctl_explain, 0, "explain route A@B|msg ID    where mail goes, when, and why not yet" },
 	{ "track", verb_track, 0, "track [--from A] [--to A] [--id X] [--message-id M] [--since T]" },
 	{ "events", verb_events, 0, "events [--follow] [--since T] [--number N] [--event NAME]" },
 	{ "user", verb_user, 0, "user add|passwd|del ADDRESS, user list" },
@@ -72,8 +78,9 @@ static int usage(FILE *to, int status)
 {
 	fputs("usage: imsctl [--config FILE] [--json] [--yes] [--dry-run] VERB ...\n", to);
 	for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++) fprintf(to, "  %s\n", verbs[i].help);
-	fputs("SELECTOR: message id, 'domain D', 'sender A', FILTER, 'all'\n"
-	      "FILTER:   state=deferred to=@example.com from=a@b older=1h size>1M\n", to);
+	fputs("SELECTOR: message id, 'domain D', 'route R', 'sender A', FILTER, 'all'; with them\n"
+	      "          --reason TEXT, and for hold and suspend --for 2h\n"
+	      "FILTER:   state=deferred to=@example.com route=R from=a@b older=1h size>1M\n", to);
 	return status;
 }
 

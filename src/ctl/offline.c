@@ -9,11 +9,13 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "lib/queue/suspend.h"
+#include "lib/route/route.h"
 #include "spool/action.h"
 
 enum { OFFLINE_SLICE = 256 };
 
-static int64_t offline_now_ms(void)
+int64_t offline_now_ms(void)
 {
 	struct timespec now;
 	(void)clock_gettime(CLOCK_REALTIME, &now);
@@ -98,26 +100,38 @@ static int offline_collect(void *ctx, const struct spool_msg *msg)
 	return 0;
 }
 
+struct offline_rcpts {
+	const struct conf *conf;
+	const struct filter *filter;
+	const struct envelope *envelope;
+};
+
 static int offline_rcpt(void *ctx, const struct spool_rcpt *rcpt)
 {
-	return filter_matches_recipient(ctx, rcpt->address);
+	const struct offline_rcpts *r = ctx;
+	struct route route =
+		route_find(r->conf, rcpt->address, action_existed(r->envelope, rcpt->index));
+	return spool_rcpt_is_open(rcpt->state) &&
+	       filter_matches_recipient(r->filter, rcpt->address, route_name(&route));
 }
 
-static bool offline_matches(struct store *store, const struct filter *filter,
-                            const struct offline_msg *m)
+static bool offline_matches(const struct ctl *ctl, struct store *store,
+                            const struct filter *filter, const struct offline_msg *m)
 {
-	struct filter copy = *filter;
+	struct offline_rcpts rcpts = { ctl->conf, filter, &m->envelope };
 	struct filter_facts facts = {
 		.id = m->msg.id, .state = m->state, .from = m->envelope.sender,
 		.age_ms = offline_now_ms() - m->msg.arrived_ms, .size_b = m->msg.size,
 	};
+	/* One whose sender cannot be read is not one from the null sender. */
+	if (m->envelope.rcpt_count == 0 && filter->from.len) return false;
 	if (!filter_matches(filter, &facts)) return false;
-	return filter->to.len == 0 ||
-	       store_read_rcpts(store, m->msg.id, 0, SPOOL_RCPTS_MAX, offline_rcpt, &copy) == 1;
+	return !filter_has_recipient(filter) ||
+	       store_read_rcpts(store, m->msg.id, 0, SPOOL_RCPTS_MAX, offline_rcpt, &rcpts) == 1;
 }
 
-static int offline_one(struct store *store, uint64_t id, const struct filter *filter,
-                       offline_fn *fn, void *ctx)
+static int offline_one(const struct ctl *ctl, struct store *store, uint64_t id,
+                       const struct filter *filter, offline_fn *fn, void *ctx)
 {
 	struct arena arena;
 	struct offline_msg m = { 0 };
@@ -132,13 +146,14 @@ static int offline_one(struct store *store, uint64_t id, const struct filter *fi
 			m.envelope = (struct envelope){ 0 };
 	}
 	m.state = action_state(&m.msg);
-	if (offline_matches(store, filter, &m)) result = fn(ctx, store, &m);
+	if (offline_matches(ctl, store, filter, &m)) result = fn(ctx, store, &m);
 out:
 	arena_free(&arena);
 	return result;
 }
 
-int offline_walk(struct store *store, const struct filter *filter, offline_fn *fn, void *ctx)
+int offline_walk(const struct ctl *ctl, struct store *store, const struct filter *filter,
+                 offline_fn *fn, void *ctx)
 {
 	struct offline_ids ids;
 	uint64_t from = filter->id;
@@ -147,7 +162,7 @@ int offline_walk(struct store *store, const struct filter *filter, offline_fn *f
 		int error = store_walk(store, from, filter->id ? 1 : OFFLINE_SLICE, offline_collect, &ids);
 		if (error) return ctl_fail(EX_IOERR, "the queue cannot be read: %s", strerror(-error));
 		for (size_t i = 0; i < ids.count; i++) {
-			int result = offline_one(store, ids.at[i], filter, fn, ctx);
+			int result = offline_one(ctl, store, ids.at[i], filter, fn, ctx);
 			if (result) return result;
 		}
 		if (ids.count) from = ids.at[ids.count - 1] + 1;
@@ -158,40 +173,81 @@ int offline_walk(struct store *store, const struct filter *filter, offline_fn *f
 /* --- acting without a service --------------------------------------------------------- */
 
 struct offline_acting {
-	enum queue_action action;
-	struct str reason;
-	bool dry;
+	const struct offline_wish *wish;
 	uint64_t count;
 };
+
+static int64_t wish_until_ms(const struct offline_wish *wish)
+{
+	return wish->lasts_ms ? offline_now_ms() + wish->lasts_ms : 0;
+}
 
 static int offline_act_one(void *ctx, struct store *store, const struct offline_msg *m)
 {
 	struct offline_acting *acting = ctx;
+	const struct offline_wish *wish = acting->wish;
 	struct spool_op op = { .id = m->msg.id };
-	if (!action_applies(acting->action, m->state)) return 0;
-	action_op(acting->action, offline_now_ms(), acting->reason, &op);
+	if (!action_applies(wish->action, m->state)) return 0;
 	acting->count++;
-	if (acting->dry) return 0;
+	if (wish->dry) return 0;
+	action_op(wish->action, offline_now_ms(), wish_until_ms(wish), wish->reason, &op);
 	store_commit(store, &op, 1);
 	return op.result == 0 ? 0
 	                      : ctl_fail(EX_IOERR, "message %016llx: %s",
 					 (unsigned long long)m->msg.id, strerror(-op.result));
 }
 
-int offline_act(const struct ctl *ctl, enum queue_action action, struct str selector,
-                struct str reason, bool dry, uint64_t *count)
+static int offline_switch_failed(int error, bool resume)
+{
+	if (error == -ENOENT && resume) return ctl_fail(EX_DATAERR, "this is not suspended");
+	if (error == -EINVAL) return ctl_fail(EX_DATAERR, "too much is suspended already");
+	return ctl_fail(EX_IOERR, "the spool cannot be written: %s", strerror(-error));
+}
+
+/* suspend and resume: a note, which the service finds when it starts. */
+static int offline_switch(const struct ctl *ctl, struct store *store,
+                          const struct offline_wish *wish)
+{
+	char key_text[SUSPEND_KEY_MAX], value_text[SUSPEND_VALUE_MAX], why_text[256];
+	struct buf key, value, why;
+	bool resume = wish->action == QUEUE_RESUME;
+	struct suspension what = { .since_ms = offline_now_ms(), .until_ms = wish_until_ms(wish),
+		.reason = wish->reason };
+	buf_init_fixed(&key, key_text, sizeof key_text);
+	buf_init_fixed(&value, value_text, sizeof value_text);
+	buf_init_fixed(&why, why_text, sizeof why_text);
+	if (!suspend_parse(wish->selector, &what.kind, &what.name, &why))
+		return ctl_fail(EX_USAGE, "%.*s", STR_ARG(buf_view(&why)));
+	if (!resume && !suspend_may(ctl->conf, what.kind, what.name))
+		return ctl_fail(EX_DATAERR, "there is no route of that name");
+	suspend_key_write(&key, what.kind, what.name);
+	if (!resume) suspend_value_write(&value, &what);
+	struct spool_op op = { .kind = SPOOL_OP_NOTE, .note = { buf_view(&key), buf_view(&value) } };
+	store_commit(store, &op, 1);
+	return op.result ? offline_switch_failed(op.result, resume) : 0;
+}
+
+int offline_act(const struct ctl *ctl, const struct offline_wish *wish, uint64_t *count)
 {
 	char text[256];
 	struct buf why;
 	struct filter filter;
 	struct store *store;
-	struct offline_acting acting = { action, reason, dry, 0 };
+	struct offline_acting acting = { .wish = wish };
+	bool is_switch = wish->action == QUEUE_SUSPEND || wish->action == QUEUE_RESUME;
 	buf_init_fixed(&why, text, sizeof text);
-	if (!filter_parse_selector(selector, &filter, &why))
+	if (!filter_parse_selector(wish->selector, &filter, &why))
 		return ctl_fail(EX_USAGE, "%.*s", STR_ARG(buf_view(&why)));
-	int status = offline_open(ctl, !dry, &store);
+	if (wish->action == QUEUE_BOUNCE && !wish->dry)
+		return ctl_fail(EX_UNAVAILABLE, "bounce needs the running service, which writes the reports");
+	int status = offline_open(ctl, !wish->dry, &store);
 	if (status) return status;
-	status = offline_walk(store, &filter, offline_act_one, &acting);
+	if (is_switch && !wish->dry) {
+		status = offline_switch(ctl, store, wish);
+		acting.count = status == 0;
+	} else {
+		status = offline_walk(ctl, store, &filter, offline_act_one, &acting);
+	}
 	store_close(store);
 	*count = acting.count;
 	return status;

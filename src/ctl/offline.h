@@ -30,13 +30,21 @@ int offline_read(struct store *store, uint64_t id, struct arena *arena,
 /* Calls `fn` for every message that the filter means, in the order of arrival, until it
  * returns something other than 0. The callback may read from the store. */
 typedef int offline_fn(void *ctx, struct store *store, const struct offline_msg *msg);
-int offline_walk(struct store *store, const struct filter *filter, offline_fn *fn, void *ctx);
+int offline_walk(const struct ctl *ctl, struct store *store, const struct filter *filter,
+                 offline_fn *fn, void *ctx);
 
 struct str offline_state_name(enum filter_state state);
 /* argv's id, or a usage error. */
 int offline_id(const char *word, uint64_t *id);
 
-int offline_act(const struct ctl *ctl, enum queue_action action, struct str selector,
-                struct str reason, bool dry, uint64_t *count);
+struct offline_wish {
+	enum queue_action action;
+	struct str selector, reason;
+	int64_t lasts_ms; /* of a hold or a suspension; 0: no end */
+	bool dry;
+};
+int offline_act(const struct ctl *ctl, const struct offline_wish *wish, uint64_t *count);
+
+int64_t offline_now_ms(void);
 
 #endif

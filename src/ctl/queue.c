@@ -6,10 +6,11 @@
 #include <sysexits.h>
 
 #include "ctl/offline.h"
+#include "ctl/summary.h"
 #include "lib/base/json.h"
 #include "lib/base/units.h"
 
-enum { LINE_MAX_B = 64 * 1024 * 1024, SUMMARY_MAX = 100000, SUMMARY_SHOWN = 50 };
+enum { LINE_MAX_B = 64 * 1024 * 1024 };
 
 static struct str queue_time(char *text, size_t size, int64_t unix_ms)
 {
@@ -52,6 +53,8 @@ static void list_json(struct store *store, const struct offline_msg *m, struct b
 	json_i64_at(&json, STR("priority"), m->msg.priority);
 	json_str_at(&json, STR("state"), offline_state_name(m->state));
 	if (m->msg.reason.len) json_str_at(&json, STR("reason"), m->msg.reason);
+	if (m->state == FILTER_HELD)
+		json_str_at(&json, STR("until"), queue_time(text, sizeof text, m->msg.next_due_ms));
 	json_key(&json, STR("recipients"));
 	json_begin_array(&json);
 	(void)store_read_rcpts(store, m->msg.id, 0, SPOOL_RCPTS_MAX, list_json_rcpt, &json);
@@ -86,6 +89,8 @@ static void list_text(struct store *store, const struct offline_msg *m)
 		(unsigned long long)m->msg.size);
 	ctl_print_safe(m->envelope.sender);
 	putchar('>');
+	if (m->state == FILTER_HELD && m->msg.next_due_ms)
+		printf("  until %.*s", STR_ARG(queue_time(text, sizeof text, m->msg.next_due_ms)));
 	if (m->msg.reason.len) {
 		fputs("  ", stdout);
 		ctl_print_safe(m->msg.reason);
@@ -115,117 +120,11 @@ static int list_one(void *ctx, struct store *store, const struct offline_msg *m)
 	return ferror(stdout) ? EX_IOERR : 0;
 }
 
-/* --- summary ------------------------------------------------------------------------- */
-
-struct summary_row {
-	char *domain;
-	unsigned long long recipients, deferred;
-	int64_t oldest_ms, next_ms;
-	char reply[120];
-};
-
-struct summary {
-	struct summary_row *rows;
-	size_t count, cap;
-	int64_t arrived_ms;
-};
-
-static struct summary_row *summary_row(struct summary *s, struct str domain)
-{
-	for (size_t i = 0; i < s->count; i++)
-		if (str_eq_nocase(str_of(s->rows[i].domain), domain)) return &s->rows[i];
-	if (s->count == SUMMARY_MAX) return NULL;
-	if (s->count == s->cap) {
-		size_t cap = s->cap ? s->cap * 2 : 64;
-		void *rows = realloc(s->rows, cap * sizeof *s->rows);
-		if (!rows) return NULL;
-		s->rows = rows;
-		s->cap = cap;
-	}
-	char *name = strndup(domain.at ? domain.at : "", domain.len);
-	if (!name) return NULL;
-	s->rows[s->count] = (struct summary_row){ .domain = name };
-	return &s->rows[s->count++];
-}
-
-static int summary_rcpt(void *ctx, const struct spool_rcpt *r)
-{
-	struct summary *s = ctx;
-	ptrdiff_t at = str_rfind(r->address, '@');
-	if (!spool_rcpt_is_open(r->state)) return 0;
-	struct summary_row *row = summary_row(s, str_from(r->address, (size_t)(at + 1)));
-	if (!row) return -ENOMEM;
-	row->recipients++;
-	if (!row->oldest_ms || s->arrived_ms < row->oldest_ms) row->oldest_ms = s->arrived_ms;
-	if (r->state != SPOOL_DEFERRED) return 0;
-	row->deferred++;
-	if (!row->next_ms || r->next_due_ms < row->next_ms) row->next_ms = r->next_due_ms;
-	(void)str_to_cstr(r->reply, row->reply, sizeof row->reply);
-	return 0;
-}
-
-static int summary_one(void *ctx, struct store *store, const struct offline_msg *m)
-{
-	struct summary *s = ctx;
-	s->arrived_ms = m->msg.arrived_ms;
-	(void)store_read_rcpts(store, m->msg.id, 0, SPOOL_RCPTS_MAX, summary_rcpt, s);
-	return 0;
-}
-
-static int summary_order(const void *a, const void *b)
-{
-	const struct summary_row *x = a, *y = b;
-	return (x->recipients < y->recipients) - (x->recipients > y->recipients);
-}
-
-static void summary_print(const struct ctl *ctl, const struct summary *s)
-{
-	char oldest[40], next[40], line[2048];
-	if (!ctl->json) printf("%10s %9s  %-24s  %-24s  %s\n", "recipients", "deferred", "oldest", "next", "domain");
-	for (size_t i = 0; i < s->count && (ctl->json || i < SUMMARY_SHOWN); i++) {
-		const struct summary_row *row = &s->rows[i];
-		struct str oldest_text = queue_time(oldest, sizeof oldest, row->oldest_ms);
-		struct str next_text = queue_time(next, sizeof next, row->next_ms);
-		if (!ctl->json) {
-			printf("%10llu %9llu  %-24.*s  %-24.*s  ", row->recipients, row->deferred,
-				STR_ARG(oldest_text), STR_ARG(next_text));
-			ctl_print_safe(str_of(row->domain));
-			if (row->reply[0]) fputs(": ", stdout);
-			ctl_print_safe(str_of(row->reply));
-			putchar('\n');
-			continue;
-		}
-		struct buf out;
-		buf_init_fixed(&out, line, sizeof line);
-		struct json json = { .out = &out };
-		json_begin_object(&json);
-		json_str_at(&json, STR("domain"), str_of(row->domain));
-		json_i64_at(&json, STR("recipients"), (int64_t)row->recipients);
-		json_i64_at(&json, STR("deferred"), (int64_t)row->deferred);
-		json_str_at(&json, STR("oldest"), oldest_text);
-		json_str_at(&json, STR("next"), next_text);
-		json_str_at(&json, STR("reply"), str_of(row->reply));
-		json_end_object(&json);
-		printf("%.*s\n", STR_ARG(buf_view(&out)));
-	}
-}
-
-static int queue_summary(struct ctl *ctl, struct store *store, const struct filter *filter)
-{
-	struct summary s = { 0 };
-	int status = offline_walk(store, filter, summary_one, &s);
-	if (s.count) qsort(s.rows, s.count, sizeof *s.rows, summary_order);
-	if (status == 0) summary_print(ctl, &s);
-	for (size_t i = 0; i < s.count; i++) free(s.rows[i].domain);
-	free(s.rows);
-	return status;
-}
-
 static int queue_list(struct ctl *ctl, struct store *store, const struct filter *filter)
 {
 	struct listing listing = { .ctl = ctl };
 	buf_init(&listing.out, LINE_MAX_B);
-	int status = offline_walk(store, filter, list_one, &listing);
+	int status = offline_walk(ctl, store, filter, list_one, &listing);
 	buf_free(&listing.out);
 	if (status == 0 && !ctl->json)
 		printf("%llu message%s\n", listing.count, listing.count == 1 ? "" : "s");
@@ -251,7 +150,7 @@ int ctl_queue(struct ctl *ctl, int argc, char **argv)
 		return ctl_fail(EX_USAGE, "%.*s", STR_ARG(buf_view(&why)));
 	int status = offline_open(ctl, false, &store);
 	if (status) return status;
-	status = summary ? queue_summary(ctl, store, &filter) : queue_list(ctl, store, &filter);
+	status = summary ? summary_print(ctl, store, &filter) : queue_list(ctl, store, &filter);
 	store_close(store);
 	return status;
 }

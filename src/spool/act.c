@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <sysexits.h>
 
+#include "lib/base/units.h"
 #include "spool/action.h"
 
 enum {
@@ -14,6 +15,7 @@ enum {
 	ACT_SLICE_ARENA = 1024 * 1024,
 	ACT_ENVELOPE_ARENA = 4 * 1024 * 1024,
 	ACT_PENDING_MAX = 2000,
+	ACT_LATER_MS = 100, /* until there may be room again */
 };
 
 static void act_answer(struct spool *s, uint64_t query, unsigned status, uint64_t count,
@@ -33,16 +35,28 @@ static void act_free(struct act *act)
 	free(act);
 }
 
-static void act_finish_if_done(struct act *act)
+static void act_answer_end(struct act *act)
+{
+	bool missed = act->filter.id && act->count == 0;
+	unsigned status = missed ? EX_DATAERR : EX_OK;
+	const char *text = missed ? "no such message, or nothing to do for it" : "";
+	if (act->failed) {
+		status = EX_IOERR;
+		text = "the queue could not be read to its end";
+	} else if (act->busy_count) {
+		status = EX_TEMPFAIL;
+		text = "some messages are under way to their hosts: ask again";
+	} else if (act->status) {
+		status = act->status;
+		text = act->text;
+	}
+	act_answer(act->spool, act->query, status, act->count, str_of(text));
+}
+
+void act_finish_if_done(struct act *act)
 {
 	if (!act->walked || act->pending > 0) return;
-	bool missed = act->filter.id && act->count == 0;
-	if (act->failed)
-		act_answer(act->spool, act->query, EX_IOERR, act->count,
-			STR("the queue could not be read to its end"));
-	else
-		act_answer(act->spool, act->query, missed ? EX_DATAERR : EX_OK, act->count,
-			missed ? STR("no such message, or nothing to do for it") : STR(""));
+	act_answer_end(act);
 	act_free(act);
 }
 
@@ -65,12 +79,21 @@ void act_begin(struct spool *s, const struct msg_act *m)
 	act->query = m->query;
 	act->action = (enum queue_action)m->action;
 	act->dry = m->dry != 0;
+	act->begun_ms = loop_wall_ms(s->frame->loop);
+	act->until_ms = m->until_ms <= INT64_MAX ? (int64_t)m->until_ms : 0;
 	act->reason = arena_str(&act->arena, m->reason);
 	struct str selector = arena_str(&act->arena, m->selector);
 	if (!selector.at || !act->reason.at ||
 	    !filter_parse_selector(selector, &act->filter, &why)) {
 		act_answer(s, m->query, EX_USAGE, 0, buf_view(&why));
 		act_free(act);
+		return;
+	}
+	/* A dry run counts the messages that are concerned. */
+	bool names_one = act->action == QUEUE_SUSPEND || act->action == QUEUE_RESUME;
+	if (names_one && !act->dry) {
+		suspend_ask(act, selector);
+		act_finish_if_done(act);
 		return;
 	}
 	act->next_id = act->filter.id;
@@ -81,7 +104,11 @@ void act_begin(struct spool *s, const struct msg_act *m)
 
 struct slice {
 	struct act *act;
-	struct arena arena;
+	const struct conf *conf;
+	struct arena arena;          /* of the hits */
+	struct arena envelope_arena; /* of its own: two hundred long ones do not fit in one */
+	struct envelope envelope;
+	bool meant; /* a recipient of this message is */
 	struct { uint64_t id; struct str from; } hits[SPOOL_SLICE];
 	size_t seen, count;
 	uint64_t last_id;
@@ -96,93 +123,160 @@ static int slice_msg(void *ctx, const struct spool_msg *msg)
 	slice->last_id = msg->id;
 	if (filter->id && msg->id != filter->id) return 1;
 	struct cur cur = cur_of(msg->envelope);
-	struct envelope e = { 0 };
-	struct arena arena; /* of its own: two hundred long envelopes do not fit in one */
-	int result = 0;
-	arena_init(&arena, ACT_ENVELOPE_ARENA);
+	struct envelope *e = &slice->envelope;
+	arena_free(&slice->envelope_arena);
+	arena_init(&slice->envelope_arena, ACT_ENVELOPE_ARENA);
+	*e = (struct envelope){ 0 };
 	/* A damaged message can still be dropped. */
-	if (msg->rcpts > 0 && envelope_decode(&cur, &arena, &e) != ENVELOPE_OK)
-		e = (struct envelope){ 0 };
+	if (msg->rcpts > 0 && envelope_decode(&cur, &slice->envelope_arena, e) != ENVELOPE_OK)
+		*e = (struct envelope){ 0 };
 	struct filter_facts facts = {
-		.id = msg->id, .state = action_state(msg), .from = e.sender,
+		.id = msg->id, .state = action_state(msg), .from = e->sender,
 		.age_ms = slice->now_ms - msg->arrived_ms, .size_b = msg->size,
 	};
 	/* Nor is it one from the null sender because its own cannot be read. */
-	bool unknown = e.rcpt_count == 0 && filter->from.len > 0;
-	if (!unknown && action_applies(slice->act->action, facts.state) &&
-	    filter_matches(filter, &facts)) {
-		struct str from = arena_str(&slice->arena, e.sender);
-		if (from.len < e.sender.len) result = -ENOMEM;
-		slice->hits[slice->count].id = msg->id;
-		slice->hits[slice->count++].from = from;
-	}
-	arena_free(&arena);
-	return result;
+	bool unknown = e->rcpt_count == 0 && filter->from.len > 0;
+	/* The reports that it makes are not meant. */
+	if (slice->act->action == QUEUE_BOUNCE && msg->arrived_ms >= slice->act->begun_ms)
+		return SPOOL_PASS;
+	slice->meant = !filter_has_recipient(filter);
+	return !unknown && action_applies(slice->act->action, facts.state) &&
+	       filter_matches(filter, &facts) ? 0 : SPOOL_PASS;
+}
+
+/* Whoever says that it is to be tried now does not want to wait for a host that did not
+ * answer a while ago. */
+static void act_unblock(struct spool *s, const struct route *route)
+{
+	char memory[ROUTE_KEY_MAX + 8];
+	struct buf key;
+	buf_init_fixed(&key, memory, sizeof memory);
+	route_key(&key, route);
+	struct sched_dest *d = sched_find(&s->sched, buf_view(&key));
+	if (d) sched_unblock(&s->sched, d);
 }
 
 static int slice_rcpt(void *ctx, const struct spool_rcpt *rcpt)
 {
-	const struct filter *filter = ctx;
-	return spool_rcpt_is_open(rcpt->state) && filter_matches_recipient(filter, rcpt->address);
+	struct slice *slice = ctx;
+	const struct act *act = slice->act;
+	bool retry = act->action == QUEUE_RETRY || act->action == QUEUE_REROUTE;
+	if (!spool_rcpt_is_open(rcpt->state)) return 0;
+	struct route route = route_find(slice->conf, rcpt->address,
+		action_existed(&slice->envelope, rcpt->index));
+	if (!filter_matches_recipient(&act->filter, rcpt->address, route_name(&route))) return 0;
+	slice->meant = true;
+	if (!retry || act->dry) return SPOOL_PASS;
+	act_unblock(act->spool, &route);
+	return 0;
 }
 
-static bool slice_has_rcpt(struct spool *s, const struct filter *filter, uint64_t id)
+static int slice_end(void *ctx, const struct spool_msg *msg)
 {
-	struct filter copy = *filter;
-	if (filter->to.len == 0) return true;
-	return store_read_rcpts(s->store, id, 0, SPOOL_RCPTS_MAX, slice_rcpt, &copy) == 1;
+	struct slice *slice = ctx;
+	if (!slice->meant) return 0;
+	struct str from = arena_str(&slice->arena, slice->envelope.sender);
+	if (from.len < slice->envelope.sender.len) return -ENOMEM;
+	slice->hits[slice->count].id = msg->id;
+	slice->hits[slice->count++].from = from;
+	return 0;
 }
 
-static void act_one(struct act *act, uint64_t id, struct str from)
+static void act_commit(struct act *act, uint64_t id, struct str from)
 {
 	struct spool *s = act->spool;
 	struct note *note;
 	struct arena *arena;
-	act->count++;
-	if (act->dry) return;
 	struct spool_op *op = commit_op(s, &note, &arena);
-	if (!op) {
-		act->count--;
-		return;
-	}
+	if (!op) return;
 	struct str reason = arena_str(arena, act->reason);
+	act->count++;
 	act->pending++;
 	note->kind = NOTE_ACT;
 	note->act = act;
 	note->from = arena_str(arena, from);
 	op->id = id;
-	action_op(act->action, loop_wall_ms(s->frame->loop), reason, op);
+	action_op(act->action, loop_wall_ms(s->frame->loop), act->until_ms, reason, op);
+}
+
+/* False: there is no room now. */
+static bool act_send_back(struct act *act, uint64_t id)
+{
+	int error = send_back(act->spool, act, id);
+	if (error == -ENOBUFS) return false;
+	if (error == -EBUSY && act->busy_count++ == 0) act->busy_from = id;
+	if (error == 0) act->count++;
+	return true;
+}
+
+static bool act_one(struct act *act, uint64_t id, struct str from)
+{
+	if (act->dry) act->count++;
+	else if (act->action == QUEUE_BOUNCE) return act_send_back(act, id);
+	else act_commit(act, id, from);
+	return true;
+}
+
+/* Those that were under way are met again, for a while. */
+static void act_again(struct act *act)
+{
+	int64_t now_ms = loop_now_ms(act->spool->frame->loop);
+	if (!act->deadline_ms) act->deadline_ms = now_ms + SPOOL_ACT_PATIENCE_MS;
+	if (act->failed || act->busy_count == 0 || now_ms >= act->deadline_ms) return;
+	act->next_id = act->busy_from;
+	act->busy_count = 0;
+	act->walked = false;
+	act->wait_until_ms = now_ms + ACT_LATER_MS;
+}
+
+static void act_hits(struct act *act, const struct slice *slice)
+{
+	for (size_t i = 0; i < slice->count; i++) {
+		if (act_one(act, slice->hits[i].id, slice->hits[i].from)) continue;
+		act->next_id = slice->hits[i].id;
+		act->walked = false;
+		act->wait_until_ms = loop_now_ms(act->spool->frame->loop) + ACT_LATER_MS;
+		return;
+	}
+	if (act->walked) act_again(act);
 }
 
 static void act_walk(struct act *act, struct slice *slice)
 {
 	struct spool *s = act->spool;
+	struct spool_walk walk = { slice_msg, slice_end, slice_rcpt, slice };
 	slice->act = act;
+	slice->conf = s->frame->conf;
 	slice->seen = slice->count = 0;
 	slice->now_ms = loop_wall_ms(s->frame->loop);
+	act->pending++; /* it does not end meanwhile */
 	arena_init(&slice->arena, ACT_SLICE_ARENA);
-	int error = store_walk(s->store, act->next_id, SPOOL_SLICE, slice_msg, slice);
-	for (size_t i = 0; i < slice->count; i++)
-		if (slice_has_rcpt(s, &act->filter, slice->hits[i].id))
-			act_one(act, slice->hits[i].id, slice->hits[i].from);
-	arena_free(&slice->arena);
+	arena_init(&slice->envelope_arena, ACT_ENVELOPE_ARENA);
+	int error = store_walk_rcpts(s->store, act->next_id, SPOOL_SLICE, &walk);
 	act->failed = error < 0;
 	act->walked = error != 0 || act->filter.id || slice->seen < SPOOL_SLICE;
 	act->next_id = slice->last_id + 1;
+	act_hits(act, slice);
+	arena_free(&slice->envelope_arena);
+	arena_free(&slice->arena);
+	act->pending--;
 }
 
 void act_slice(void *arg)
 {
 	struct spool *s = arg;
 	static struct slice slice;
-	bool more = false;
+	int64_t wait_ms = -1, now_ms = loop_now_ms(s->frame->loop);
+	if (s->draining) return; /* who asked hears that we have gone */
 	LIST_EACH(it, &s->acts) {
 		struct act *act = CONTAINER(it, struct act, link);
-		if (!act->walked && act->pending < ACT_PENDING_MAX) act_walk(act, &slice);
-		more = more || !act->walked;
+		bool may = act->pending < ACT_PENDING_MAX && act->wait_until_ms <= now_ms;
+		if (!act->walked && may) act_walk(act, &slice);
+		if (!act->walked && (wait_ms < 0 || act->wait_until_ms <= now_ms))
+			wait_ms = act->wait_until_ms <= now_ms ? 1 : ACT_LATER_MS;
 		act_finish_if_done(act);
 	}
-	if (more) loop_timer_set(s->act_timer, 1);
+	if (wait_ms > 0) loop_timer_set(s->act_timer, wait_ms);
 }
 
 static void act_tell(struct spool *s, const struct spool_op *op, const struct note *note)
@@ -190,21 +284,57 @@ static void act_tell(struct spool *s, const struct spool_op *op, const struct no
 	static const enum event_name names[QUEUE_ACTIONS] = {
 		[QUEUE_RETRY] = EVENT_retry, [QUEUE_HOLD] = EVENT_hold,
 		[QUEUE_RELEASE] = EVENT_release, [QUEUE_DROP] = EVENT_drop,
+		[QUEUE_REROUTE] = EVENT_reroute,
 	};
 	struct event_log *log = s->frame->log;
 	event_begin(log, names[note->act->action], 0, op->id);
 	event_str(log, FIELD_from, note->from);
 	event_str(log, FIELD_reason, note->act->reason);
+	if (note->act->action == QUEUE_HOLD) {
+		char text[40];
+		struct buf until;
+		buf_init_fixed(&until, text, sizeof text);
+		if (note->act->until_ms) units_time_write(&until, note->act->until_ms);
+		event_str(log, FIELD_until, buf_view(&until));
+	}
 	event_end(log);
+}
+
+/* What waits in lines follows at once; what is under way is not called back. */
+static void act_lines(struct spool *s, enum queue_action action, uint64_t id)
+{
+	switch (action) {
+	case QUEUE_RETRY:
+	case QUEUE_RELEASE: pump_fresh(s, id); break;
+	case QUEUE_REROUTE:
+		job_place_anew(s, id);
+		pump_fresh(s, id);
+		break;
+	case QUEUE_HOLD:
+	case QUEUE_DROP: job_place_anew(s, id); break;
+	case QUEUE_BOUNCE:
+	case QUEUE_SUSPEND:
+	case QUEUE_RESUME:
+	case QUEUE_ACTIONS: break;
+	}
 }
 
 void act_committed(struct spool *s, const struct spool_op *op, const struct note *note)
 {
 	struct act *act = note->act;
 	act->pending--;
-	if (op->result == 0) act_tell(s, op, note);
-	else act->count--; /* gone meanwhile */
-	if (op->result == 0 && (act->action == QUEUE_RETRY || act->action == QUEUE_RELEASE))
-		pump_fresh(s, op->id);
+	if (op->result == 0) {
+		act_tell(s, op, note);
+		act_lines(s, act->action, op->id);
+	} else {
+		act->count--; /* gone meanwhile */
+	}
+	act_finish_if_done(act);
+}
+
+void act_job_over(struct act *act, bool put_off)
+{
+	act->pending--;
+	if (put_off) act->count--;
 	act_finish_if_done(act);
 }

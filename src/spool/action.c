@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "spool/action.h"
 
+#include <assert.h>
+
 enum filter_state action_state(const struct spool_msg *msg)
 {
 	if (msg->state == SPOOL_HELD) return FILTER_HELD;
@@ -12,31 +14,44 @@ bool action_applies(enum queue_action action, enum filter_state state)
 {
 	switch (action) {
 	case QUEUE_RETRY:
-	case QUEUE_HOLD: return state == FILTER_ACTIVE || state == FILTER_DEFERRED;
+	case QUEUE_HOLD:
+	case QUEUE_REROUTE:
+	case QUEUE_SUSPEND:
+	case QUEUE_RESUME: return state == FILTER_ACTIVE || state == FILTER_DEFERRED;
 	case QUEUE_RELEASE: return state == FILTER_HELD || state == FILTER_POISON;
 	case QUEUE_DROP:
+	case QUEUE_BOUNCE:
 	case QUEUE_ACTIONS: break;
 	}
 	return true;
 }
 
-void action_op(enum queue_action action, int64_t now_ms, struct str reason,
+void action_op(enum queue_action action, int64_t now_ms, int64_t until_ms, struct str reason,
                struct spool_op *op)
 {
 	switch (action) {
 	case QUEUE_RETRY:
+	case QUEUE_REROUTE:
 		op->kind = SPOOL_OP_DUE;
 		op->next_due_ms = now_ms;
 		break;
 	case QUEUE_HOLD:
 		op->kind = SPOOL_OP_STATE;
-		op->state = (struct spool_set_state){ SPOOL_HELD, 0, reason };
+		op->state = (struct spool_set_state){ SPOOL_HELD, until_ms, reason };
 		break;
 	case QUEUE_RELEASE:
 		op->kind = SPOOL_OP_STATE;
 		op->state = (struct spool_set_state){ SPOOL_ACTIVE, now_ms, reason };
 		break;
-	case QUEUE_DROP:
-	case QUEUE_ACTIONS: op->kind = SPOOL_OP_REMOVE; break;
+	case QUEUE_DROP: op->kind = SPOOL_OP_REMOVE; break;
+	case QUEUE_BOUNCE:
+	case QUEUE_SUSPEND:
+	case QUEUE_RESUME:
+	case QUEUE_ACTIONS: assert(false);
 	}
+}
+
+bool action_existed(const struct envelope *e, uint32_t index)
+{
+	return index < e->rcpt_count && str_eq(e->rcpts[index].route, STR("mailbox"));
 }

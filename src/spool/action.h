@@ -4,6 +4,7 @@
 #ifndef IMS_SPOOL_ACTION_H
 #define IMS_SPOOL_ACTION_H
 
+#include "lib/mail/envelope.h"
 #include "lib/queue/action.h"
 #include "lib/queue/filter.h"
 #include "spool/store.h"
@@ -12,8 +13,13 @@
 enum filter_state action_state(const struct spool_msg *msg);
 /* Whether the action means anything for a message in this state. */
 bool action_applies(enum queue_action action, enum filter_state state);
-/* Makes `op` the operation that does it to op->id; `reason` is borrowed. */
-void action_op(enum queue_action action, int64_t now_ms, struct str reason,
+/* Makes `op` the operation that does it to op->id; `reason` is borrowed. until_ms: the
+ * end of a hold, or 0. Not for those that are more than an operation: bounce, suspend,
+ * resume. */
+void action_op(enum queue_action action, int64_t now_ms, int64_t until_ms, struct str reason,
                struct spool_op *op);
+/* The directory said at arrival that this recipient exists; for postmaster it matters
+ * (lib/route). */
+bool action_existed(const struct envelope *e, uint32_t index);
 
 #endif

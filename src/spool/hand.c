@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "lib/queue/retry.h"
+#include "spool/action.h"
 
 enum { JOB_ARENA = 8 * 1024 * 1024 };
 
@@ -26,11 +27,13 @@ void job_release(struct spool *s, struct job *job)
 {
 	if (job->part_count > 0 || job->pending > 0 || job->stuck_until_ms) return;
 	uint64_t id = job->id;
-	bool again = job->again;
+	bool again = job->again, put_off = job->put_off;
+	struct act *act = job->act;
 	(void)map_take(&s->in_hand, id);
 	arena_free(&job->arena);
 	free(job);
 	if (again) pump_fresh(s, id);
+	if (act) act_job_over(act, put_off);
 }
 
 void job_stick(struct spool *s, struct job *job)
@@ -84,17 +87,28 @@ void jobs_drain(struct spool *s)
 /* --- recipients ------------------------------------------------------------------------ */
 
 struct gather {
+	const struct conf *conf;
 	struct job *job;
+	const struct filter *filter; /* NULL: those that are due */
 	const struct envelope *e;
 	size_t max;
 	int64_t now_ms;
 };
 
+static bool gather_wants(const struct gather *g, const struct spool_rcpt *rcpt)
+{
+	if (!spool_rcpt_is_open(rcpt->state)) return false;
+	if (!g->filter) return rcpt->next_due_ms <= g->now_ms;
+	struct route route =
+		route_find(g->conf, rcpt->address, action_existed(g->e, rcpt->index));
+	return filter_matches_recipient(g->filter, rcpt->address, route_name(&route));
+}
+
 static int gather_rcpt(void *ctx, const struct spool_rcpt *rcpt)
 {
 	struct gather *g = ctx;
 	struct job *job = g->job;
-	if (!spool_rcpt_is_open(rcpt->state) || rcpt->next_due_ms > g->now_ms) return 0;
+	if (!gather_wants(g, rcpt)) return 0;
 	if (job->rcpt_count == g->max) {
 		job->again = true; /* the rest follows when these are done with */
 		return 1;
@@ -112,12 +126,6 @@ static int gather_rcpt(void *ctx, const struct spool_rcpt *rcpt)
 	}
 	job->rcpt_count++;
 	return 0;
-}
-
-/* The directory said at arrival that this recipient exists; for postmaster it matters. */
-static bool rcpt_existed(const struct envelope *e, uint32_t index)
-{
-	return index < e->rcpt_count && str_eq(e->rcpts[index].route, STR("mailbox"));
 }
 
 enum role part_role(const struct route *route)
@@ -190,8 +198,9 @@ static void place_rcpt(struct spool *s, struct job *job, const struct envelope *
 {
 	struct job_rcpt *rcpt = &job->rcpts[at];
 	struct route route =
-		route_find(s->frame->conf, rcpt->address, rcpt_existed(e, rcpt->index));
-	struct sched_dest *d = route.kind == ROUTE_NONE ? NULL : dest_of(s, &route);
+		route_find(s->frame->conf, rcpt->address, action_existed(e, rcpt->index));
+	struct sched_dest *d = suspend_dest(s, &route, rcpt->address);
+	if (!d && route.kind != ROUTE_NONE) d = dest_of(s, &route);
 	if (!d) {
 		outcome_fate(s, job, at, (struct fate){ .state = SPOOL_DEFERRED,
 			.dsn = STR("4.4.4"), .route = route_name(&route),
@@ -234,35 +243,46 @@ static void job_let_go(struct spool *s, struct job *job)
 	job->again = true;
 }
 
+static int job_know(struct job *job, const struct spool_msg *msg, struct envelope *e)
+{
+	struct cur cur = cur_of(msg->envelope);
+	if (envelope_decode(&cur, &job->arena, e) != ENVELOPE_OK) return -EBADMSG;
+	job->from = e->sender;
+	job->envid = e->envid;
+	job->ret = e->ret;
+	job->priority = msg->priority;
+	job->body8 = e->body8;
+	job->smtputf8 = e->smtputf8;
+	job->is_copy = e->copy;
+	job->arrived_ms = msg->arrived_ms;
+	job->size = msg->size;
+	job->body = msg->body;
+	return 0;
+}
+
+static int job_read_rcpts(struct spool *s, struct job *job, const struct envelope *e,
+                          const struct filter *filter, size_t max)
+{
+	job->rcpts = arena_alloc(&job->arena, (max + 1) * sizeof *job->rcpts);
+	if (!job->rcpts) return -ENOMEM;
+	struct gather g = { s->frame->conf, job, filter, e, max, loop_wall_ms(s->frame->loop) };
+	int error = store_read_rcpts(s->store, job->id, 0, SPOOL_RCPTS_MAX, gather_rcpt, &g);
+	return error < 0 ? error : 0;
+}
+
 static int job_read(struct spool *s, struct job *job, struct envelope *e, bool *held)
 {
 	struct spool_msg msg;
 	int error = store_read_msg(s->store, job->id, &job->arena, &msg);
 	if (error) return error;
-	int64_t now_ms = loop_wall_ms(s->frame->loop);
 	*held = msg.state != SPOOL_ACTIVE;
 	if (*held && !spool_is_listed(msg.state, msg.next_due_ms)) return -EALREADY;
-	if (msg.next_due_ms > now_ms) return -EALREADY;
+	if (msg.next_due_ms > loop_wall_ms(s->frame->loop)) return -EALREADY;
 	job->due = (struct spool_due){ msg.next_due_ms, job->id };
-	struct cur cur = cur_of(msg.envelope);
-	if (envelope_decode(&cur, &job->arena, e) != ENVELOPE_OK) return -EBADMSG;
-	job->from = e->sender;
-	job->envid = e->envid;
-	job->ret = e->ret;
-	job->priority = msg.priority;
-	job->body8 = e->body8;
-	job->smtputf8 = e->smtputf8;
-	job->is_copy = e->copy;
-	job->arrived_ms = msg.arrived_ms;
-	job->size = msg.size;
-	job->body = msg.body;
-	size_t max = msg.rcpts_open < SPOOL_JOB_RCPTS_MAX ? msg.rcpts_open : SPOOL_JOB_RCPTS_MAX;
-	job->rcpts = *held ? NULL : arena_alloc(&job->arena, (max + 1) * sizeof *job->rcpts);
-	if (*held) return 0;
-	if (!job->rcpts) return -ENOMEM;
-	struct gather g = { job, e, max, now_ms };
-	error = store_read_rcpts(s->store, job->id, 0, SPOOL_RCPTS_MAX, gather_rcpt, &g);
-	return error < 0 ? error : 0;
+	error = job_know(job, &msg, e);
+	if (error || *held) return error;
+	return job_read_rcpts(s, job, e, NULL,
+		msg.rcpts_open < SPOOL_JOB_RCPTS_MAX ? msg.rcpts_open : SPOOL_JOB_RCPTS_MAX);
 }
 
 static int job_fill(struct spool *s, struct job *job)
@@ -316,4 +336,29 @@ int job_start(struct spool *s, uint64_t id, struct spool_due due)
 	}
 	job_release(s, job);
 	return 0;
+}
+
+void job_place_anew(struct spool *s, uint64_t id)
+{
+	struct job *job = map_get(&s->in_hand, id);
+	if (!job) return;
+	job_leave_lines(s, job);
+	job->again = true;
+	job_release(s, job);
+}
+
+int job_claim(struct spool *s, uint64_t id, const struct filter *filter, struct job **out)
+{
+	struct spool_msg msg;
+	struct envelope e;
+	job_place_anew(s, id); /* what only waits is free */
+	if (map_get(&s->in_hand, id)) return -EBUSY;
+	struct job *job = job_new(s, id);
+	if (!job) return -ENOBUFS;
+	int error = store_read_msg(s->store, id, &job->arena, &msg);
+	if (!error) error = job_know(job, &msg, &e);
+	if (!error) error = job_read_rcpts(s, job, &e, filter, msg.rcpts_open);
+	if (error) job_release(s, job);
+	else *out = job;
+	return error;
 }

@@ -299,6 +299,13 @@ void outcome_unlist(struct spool *s, struct job *job)
 void outcome_unlist_committed(struct spool *s, const struct spool_op *op,
                               const struct note *note)
 {
+	if (op->kind == SPOOL_OP_STATE && op->result == 0) { /* hand.c: job_let_go */
+		struct event_log *log = s->frame->log;
+		event_begin(log, EVENT_release, 0, op->id);
+		event_str(log, FIELD_from, note->job->from);
+		event_str(log, FIELD_reason, STR("the hold is over"));
+		event_end(log);
+	}
 	/* -EEXIST: the message is in order again. */
 	if (op->result != 0 && op->result != -ENOENT && op->result != -EEXIST) {
 		watch_error(s, op->result, "an entry of the due-list could not be removed");

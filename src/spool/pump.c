@@ -154,6 +154,7 @@ void pump_tick(void *arg)
 		s->pump.tick_ms = now_ms + DUE_IDLE_MS;
 		s->pump.put_off_left = SPOOL_PUT_OFF_MAX;
 		jobs_unstick(s);
+		suspend_tick(s);
 		sched_sweep(&s->sched, loop_wall_ms(s->frame->loop));
 		s->pump.scan = true; /* time has brought something new behind the cursor */
 	}

@@ -108,6 +108,7 @@ static void fate_later(struct spool *s, struct job *job, uint32_t at, const stru
 	struct fate later = *fate;
 	later.state = SPOOL_DEFERRED;
 	later.late = false;
+	job->put_off = true;
 	later.next_due_ms = loop_wall_ms(s->frame->loop) + SPOOL_REPORT_LATER_MS;
 	(void)outcome_op(s, job, at, later);
 }
@@ -573,6 +574,7 @@ void report_drop(struct spool *s, struct job *job)
 	LIST_EACH(it, &s->reports) {
 		struct report *r = CONTAINER(it, struct report, link);
 		if (r->job != job) continue;
+		job->put_off = true;
 		job->pending--;
 		report_free(s, r);
 	}

@@ -32,6 +32,7 @@ static void role_tables(struct spool *s)
 	map_init(&s->parts, SPOOL_PARTS_MAX, 0);
 	map_init(&s->in_hand, SPOOL_JOBS_MAX + SPOOL_DEATHS_MAX * FRAME_INDEX_MAX,
 		(uint64_t)clock_wall_ms());
+	map_init(&s->stops, SPOOL_NOTES_MAX, (uint64_t)clock_wall_ms());
 	list_init(&s->acts);
 	list_init(&s->wants);
 	list_init(&s->big_wants);
@@ -58,6 +59,7 @@ static int role_serve(struct frame *f)
 	if (!s->window || !s->due_timer || !s->watch_timer || !s->act_timer) return EX_OSERR;
 	error = commit_start(s);
 	if (error) return error;
+	suspend_load(s);
 	pump_start(s);
 	loop_timer_set(s->watch_timer, 1);
 	return 0;

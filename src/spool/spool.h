@@ -14,6 +14,7 @@
 #include "lib/queue/action.h"
 #include "lib/queue/filter.h"
 #include "lib/queue/sched.h"
+#include "lib/queue/suspend.h"
 #include "lib/route/route.h"
 #include "services/frame.h"
 #include "spool/store.h"
@@ -38,6 +39,7 @@ enum {
 	SPOOL_RANGES_MAX = SPOOL_INLINE_MAX / WINDOW_BLOCK + 4,
 	SPOOL_WATCH_MS = 1000,
 	SPOOL_ACTS_MAX = 16,       /* administrative requests at once */
+	SPOOL_ACT_PATIENCE_MS = 45 * 1000, /* with messages that are under way */
 	SPOOL_SLICE = 200,         /* messages of a walk in one turn */
 	SPOOL_BIG_JOBS_MAX = 32,   /* each holds a descriptor on a worker's channel */
 	SPOOL_BACKLOG_MAX = 8 * 1024 * 1024, /* of a worker's channel: then jobs wait */
@@ -53,7 +55,7 @@ struct spool_window {
 
 /* What one operation of a batch is for, and who waits for it. */
 enum note_kind {
-	NOTE_ARRIVAL, NOTE_OUTCOME, NOTE_REPORT, NOTE_DEATH, NOTE_PARK, NOTE_UNLIST, NOTE_ACT
+	NOTE_ARRIVAL, NOTE_OUTCOME, NOTE_REPORT, NOTE_DEATH, NOTE_PARK, NOTE_UNLIST, NOTE_ACT, NOTE_SUSPEND
 };
 
 struct note {
@@ -70,7 +72,7 @@ struct note {
 	struct str route;
 	bool quiet;
 	struct report *report;
-	/* ACT */
+	/* ACT; SUSPEND: NULL if a time has come */
 	struct act *act;
 	struct str from;
 };
@@ -126,6 +128,8 @@ struct job {
 	size_t rcpt_count;
 	struct link parts;
 	size_t part_count;
+	struct act *act;  /* what it was taken for by an administrator, or NULL */
+	bool put_off;     /* something of it could not be done now */
 	struct report *gathering; /* report.c: fates of this answer */
 	unsigned pending; /* operations in batches, and reports that are being made */
 	bool in_line;     /* it was put into lines, and may stand there still */
@@ -152,9 +156,16 @@ struct act {
 	enum queue_action action;
 	struct filter filter;
 	struct str reason;
+	int64_t begun_ms;
+	int64_t until_ms; /* of a hold or a suspension; 0: no end */
 	uint64_t next_id, count;
-	unsigned pending; /* operations in batches */
+	unsigned pending; /* operations in batches, and messages in hand for it */
 	bool dry, walked, failed;
+	/* Messages that were under way and are met again, the first of them, and until when. */
+	uint64_t busy_count, busy_from;
+	int64_t deadline_ms, wait_until_ms;
+	unsigned status; /* of a suspension that was refused, with */
+	const char *text;
 	struct arena arena; /* what the filter and the reason point into */
 };
 
@@ -211,6 +222,8 @@ struct spool {
 	struct link big_wants; /* parts that wait for a descriptor */
 	unsigned deliver_count; /* highest index of a deliver worker seen, and one */
 	struct rng rng;
+	/* suspend.c */
+	struct map stops; /* hash of the key -> struct stop */
 	/* pump.c */
 	struct pump pump;
 	struct loop_timer *due_timer, *watch_timer;
@@ -272,6 +285,12 @@ void jobs_unstick(struct spool *s);
 void line_put_off(struct spool *s, struct sched_dest *d);
 /* Nothing is begun any more: whatever only waits is let go. */
 void jobs_drain(struct spool *s);
+/* Takes the message in hand with its open recipients that the filter means, whether they
+ * are due or not and whatever its state; they stand in no line. -EBUSY: somebody has it;
+ * -ENOBUFS: no room now. */
+int job_claim(struct spool *s, uint64_t id, const struct filter *filter, struct job **out);
+/* What waits of it is placed anew, if it is in hand. */
+void job_place_anew(struct spool *s, uint64_t id);
 /* Leaves its lines: it is not to be tried (again) now. What is away stays away. */
 void job_leave_lines(struct spool *s, struct job *job);
 
@@ -338,6 +357,22 @@ void report_drop(struct spool *s, struct job *job);
 void act_begin(struct spool *s, const struct msg_act *m);
 void act_committed(struct spool *s, const struct spool_op *op, const struct note *note);
 void act_slice(void *arg);
+void act_finish_if_done(struct act *act);
+/* A job that was taken for an act has ended. */
+void act_job_over(struct act *act, bool put_off);
+
+/* send_back.c: to its sender because an administrator says so. 0, or -EBUSY, -ENOBUFS:
+ * later; else it cannot be. */
+int send_back(struct spool *s, struct act *act, uint64_t id);
+
+/* suspend.c: domains and routes that are left alone */
+void suspend_load(struct spool *s);
+void suspend_tick(struct spool *s); /* ends those whose time has come */
+/* Where mail for a suspended domain or route waits; NULL: it is not suspended. */
+struct sched_dest *suspend_dest(struct spool *s, const struct route *route, struct str address);
+/* Asks for the one that the selector names; the answer follows its commit. */
+void suspend_ask(struct act *act, struct str selector);
+void suspend_committed(struct spool *s, const struct spool_op *op, const struct note *note);
 
 /* watch.c */
 void watch_tick(void *arg);

@@ -272,6 +272,8 @@ bool trackdb_wants(enum event_name name)
 	case EVENT_release:
 	case EVENT_retry:
 	case EVENT_drop:
+	case EVENT_bounce:
+	case EVENT_reroute:
 	case EVENT_poison:
 	case EVENT_mailbox_error:
 	case EVENT_crash_contained: return true;

@@ -6,6 +6,10 @@ static const char *const names[QUEUE_ACTIONS] = {
 	[QUEUE_HOLD] = "hold",
 	[QUEUE_RELEASE] = "release",
 	[QUEUE_DROP] = "drop",
+	[QUEUE_BOUNCE] = "bounce",
+	[QUEUE_REROUTE] = "reroute",
+	[QUEUE_SUSPEND] = "suspend",
+	[QUEUE_RESUME] = "resume",
 };
 
 const char *queue_action_name(enum queue_action action)
@@ -21,4 +25,9 @@ bool queue_action_parse(struct str name, enum queue_action *out)
 		return true;
 	}
 	return false;
+}
+
+bool queue_action_has_end(enum queue_action action)
+{
+	return action == QUEUE_HOLD || action == QUEUE_SUSPEND;
 }

@@ -40,7 +40,9 @@ static bool filter_address_parse(struct str value, struct str *out)
 	return value.len > 0 && !str_eq(value, STR("@"));
 }
 
-enum filter_key { KEY_STATE, KEY_ID, KEY_FROM, KEY_TO, KEY_OLDER, KEY_YOUNGER, KEY_SIZE, KEYS };
+enum filter_key {
+	KEY_STATE, KEY_ID, KEY_FROM, KEY_TO, KEY_ROUTE, KEY_OLDER, KEY_YOUNGER, KEY_SIZE, KEYS
+};
 
 static const struct {
 	struct str name;
@@ -50,6 +52,7 @@ static const struct {
 	[KEY_ID] = { STR_INIT("id"), "a message id is up to 16 hex digits" },
 	[KEY_FROM] = { STR_INIT("from"), "an address or @domain is missing" },
 	[KEY_TO] = { STR_INIT("to"), "an address or @domain is missing" },
+	[KEY_ROUTE] = { STR_INIT("route"), "the name of a route is missing" },
 	[KEY_OLDER] = { STR_INIT("older"), "older wants a time such as 90s, 15m, 4h, 2d" },
 	[KEY_YOUNGER] = { STR_INIT("younger"), "younger wants a time such as 90s, 15m, 4h, 2d" },
 	[KEY_SIZE] = { STR_INIT("size"), "size wants > or < and a size such as 1M" },
@@ -63,6 +66,7 @@ static bool filter_value(struct filter *f, enum filter_key key, char op, struct 
 	case KEY_ID: return str_from_hex64(value, &f->id) && f->id;
 	case KEY_FROM: return filter_address_parse(value, &f->from);
 	case KEY_TO: return filter_address_parse(value, &f->to);
+	case KEY_ROUTE: f->route = value; return value.len > 0;
 	case KEY_OLDER: return units_duration(value, &f->older_ms);
 	case KEY_YOUNGER: return units_duration(value, &f->younger_ms) && f->younger_ms > 0;
 	case KEY_SIZE: return filter_size(f, op, value);
@@ -84,7 +88,7 @@ static bool filter_term(struct filter *f, unsigned *said, struct str term, struc
 	if (op != '=' && key != KEY_SIZE)
 		return filter_no(why, "only size is compared with < or >", term);
 	if (key == KEYS)
-		return filter_no(why, "the keys are state, id, from, to, older, younger, size", term);
+		return filter_no(why, "the keys are state, id, from, to, route, older, younger, size", term);
 	/* All terms must hold; of two the second would silently win. */
 	unsigned bit = 1u << (op == '<' ? KEYS : key);
 	if (*said & bit) return filter_no(why, "this stands there twice", term);
@@ -114,11 +118,15 @@ bool filter_parse_selector(struct str text, struct filter *out, struct buf *why)
 		return true;
 	if (str_eq(word, STR("sender")) && tail.len == 0 && filter_address_parse(name, &out->from))
 		return true;
+	if (str_eq(word, STR("route")) && tail.len == 0 && name.len > 0) {
+		out->route = name;
+		return true;
+	}
 	*out = (struct filter){ 0 };
 	if (value.len == 0 && str_from_hex64(word, &out->id) && out->id) return true;
 	if (str_find(text, '=') >= 0) return filter_parse(text, out, why);
-	return filter_no(why, "name a message id, 'domain D', 'sender A', a filter such as "
-	                      "state=deferred, or 'all'", text);
+	return filter_no(why, "name a message id, 'domain D', 'route R', 'sender A', a filter "
+	                      "such as state=deferred, or 'all'", text);
 }
 
 /* `wanted` is a whole address (postmaster has no domain), @domain, or a bare domain. */
@@ -142,7 +150,10 @@ bool filter_matches(const struct filter *f, const struct filter_facts *facts)
 	return f->size_below_b == 0 || facts->size_b < f->size_below_b;
 }
 
-bool filter_matches_recipient(const struct filter *f, struct str address)
+bool filter_has_recipient(const struct filter *f) { return f->to.len > 0 || f->route.len > 0; }
+
+bool filter_matches_recipient(const struct filter *f, struct str address, struct str route)
 {
+	if (f->route.len && !str_eq(f->route, route)) return false;
 	return f->to.len == 0 || filter_address(f->to, address);
 }

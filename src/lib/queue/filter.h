@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Which messages of the queue a command means.
- *   FILTER    state=deferred to=@example.com from=a@b older=1h size>1M   (all must hold,
- *             each key once, size once with > and once with <)
- *   SELECTOR  MESSAGE-ID | domain D | sender A | all
+ *   FILTER    state=deferred to=@example.com route=R from=a@b older=1h size>1M   (all must
+ *             hold, each key once, size once with > and once with <)
+ *   SELECTOR  MESSAGE-ID | domain D | route R | sender A | all
  * One grammar for imsctl and for the processes. Pure. */
 #ifndef IMS_QUEUE_FILTER_H
 #define IMS_QUEUE_FILTER_H
@@ -19,6 +19,7 @@ struct filter {
 	enum filter_state state;
 	struct str from; /* whole address, or @domain; "<>" is the null sender */
 	struct str to;
+	struct str route; /* its name, as route_name gives it */
 	int64_t older_ms, younger_ms;     /* 0: any */
 	uint64_t size_min_b, size_below_b; /* size_below_b 0: any */
 };
@@ -36,8 +37,11 @@ struct filter_facts {
 bool filter_parse(struct str text, struct filter *out, struct buf *why);
 bool filter_parse_selector(struct str text, struct filter *out, struct buf *why);
 
-/* Everything except `to`. */
+/* Everything except `to` and `route`. */
 bool filter_matches(const struct filter *f, const struct filter_facts *facts);
-bool filter_matches_recipient(const struct filter *f, struct str address);
+/* Whether it looks at recipients at all. */
+bool filter_has_recipient(const struct filter *f);
+/* `route`, the name of where the recipient goes, matters only if f->route is set. */
+bool filter_matches_recipient(const struct filter *f, struct str address, struct str route);
 
 #endif

@@ -6,6 +6,7 @@
 #include <sysexits.h>
 
 #include "lib/base/json.h"
+#include "lib/base/units.h"
 #include "lib/queue/action.h"
 
 enum { REASON_MAX = 512 };
@@ -154,14 +155,36 @@ static void request_audit(struct console_client *client, const json_t *request)
 	event_end(log);
 }
 
+/* "for": until when a hold or a suspension lasts; 0: nothing was said. */
+static bool request_until(struct console_client *client, const json_t *request,
+                          enum queue_action action, uint64_t *until_ms)
+{
+	struct str text = request_text(request, "for");
+	int64_t for_ms;
+	*until_ms = 0;
+	if (text.len == 0) return true;
+	if (!queue_action_has_end(action)) {
+		client_finish(client, EX_USAGE, 0, STR("only hold and suspend last for a time"));
+		return false;
+	}
+	if (!units_duration(text, &for_ms) || for_ms == 0) {
+		client_finish(client, EX_USAGE, 0, STR("'for' wants a time such as 90s, 15m, 4h, 2d"));
+		return false;
+	}
+	*until_ms = (uint64_t)(loop_wall_ms(client->console->frame->loop) + for_ms);
+	return true;
+}
+
 static void request_act(struct console_client *client, const json_t *request)
 {
 	struct console *c = client->console;
 	enum queue_action action;
+	uint64_t until_ms;
 	if (!queue_action_parse(request_text(request, "action"), &action)) {
 		client_finish(client, EX_USAGE, 0, STR("no such action"));
 		return;
 	}
+	if (!request_until(client, request, action, &until_ms)) return;
 	if (!c->spool) {
 		client_finish(client, EX_TEMPFAIL, 0, STR("the mail store is restarting"));
 		return;
@@ -178,6 +201,7 @@ static void request_act(struct console_client *client, const json_t *request)
 		.selector = request_text(request, "selector"),
 		.reason = str_sub(request_text(request, "reason"), 0, QUEUE_REASON_MAX),
 		.dry = dry,
+		.until_ms = until_ms,
 	});
 }
 

@@ -69,6 +69,7 @@ static void far_out(struct bench *b, enum msg_type type, struct str payload)
 	} else if (type == MSG_report_job) {
 		assert_true(msg_report_job_get(payload, &report));
 		b->report_job = report.job;
+		if (b->report_count < 64) b->report_jobs[b->report_count++] = report.job;
 	} else if (type == MSG_body) {
 		assert_true(msg_body_get(payload, &body));
 		b->body_result = body.result;

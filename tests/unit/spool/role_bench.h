@@ -35,6 +35,8 @@ struct bench {
 	uint64_t refused;
 	uint64_t job, job_id, answer_count;
 	uint64_t relay, report_job;
+	uint64_t report_jobs[64]; /* those since the test emptied it */
+	size_t report_count;
 	struct str relay_sender; /* of the last relay job, in relay_text */
 	char relay_text[256];
 	unsigned body_result;

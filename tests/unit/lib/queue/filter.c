@@ -5,7 +5,7 @@
 /* The mail that every good filter is tried on: one of each kind. */
 static const struct mail {
 	struct filter_facts facts;
-	const char *to[3];
+	const char *to[3]; /* their route is the first label of the domain, postmaster's - */
 } mails[] = {
 	[0] = { { 0x1a, FILTER_ACTIVE, STR_INIT("ann@us.example"), 1000, 0 },
 	        { "bob@there.example" } },
@@ -25,8 +25,13 @@ static unsigned hits(const struct filter *f)
 	unsigned found = 0;
 	for (size_t i = 0; i < ROWS(mails); i++) {
 		bool to = false;
-		for (size_t k = 0; k < 3 && mails[i].to[k]; k++)
-			to = to || filter_matches_recipient(f, str_of(mails[i].to[k]));
+		for (size_t k = 0; k < 3 && mails[i].to[k]; k++) {
+			struct str address = str_of(mails[i].to[k]);
+			ptrdiff_t at = str_rfind(address, '@');
+			struct str rest = str_from(address, (size_t)(at + 1));
+			struct str route = at < 0 ? STR("-") : str_cut(&rest, '.');
+			to = to || filter_matches_recipient(f, address, route);
+		}
 		if (to && filter_matches(f, &mails[i].facts)) found |= 1u << i;
 	}
 	return found;
@@ -47,6 +52,8 @@ static void good(void **state)
 		{ "to=@there.example", 1 | 2 | 4 }, { "to=bob@there.example", 1 | 2 },
 		{ "to=us.example", 2 }, { "to=<>", 0 }, { "to=postmaster", 8 },
 		{ "to=\"x@us.example\"@there.example", 4 },
+		{ "route=there", 1 | 4 | 16 }, { "route=us", 2 }, { "route=-", 8 }, { "route=ther", 0 },
+		{ "route=there to=bob@there.example", 1 }, { "route=us to=bob@there.example", 0 },
 		{ "older=1s", 1 | 2 | 4 }, { "older=1h", 2 | 4 }, { "older=1d", 4 }, { "older=25h", 0 },
 		{ "older=0", ALL },
 		{ "younger=1h", 1 | 2 | 8 | 16 }, { "younger=1ms", 8 | 16 },
@@ -76,7 +83,7 @@ static void good(void **state)
 }
 
 #define NONE_TERM "a filter is made of key=value terms, and this is none: "
-#define KEYS      "the keys are state, id, from, to, older, younger, size: "
+#define KEYS      "the keys are state, id, from, to, route, older, younger, size: "
 #define STATE     "state is active, deferred, held or poison: "
 #define ID        "a message id is up to 16 hex digits: "
 #define SIZE      "size wants > or < and a size such as 1M: "
@@ -85,7 +92,10 @@ static void good(void **state)
 #define ADDRESS   "an address or @domain is missing: "
 #define ONLY_SIZE "only size is compared with < or >: "
 #define TWICE     "this stands there twice: "
-#define SELECTOR  "name a message id, 'domain D', 'sender A', a filter such as state=deferred, or 'all': "
+#define SELECTOR \
+	"name a message id, 'domain D', 'route R', 'sender A', a filter such as state=deferred, " \
+	"or 'all': "
+#define ROUTE "the name of a route is missing: "
 
 static void bad(void **state)
 {
@@ -107,6 +117,8 @@ static void bad(void **state)
 		{ "id=11112222333344445", ID "id=11112222333344445" },
 		{ "from=", ADDRESS "from=" },
 		{ "to=", ADDRESS "to=" },
+		{ "route=", ROUTE "route=" },
+		{ "route=a route=b", TWICE "route=b" },
 		{ "from=@", ADDRESS "from=@" },
 		{ "to=@", ADDRESS "to=@" },
 		{ "older=", OLDER "older=" },
@@ -166,6 +178,10 @@ static void selectors(void **state)
 		{ "domain there.example", 1 | 2 | 4, "" },
 		{ "domain @there.example", 1 | 2 | 4, "" },
 		{ "domain\tthere.example ", 1 | 2 | 4, "" },
+		{ "route there", 1 | 4 | 16, "" },
+		{ "route -", 8, "" },
+		{ "route", 0, SELECTOR "route" },
+		{ "route a b", 0, SELECTOR "route a b" },
 		{ "sender ann@us.example", 1 | 4, "" },
 		{ "sender @us.example", 1 | 4, "" },
 		{ "sender <>", 2, "" },

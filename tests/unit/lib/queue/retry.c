@@ -92,7 +92,9 @@ static void actions(void **state)
 		{ "retry", true, QUEUE_RETRY },     { "hold", true, QUEUE_HOLD },
 		{ "release", true, QUEUE_RELEASE }, { "drop", true, QUEUE_DROP },
 		{ "", false, 0 },    { "Drop", false, 0 },   { "dro", false, 0 },
-		{ "drop ", false, 0 }, { "dropp", false, 0 }, { "bounce", false, 0 },
+		{ "drop ", false, 0 }, { "dropp", false, 0 }, { "bounce", true, QUEUE_BOUNCE },
+		{ "reroute", true, QUEUE_REROUTE }, { "suspend", true, QUEUE_SUSPEND },
+		{ "resume", true, QUEUE_RESUME },
 	};
 	for (size_t i = 0; i < ROWS(rows); i++) {
 		enum queue_action action = QUEUE_ACTIONS;

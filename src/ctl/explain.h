@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef IMS_CTL_EXPLAIN_H
+#define IMS_CTL_EXPLAIN_H
+
+#include "ctl/ctl.h"
+
+int explain_msg(const struct ctl *ctl, const char *word); /* an id */
+
+/* "name         value\n", the value made safe for a terminal; nothing if it is empty. */
+void explain_line(const char *name, struct str value);
+/* An object is printed as a line; a value that did not fit is a failure of ours. */
+int explain_print(const struct buf *out);
+
+#endif

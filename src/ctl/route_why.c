@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "ctl/route_why.h"
+
+enum { RULE_MAX = 2048, DESTINATION_MAX = 4096 };
+
+const char *route_kind_text(enum route_kind kind)
+{
+	switch (kind) {
+	case ROUTE_MAILBOX: return "mailbox";
+	case ROUTE_LMTP: return "lmtp";
+	case ROUTE_VIA: return "via";
+	case ROUTE_MX: return "mx";
+	case ROUTE_NONE: break;
+	}
+	return "none";
+}
+
+static void hops_write(struct buf *out, const struct conf_hops *hops)
+{
+	for (size_t i = 0; i < hops->count; i++) {
+		const struct conf_hop *hop = &hops->at[i];
+		bool v6 = hop->port && str_find(hop->host, ':') >= 0;
+		if (i) buf_byte(out, ' ');
+		if (v6) buf_byte(out, '[');
+		buf_str(out, hop->host);
+		if (v6) buf_byte(out, ']');
+		if (!hop->port) continue;
+		buf_byte(out, ':');
+		buf_u64(out, hop->port);
+	}
+}
+
+void route_destination_write(struct buf *out, const struct route *route)
+{
+	char memory[ROUTE_KEY_MAX + 8];
+	struct buf key;
+	switch (route->kind) {
+	case ROUTE_MAILBOX: buf_str(out, STR("mailbox")); return;
+	case ROUTE_LMTP: hops_write(out, &route->domain->deliver.lmtp); return;
+	case ROUTE_VIA: hops_write(out, &route->via->via); return;
+	case ROUTE_MX: break;
+	case ROUTE_NONE: buf_byte(out, '-'); return;
+	}
+	buf_init_fixed(&key, memory, sizeof memory);
+	route_key(&key, route);
+	buf_str(out, str_from(buf_view(&key), sizeof "mx:" - 1));
+}
+
+/* --- the rule ----------------------------------------------------------------------------- */
+
+static void place_write(struct buf *out, struct conf_origin at)
+{
+	buf_str(out, at.file);
+	if (!at.line) return;
+	buf_byte(out, ':');
+	buf_u64(out, at.line);
+}
+
+void route_place_write(struct buf *out, const struct route *route)
+{
+	if (route->via) place_write(out, route->via->origin);
+	else if (route->domain) place_write(out, route->domain->deliver_from);
+}
+
+/* The longest word of the route's `match` that fits, as conf_route_match decides. */
+static struct str match_of(const struct conf_route *via, struct str domain)
+{
+	struct str best = STR("");
+	for (size_t i = 0; i < via->match.count; i++) {
+		struct str word = via->match.at[i];
+		bool below = word.len && word.at[0] == '.';
+		if (below ? !str_ends_nocase(domain, word) || domain.len == word.len
+		          : !str_eq_nocase(domain, word))
+			continue;
+		if (!below) return word;
+		if (word.len > best.len) best = word;
+	}
+	return best;
+}
+
+static void via_rule_write(struct buf *out, const struct conf_route *via, struct str domain)
+{
+	struct str match = match_of(via, domain);
+	buf_str(out, STR("route "));
+	buf_str(out, via->name);
+	if (match.len) {
+		buf_str(out, STR(" matches "));
+		buf_str(out, match);
+	} else {
+		buf_str(out, STR(": no other route matches"));
+	}
+}
+
+static void domain_rule_write(struct buf *out, const struct conf_domain *domain)
+{
+	buf_str(out, STR("domain "));
+	if (domain->name_count) buf_str(out, domain->names[0]);
+	switch (domain->deliver.kind) {
+	case CONF_DELIVER_MAILDIR: buf_str(out, STR(" delivers to maildirs")); break;
+	case CONF_DELIVER_LMTP: buf_str(out, STR(" delivers by lmtp")); break;
+	case CONF_DELIVER_ROUTE:
+		buf_str(out, STR(" delivers by route "));
+		buf_str(out, domain->deliver.name);
+		break;
+	}
+}
+
+void route_rule_write(struct buf *out, const struct conf *conf, struct str address,
+                      const struct route *route)
+{
+	struct str name = route_domain_of(route->mailbox);
+	const struct conf_domain *domain = conf_domain_find(conf, name);
+	bool postmaster = !str_eq(route->mailbox, address);
+	if (postmaster) {
+		buf_str(out, STR("mail for postmaster goes to "));
+		buf_str(out, route->mailbox);
+		buf_str(out, STR("; "));
+	}
+	if (domain) domain_rule_write(out, domain);
+	else if (route->via) via_rule_write(out, route->via, name);
+	else buf_str(out, STR("no route matches, and there is none called default"));
+	char text[RULE_MAX];
+	struct buf place;
+	buf_init_fixed(&place, text, sizeof text);
+	if (domain) place_write(&place, domain->deliver_from);
+	else route_place_write(&place, route);
+	if (place.len == 0) return;
+	buf_str(out, STR(" ("));
+	buf_str(out, buf_view(&place));
+	buf_byte(out, ')');
+}
+
+void route_json(struct json *json, const struct conf *conf, struct str address,
+                const struct route *route)
+{
+	char memory[DESTINATION_MAX];
+	struct buf text;
+	buf_init_fixed(&text, memory, sizeof memory);
+	json_str_at(json, STR("kind"), str_of(route_kind_text(route->kind)));
+	json_str_at(json, STR("route"), route_name(route));
+	route_rule_write(&text, conf, address, route);
+	json_str_at(json, STR("rule"), buf_view(&text));
+	buf_reset(&text);
+	route_place_write(&text, route);
+	json_str_at(json, STR("place"), buf_view(&text));
+	buf_reset(&text);
+	route_key(&text, route);
+	json_str_at(json, STR("key"), buf_view(&text));
+	buf_reset(&text);
+	route_destination_write(&text, route);
+	json_str_at(json, STR("destination"), buf_view(&text));
+}

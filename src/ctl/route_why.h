@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Where a recipient goes and which line of the configuration says so, in words. The decision
+ * itself is lib/route's. */
+#ifndef IMS_CTL_ROUTE_WHY_H
+#define IMS_CTL_ROUTE_WHY_H
+
+#include "lib/base/json.h"
+#include "lib/conf/conf.h"
+#include "lib/route/route.h"
+
+const char *route_kind_text(enum route_kind kind); /* "mailbox" "lmtp" "via" "mx" "none" */
+/* The destination as people know it: "example.org" for the MX of it, the hosts of a route
+ * or of an LMTP list, "mailbox", "-". */
+void route_destination_write(struct buf *out, const struct route *route);
+/* Which statement decides: "route branch matches .example.com (/etc/ims/ims.conf:15)". */
+void route_rule_write(struct buf *out, const struct conf *conf, struct str address,
+                      const struct route *route);
+/* Where it decides: "/etc/ims/ims.conf:15"; empty if no statement does. */
+void route_place_write(struct buf *out, const struct route *route);
+/* Members of an object: kind, route, rule, place, key, destination. */
+void route_json(struct json *json, const struct conf *conf, struct str address,
+                const struct route *route);
+
+#endif
