@@ -270,6 +270,7 @@ static void mailbox_suspend(struct spool *s, bool suspended)
 void parts_worker_up(struct spool *s, enum role role, unsigned worker)
 {
 	struct channel *ch = frame_peer(s->frame, role, worker);
+	parts_lost(s, role, worker); /* its predecessor's */
 	if (ch && s->window)
 		channel_send_spool_window_fd(ch, &(struct msg_spool_window){ SPOOL_WINDOW },
 			window_fd(s->window));
@@ -281,10 +282,18 @@ void parts_worker_up(struct spool *s, enum role role, unsigned worker)
 	pump_soon(s);
 }
 
-/* Nothing is taken in hand for a kind of worker of which there is none. */
+/* Nothing is taken in hand for a kind of worker of which there is none. What a deliver had
+ * in hand is not given to another before master has told of the death, or the successor is
+ * there: it may kill that one, too, and has to be counted first. */
 void parts_worker_down(struct spool *s, enum role role, unsigned worker)
 {
-	parts_lost(s, role, worker);
+	if (role != ROLE_DELIVER || s->draining) parts_lost(s, role, worker);
 	if (role == ROLE_MAILBOX) mailbox_suspend(s, true);
 	if (role == ROLE_DELIVER && !deliver_is_up(s)) s->sched.limit = 0;
+}
+
+void parts_drain(struct spool *s)
+{
+	for (unsigned i = 0; i < s->deliver_count; i++)
+		if (!frame_peer(s->frame, ROLE_DELIVER, i)) parts_lost(s, ROLE_DELIVER, i);
 }

@@ -161,6 +161,7 @@ static void role_drain(struct frame *f, bool now)
 {
 	struct spool *s = f->role;
 	s->draining = true;
+	parts_drain(s);
 	jobs_drain(s);
 	if (now) frame_leave(f);
 	else watch_leave_if_idle(s);

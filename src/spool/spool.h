@@ -303,6 +303,8 @@ void part_back(struct spool *s, struct part *part, enum sched_end end, struct st
 void parts_lost(struct spool *s, enum role role, unsigned worker);
 void parts_worker_up(struct spool *s, enum role role, unsigned worker);
 void parts_worker_down(struct spool *s, enum role role, unsigned worker);
+/* s->draining is true now: nobody tells of a death any more. */
+void parts_drain(struct spool *s);
 /* Whom a destination belongs to. */
 enum role part_role(const struct route *route);
 

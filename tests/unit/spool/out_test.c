@@ -216,13 +216,39 @@ static void a_deliver_that_dies_has_its_jobs_done_again(void **state)
 	channel_send_body_want(b->far[ROLE_DELIVER], &(struct msg_body_want){ b->relay });
 	bench_until(b, &b->sent[MSG_body], 1);
 	bench_down(b, ROLE_DELIVER);
-	assert_true(window_is_whole(b));
 	bench_run(b, 30);
 	bench_up(b, ROLE_DELIVER);
+	assert_true(window_is_whole(b));
 	bench_until(b, &b->sent[MSG_relay], 2);
 	answer(b, JOB_RELAYED, "2.0.0", "250 taken", false);
 	bench_until(b, &b->events[EVENT_deliver], 1);
 	assert_int_equal(b->events[EVENT_defer], 0);
+}
+
+/* Another one may be killed by it, too: first the word of master, which counts. */
+static void a_job_waits_for_news_of_the_death(void **state)
+{
+	struct bench *b = *state;
+	char record[64];
+	struct buf death;
+	bench_commit(b, 19, "away.example", 100);
+	bench_until(b, &b->sent[MSG_relay], 1);
+	bench_down(b, ROLE_DELIVER);
+	bench_run(b, 30);
+	assert_int_equal(b->spool->parts.count, 1);
+	buf_init_fixed(&death, record, sizeof record);
+	msg_death_put(&death, &(struct msg_death){ ROLE_DELIVER, 0, 19, 1 });
+	spool_role.message(&b->frame, b->near[ROLE_CONSOLE], MSG_death, buf_view(&death), -1);
+	assert_int_equal(b->spool->parts.count, 0);
+	/* And at the end there is nobody left who could tell. */
+	bench_up(b, ROLE_DELIVER);
+	bench_until(b, &b->sent[MSG_relay], 2);
+	bench_down(b, ROLE_DELIVER);
+	assert_int_equal(b->spool->parts.count, 1);
+	spool_role.drain(&b->frame, false);
+	bench_run(b, 30);
+	assert_int_equal(b->spool->parts.count, 0);
+	assert_true(b->left);
 }
 
 static void untried_ones_are_tried_again_at_once(void **state)
@@ -314,6 +340,7 @@ int main(void)
 		ON_BENCH(more_reports_than_bounce_takes_wait),
 		ON_BENCH(a_death_in_hand_of_bounce_parks),
 		ON_BENCH(a_deliver_that_dies_has_its_jobs_done_again),
+		ON_BENCH(a_job_waits_for_news_of_the_death),
 		ON_BENCH(untried_ones_are_tried_again_at_once),
 		ON_BENCH(a_dead_host_is_spared),
 		ON_BENCH(a_damaged_text_is_not_sent),
