@@ -37,6 +37,27 @@ packages_need() {
 	as_root "${apt[@]}" install -y --no-install-recommends "${missing[@]}" </dev/null
 }
 
+# packages_unpack FOLDER PACKAGE…: other mail servers, which must not be installed beside each
+# other: unpacked there, with libraries that the system lacks, and nothing is set up or started.
+packages_unpack() {
+	local folder=$1 libraries
+	shift
+	[ ! -e "$folder/complete" ] || return 0
+	command -v apt-get >/dev/null || return 0
+	echo "Unpacking in $folder: $*"
+	rm -rf "$folder"
+	mkdir -p "$folder"
+	apt-get -s install --no-install-recommends "$@" >/dev/null 2>&1 || as_root apt-get -q update </dev/null
+	mapfile -t libraries < <(apt-get -s install --no-install-recommends "$@" 2>/dev/null |
+		awk '$1 == "Inst" && $2 ~ /^lib/ { print $2 }')
+	if (cd "$folder" && apt-get -q download "$@" "${libraries[@]}" </dev/null &&
+		for deb in *.deb; do dpkg -x "$deb" . || exit 1; done && rm -f -- *.deb); then
+		touch "$folder/complete"
+	else
+		echo "That did not work; tests that need it are skipped." >&2
+	fi
+}
+
 # build_in FOLDER OPTION…: sets up (once) and builds.
 build_in() {
 	local folder=$1

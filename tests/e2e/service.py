@@ -181,6 +181,8 @@ domain any.example {{ users any; deliver maildir {here}/mail/%d/%n }}
             if is_alive(pid):
                 os.kill(pid, signal.SIGKILL)
         self.process.wait(10)
+        # Until the last of them is gone it holds the listening socket.
+        wait_until(lambda: not any(is_alive(pid) for pid in family), 20, f"the end of {family}")
         self.process = None
 
     def check(self):

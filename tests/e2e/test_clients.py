@@ -7,7 +7,8 @@ import textwrap
 
 import pytest
 
-from service import DOMAIN, ROOT
+import field
+from service import DOMAIN
 
 TO = f"ann@{DOMAIN}"
 TEXT = "From: a@client.example\nTo: ann@us.example\nSubject: {name}\n\nhello from {name}\n.dot\n"
@@ -117,11 +118,9 @@ def test_nodemailer(service, tmp_path):
 
 
 def test_smtp_source(service):
-    """Postfix's own load generator, where bench/ has unpacked it."""
-    root = ROOT / "bench/scratch/roots/postfix"
+    """Postfix's own load generator."""
+    root = field.root("postfix")
     program = root / "usr/sbin/smtp-source"
-    if not program.exists():
-        pytest.skip("bench/scratch has no Postfix")
     run([str(program), "-c", "-m", "50", "-s", "5", "-f", "a@client.example", "-t", TO,
          f"inet:127.0.0.1:{service.port}"], env={"LD_LIBRARY_PATH": str(root / "usr/lib/postfix")})
     service.wait_mail("ann", 50)
