@@ -212,6 +212,9 @@ static void role_reload(struct frame *f, struct conf *old)
 	(void)old;
 	role_settings(d);
 	folder_check_all(d);
+	/* They lead where their destination was; it may be elsewhere by now. */
+	while (!list_empty(&d->idle))
+		connection_quit(CONTAINER(d->idle.next, struct connection, idle_all));
 }
 
 const struct role_ops deliver_role = {

@@ -45,6 +45,24 @@ static void at_once(void **state)
 	bench_free(b);
 }
 
+/* A new configuration may lead the same destination elsewhere. */
+static void reload_ends_idle_ones(void **state)
+{
+	(void)state;
+	struct bench *b = bench_new(bench_conf);
+	struct peer *p = peer_new(1, NULL);
+	(void)bench_relay(b, &job);
+	assert_int_equal(p->open, 1);
+	deliver_role.reload(&b->frame, b->frame.conf);
+	bench_turn(b);
+	assert_int_equal(p->open, 0);
+	assert_int_equal(p->quits, 1);
+	(void)bench_relay(b, &job);
+	assert_int_equal(bench_result(b)->outcome, JOB_RELAYED);
+	assert_int_equal(p->connections, 2);
+	bench_free(b);
+}
+
 /* The peer closes an idle connection; seen before the next job, or only by it. */
 static void idle_is_closed(void **state)
 {
@@ -218,6 +236,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(one_connection_for_many),
 		cmocka_unit_test(at_once),
+		cmocka_unit_test(reload_ends_idle_ones),
 		cmocka_unit_test(idle_is_closed),
 		cmocka_unit_test(peer_says_bye),
 		cmocka_unit_test(peer_limits_mails),
