@@ -6,13 +6,14 @@ import functools
 import os
 import pathlib
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
 
 import pytest
 
-from service import BUILD, free_port, wait_until
+from service import BUILD, children, free_port, wait_until
 
 USERS = {"postfix": 5501, "postdrop": 5502, "Debian-exim": 5503, "dovecot": 5504, "dovenull": 5505,
          "vmail": 5506}
@@ -81,7 +82,10 @@ class Field:
 
     def __exit__(self, *_):
         if self.process and self.process.poll() is None:
-            self.process.kill()  # and with it, of its namespace, all
+            # The first process of the namespace, and with it all others. (unshare's own
+            # --kill-child is forgotten when that one changes its user.)
+            for pid in children(self.process.pid):
+                os.kill(pid, signal.SIGKILL)
             self.process.wait(10)
         shutil.rmtree(self.folder, ignore_errors=True)
 
@@ -94,7 +98,7 @@ class Field:
         script = SETUP.format(root=self.root, etc=self.folder / "etc", var=self.folder / "var")
         with open(self.log, "wb") as log:
             self.process = subprocess.Popen(
-                ["unshare", "--mount", "--pid", "--fork", "--kill-child=KILL", "--mount-proc",
+                ["unshare", "--mount", "--pid", "--fork", "--mount-proc",
                  "--propagation", "private", "bash", "-c", script, "bash", *map(str, command)],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         wait_until(lambda: self.alive() and (ready or self.greets)(), 30, f"{self.name} is ready")
