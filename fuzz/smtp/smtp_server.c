@@ -21,6 +21,7 @@ struct talk {
 	uint32_t questions;
 	uint64_t seen; /* hash of all events and accepted messages, in order */
 	bool open, text, closed;
+	bool securing; /* between the 220 to STARTTLS and the first byte behind it */
 };
 
 static void see(struct talk *t, struct str what)
@@ -81,6 +82,10 @@ static void handle(struct talk *t, struct smtp_event ev)
 	if (ev.type != SMTP_EV_BODY) see_number(t, ev.type);
 	switch (ev.type) {
 	case SMTP_EV_NONE: case SMTP_EV_FULL: case SMTP_EV_WAIT: assert(false); break;
+	case SMTP_EV_STARTTLS:
+		assert(!t->open && !s->tls);
+		t->securing = answer(t) == 0;
+		break;
 	case SMTP_EV_HELLO: see(t, s->helo); break;
 	case SMTP_EV_MAIL:
 		assert(!t->open);
@@ -121,13 +126,25 @@ static void handle(struct talk *t, struct smtp_event ev)
 	}
 }
 
+/* A record that could begin a TLS handshake stands for all of it; anything else is clear
+ * text where none may be. */
+static void secure(struct talk *t, struct str *in)
+{
+	t->securing = false;
+	if (in->at[0] != 0x16) return;
+	*in = str_from(*in, 1);
+	smtp_server_secured(&t->server);
+	assert(t->server.helo.len == 0 && t->server.tls);
+}
+
 static void feed(struct talk *t, struct str bytes)
 {
 	buf_str(&t->in, bytes);
 	struct str in = buf_view(&t->in);
 	for (;;) {
+		if (t->securing && in.len) secure(t, &in);
 		struct smtp_event ev = smtp_server_next(&t->server, &in);
-		if (ev.type == SMTP_EV_NONE) break;
+		if (ev.type == SMTP_EV_NONE || (ev.type == SMTP_EV_WAIT && t->securing)) break;
 		handle(t, ev);
 	}
 	buf_consume(&t->in, t->in.len - in.len);
@@ -151,6 +168,8 @@ static void begin(struct talk *t, const uint8_t *head)
 	buf_init(&t->out, OUTPUT_MAX);
 	buf_init(&t->body, INPUT_MAX * 2);
 	smtp_server_init(&t->server, &t->cfg, STR("[192.0.2.1]"), &t->out);
+	t->server.tls_offered = head[0] & 128;
+	t->server.tls_required = head[1] & 128;
 	smtp_server_greet(&t->server);
 }
 

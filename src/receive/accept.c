@@ -49,6 +49,12 @@ static void accept_refuse(struct rx_listener *listener, int fd, struct ip client
 {
 	char line[512];
 	struct buf out;
+	tell_refused_connection(listener, client, v);
+	if (listener->conf->tls == CONF_LISTENER_TLS_IMPLICIT) {
+		/* The client waits for TLS and would not read it. */
+		(void)close(fd);
+		return;
+	}
 	buf_init_fixed(&out, line, sizeof line);
 	buf_fmt(&out, "%u %s ", v->code, v->dsn);
 	buf_str(&out, listener->rx->smtp.hostname);
@@ -56,7 +62,14 @@ static void accept_refuse(struct rx_listener *listener, int fd, struct ip client
 	buf_str(&out, v->text);
 	buf_crlf(&out);
 	stream_send_and_close(fd, buf_view(&out));
-	tell_refused_connection(listener, client, v);
+}
+
+/* TLS from the first byte: if it cannot be had now, there is nothing to say. */
+static struct verdict accept_tls(struct rx_listener *listener)
+{
+	const char *why = secure_refusal(listener->rx, listener->name);
+	if (!why) return verdict_accept();
+	return verdict_builtin(454, "4.7.0", STR("TLS is not available now"), why);
 }
 
 static void accept_one(struct rx_listener *listener, int fd, struct ip client, uint16_t port)
@@ -75,6 +88,8 @@ static void accept_one(struct rx_listener *listener, int fd, struct ip client, u
 	};
 	struct verdict verdict = policy_connect(&facts);
 	struct session *s = NULL;
+	bool implicit = listener->conf->tls == CONF_LISTENER_TLS_IMPLICIT;
+	if (verdict.kind == VERDICT_ACCEPT && implicit) verdict = accept_tls(listener);
 	if (verdict.kind == VERDICT_ACCEPT && !rx->draining) {
 		s = session_new(listener, fd, client, port);
 		if (!s)
@@ -85,7 +100,8 @@ static void accept_one(struct rx_listener *listener, int fd, struct ip client, u
 			STR("This server is shutting down; try again later"), "shutdown");
 	}
 	if (s) {
-		session_greet(s);
+		if (implicit) secure_begin(s);
+		else session_greet(s);
 		return;
 	}
 	census_leave(rx->census, rx->frame->index, listener->census_index, client);

@@ -16,6 +16,7 @@ struct facts dialog_facts(const struct session *s)
 		.host = s->host,
 		.relay_from = s->relay_from,
 		.relay_never = s->relay_never,
+		.tls = s->smtp.tls,
 		.spool_up = s->rx->spool != NULL,
 		.disk_low = s->rx->disk_low,
 	};
@@ -39,6 +40,28 @@ static void dialog_fail(struct session *s, const char *stage, unsigned code, con
 static void dialog_no_memory(struct session *s, const char *stage)
 {
 	dialog_fail(s, stage, 451, "4.3.0", STR("Out of memory; try again later"), "memory");
+}
+
+static void dialog_starttls(struct session *s)
+{
+	const char *why = secure_refusal(s->rx, s->listener->name);
+	if (why) {
+		dialog_fail(s, "tls", 454, "4.7.0",
+			STR("TLS is not available now, because of a problem on this side"), why);
+		return;
+	}
+	s->securing = true;
+	smtp_server_answer(&s->smtp, 0, NULL, STR(""));
+}
+
+/* Protocol and cipher for the log and the trace; empty in the clear. */
+static struct str dialog_tls(const struct session *s, struct arena *arena)
+{
+	char text[TLS_DESCRIPTION_MAX];
+	struct buf out;
+	buf_init_fixed(&out, text, sizeof text);
+	if (s->tls) tls_describe(s->tls, &out);
+	return arena_str(arena, buf_view(&out));
 }
 
 static void dialog_mail(struct session *s)
@@ -70,11 +93,12 @@ static void dialog_mail(struct session *s)
 	e->helo = arena_str(&tx->arena, s->smtp.helo);
 	e->client = s->client;
 	e->sid = arena_str(&tx->arena, buf_view(&sid));
+	tx->tls = dialog_tls(s, &tx->arena);
 	e->ret = (uint8_t)mail->params.ret;
 	e->body8 = mail->params.body == SMTP_BODY_8BITMIME;
 	e->smtputf8 = mail->params.smtputf8;
 	e->esmtp = s->smtp.esmtp;
-	if (!e->sender.at || !e->envid.at || !e->helo.at || !e->sid.at) {
+	if (!e->sender.at || !e->envid.at || !e->helo.at || !e->sid.at || !tx->tls.at) {
 		/* A sender that was lost would read as the null sender. */
 		transaction_drop(s);
 		dialog_no_memory(s, "sender");
@@ -190,6 +214,8 @@ static void dialog_data(struct session *s)
 		.by = by,
 		.esmtp = e->esmtp,
 		.smtputf8 = e->smtputf8,
+		.tls = s->smtp.tls,
+		.tls_name = tx->tls,
 		.id = buf_view(&id),
 		.rcpt = e->rcpt_count == 1 ? e->rcpts[0].address : STR(""),
 		.arrived_s = loop_wall_ms(s->rx->frame->loop) / 1000,
@@ -242,6 +268,7 @@ enum dialog dialog_event(struct session *s, const struct smtp_event *event)
 	case SMTP_EV_MAIL: dialog_mail(s); return DIALOG_GO_ON;
 	case SMTP_EV_RCPT: return dialog_rcpt(s);
 	case SMTP_EV_VRFY: dialog_vrfy(s); return DIALOG_GO_ON;
+	case SMTP_EV_STARTTLS: dialog_starttls(s); return DIALOG_GO_ON;
 	case SMTP_EV_DATA: dialog_data(s); return DIALOG_GO_ON;
 	case SMTP_EV_BODY:
 		mail_scan_feed(&s->tx->scan, event->bytes);
@@ -250,6 +277,10 @@ enum dialog dialog_event(struct session *s, const struct smtp_event *event)
 	case SMTP_EV_END: return dialog_end(s);
 	case SMTP_EV_ABORT: transaction_drop(s); return DIALOG_GO_ON;
 	case SMTP_EV_CLOSE:
+		if (s->securing) {
+			s->reason = "clear text behind STARTTLS";
+			tell_tls_fail(s, "handshake", s->reason);
+		}
 		if (!s->reason) s->reason = event->code == 221 ? "quit" : "closed by server";
 		s->polite = event->code == 221;
 		return DIALOG_CLOSE;

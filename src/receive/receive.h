@@ -11,6 +11,7 @@
 #include "lib/mail/envelope.h"
 #include "lib/mail/id.h"
 #include "lib/mail/scan.h"
+#include "lib/os/tls.h"
 #include "lib/os/window.h"
 #include "lib/policy/facts.h"
 #include "lib/smtp/server.h"
@@ -32,6 +33,9 @@ enum {
 	RECEIVE_LINGER_MS = 2000,
 	RECEIVE_LOOKUP_MS = 30 * 1000,
 	RECEIVE_SHUN_MAX = 1024,
+	RECEIVE_HANDSHAKES_MAX = 512, /* at one time; each needs about 60 KiB */
+	RECEIVE_HANDSHAKE_MS = 30 * 1000,
+	RECEIVE_TLS_FAILS_MAX = 20, /* told in each minute; the rest is counted */
 };
 
 struct session;
@@ -76,6 +80,7 @@ struct transaction {
 	uint16_t refused_code;
 	char refused_dsn[16];
 	struct str refused_text;
+	struct str tls; /* protocol and cipher, empty: in the clear */
 	int64_t began_ms;
 };
 
@@ -91,6 +96,7 @@ struct session {
 	struct link stalled; /* in rx->stalled while no block is free */
 	struct transaction *tx;
 	struct smtp_server smtp;
+	struct tls *tls; /* NULL: in the clear */
 	struct buf in, out;
 	struct ip client;
 	uint64_t sid, query;
@@ -102,11 +108,20 @@ struct session {
 	uint16_t port;
 	uint8_t state, idle_class;
 	bool polite; /* the client said QUIT: nothing more comes */
+	bool securing;    /* 220 to STARTTLS is said, or about to be */
+	bool handshaking; /* TLS has begun and does not stand yet */
+	bool told;        /* that it has connected */
 	char literal[56]; /* "[192.0.2.1]" */
 	const char *reason; /* of the end, for the log */
 };
 
-enum { IDLE_COMMAND, IDLE_DATA, IDLE_LINGER, IDLE_CLASSES };
+enum { IDLE_COMMAND, IDLE_DATA, IDLE_LINGER, IDLE_HANDSHAKE, IDLE_CLASSES };
+
+/* What master has sent for a listener block. */
+struct rx_certificates {
+	char name[128];
+	struct tls_server *server;
+};
 
 struct receive {
 	struct frame *frame;
@@ -124,6 +139,10 @@ struct receive {
 	struct loop_timer *sweep, *accept_pause;
 	struct { struct ip client; int64_t until_ms; } shunned[RECEIVE_SHUN_MAX];
 	size_t shunned_count;
+	struct rx_certificates certificates[RECEIVE_LISTENERS_MAX];
+	size_t certificates_count;
+	size_t handshakes;
+	struct { int64_t since_ms; unsigned told, untold; } tls_fails;
 	struct mail_ids ids;
 	uint64_t next_query;
 	unsigned accept_budget; /* clients taken in one turn */
@@ -156,7 +175,22 @@ void session_continue(struct session *s); /* the machine may go on after an answ
 void session_end(struct session *s, const char *reason);
 void session_shutdown_all(struct receive *rx, bool now);
 void session_sweep(void *arg);
+void session_touch(struct session *s, int idle_class); /* a sign of life */
+void session_watch(struct session *s);
+void session_close(struct session *s); /* all is said; the client may still be talking */
 void session_resume_stalled(struct receive *rx);
+
+/* secure.c: TLS */
+void secure_certificates(struct receive *rx, const struct msg_certificates *m, int fd);
+void secure_reload(struct receive *rx); /* forgets those of listeners that have gone */
+void secure_free(struct receive *rx);
+/* Whether a handshake may begin; NULL: yes, else why not. */
+const char *secure_refusal(struct receive *rx, const char *listener);
+/* `out` is sent: from here on the socket speaks TLS. */
+void secure_begin(struct session *s);
+void secure_step(struct session *s); /* the socket is ready during the handshake */
+/* The client's TLS is no good after the handshake. */
+void secure_failed(struct session *s);
 
 /* dialog.c: what the machine's events mean */
 enum dialog { DIALOG_GO_ON, DIALOG_WAIT, DIALOG_CLOSE };
@@ -197,5 +231,7 @@ void tell_refuse(struct session *s, const char *stage, struct str to, unsigned c
                  const char *dsn, struct str text, const struct verdict *v);
 void tell_receive(struct transaction *tx);
 void tell_timeout(struct session *s);
+/* `stage`: handshake or session. Many are told as a few and a number. */
+void tell_tls_fail(struct session *s, const char *stage, const char *error);
 
 #endif

@@ -29,7 +29,7 @@ static void role_settings(struct receive *rx)
 static int role_open(struct frame *f)
 {
 	struct receive *rx = calloc(1, sizeof *rx);
-	if (!rx) return EX_OSERR;
+	if (!rx || !tls_prepare()) return EX_OSERR;
 	f->role = rx;
 	rx->frame = f;
 	rx->window_blocks = RECEIVE_WINDOW / WINDOW_BLOCK;
@@ -125,6 +125,7 @@ static void role_message(struct frame *f, struct channel *ch, enum msg_type type
 		struct msg_listener listener;
 		struct msg_listener_end listener_end;
 		struct msg_shun shun;
+		struct msg_certificates certificates;
 	} m;
 	(void)ch;
 	if (type == MSG_committed && msg_committed_get(payload, &m.committed)) {
@@ -145,6 +146,8 @@ static void role_message(struct frame *f, struct channel *ch, enum msg_type type
 		accept_listener_end(rx, m.listener_end.name);
 	} else if (type == MSG_shun && msg_shun_get(payload, &m.shun)) {
 		role_shun(rx, &m.shun);
+	} else if (type == MSG_certificates && msg_certificates_get(payload, &m.certificates)) {
+		secure_certificates(rx, &m.certificates, fd);
 	}
 }
 
@@ -154,6 +157,7 @@ static void role_reload(struct frame *f, struct conf *old)
 	(void)old;
 	role_settings(rx);
 	accept_reload(rx);
+	secure_reload(rx);
 }
 
 void receive_leave_if_idle(struct receive *rx)

@@ -10,7 +10,7 @@
 #include "lib/ipc/scoreboard.h"
 #include "lib/os/stream.h"
 
-static void session_touch(struct session *s, int class)
+void session_touch(struct session *s, int class)
 {
 	s->alive_ms = loop_now_ms(s->rx->frame->loop);
 	s->idle_class = (uint8_t)class;
@@ -27,6 +27,9 @@ static void session_free(struct session *s)
 	link_remove(&s->stalled);
 	transaction_drop(s);
 	smtp_server_free(&s->smtp);
+	if (s->handshaking) rx->handshakes--;
+	if (s->tls) tls_goodbye(s->tls);
+	tls_free(s->tls);
 	loop_io_free(s->io);
 	(void)close(s->fd);
 	census_leave(rx->census, rx->frame->index, s->census_index, s->client);
@@ -41,7 +44,7 @@ static void session_free(struct session *s)
 void session_end(struct session *s, const char *reason)
 {
 	if (!s->reason) s->reason = reason;
-	tell_disconnect(s);
+	if (s->told) tell_disconnect(s);
 	session_free(s);
 }
 
@@ -49,7 +52,8 @@ void session_end(struct session *s, const char *reason)
 static bool session_flush(struct session *s)
 {
 	while (s->out.len > 0) {
-		ssize_t sent = stream_send(s->fd, buf_view(&s->out));
+		ssize_t sent = s->tls ? tls_send(s->tls, buf_view(&s->out))
+		                      : stream_send(s->fd, buf_view(&s->out));
 		if (sent == -EAGAIN) break;
 		if (sent < 0) {
 			session_end(s, "connection lost");
@@ -66,18 +70,23 @@ static bool session_flush(struct session *s)
 	return true;
 }
 
-static void session_watch(struct session *s)
+void session_watch(struct session *s)
 {
+	if (s->handshaking) {
+		loop_io_want(s->io, tls_wants(s->tls));
+		return;
+	}
 	bool read = !link_is_in(&s->stalled) && s->in.len < RECEIVE_INPUT_MAX / 2;
 	/* While replies wait to be read by the client no more commands are taken. */
 	if (s->out.len > 0) read = false;
 	if (s->state == SESSION_LINGER) read = true;
-	loop_io_want(s->io, (read ? LOOP_READ : 0u) | (s->out.len > 0 ? LOOP_WRITE : 0u));
+	bool write = s->out.len > 0 || (read && s->tls && tls_recv_writes(s->tls));
+	loop_io_want(s->io, (read ? LOOP_READ : 0u) | (write ? LOOP_WRITE : 0u));
 }
 
 /* All is said. Where the client may still be sending, its bytes are read for a moment:
  * closing at once would reset the connection and could eat our last reply. */
-static void session_close(struct session *s)
+void session_close(struct session *s)
 {
 	if (s->polite || s->state == SESSION_LINGER) {
 		session_end(s, "closed");
@@ -86,6 +95,7 @@ static void session_close(struct session *s)
 	s->state = SESSION_LINGER;
 	if (s->query) (void)map_take(&s->rx->lookups, s->query);
 	s->query = 0;
+	if (s->tls) tls_goodbye(s->tls);
 	stream_shutdown_write(s->fd);
 	transaction_drop(s);
 	buf_free(&s->in);
@@ -157,6 +167,10 @@ static void session_run(struct session *s, struct str fresh, bool moved)
 		if (!session_flush(s)) return;
 	} while (full && s->out.len == 0);
 	if (s->in.len == 0) buf_free(&s->in);
+	if (s->securing && s->state == SESSION_OPEN && s->out.len == 0) {
+		secure_begin(s);
+		return;
+	}
 	int class = s->tx && s->tx->ranges ? IDLE_DATA : IDLE_COMMAND;
 	if (moved || class == IDLE_DATA) session_touch(s, class);
 	session_after(s);
@@ -187,8 +201,15 @@ static void session_read(struct session *s)
 			return;
 		}
 	}
-	ssize_t got = stream_recv(s->fd, into, room);
-	if (got == -EAGAIN) return;
+	ssize_t got = s->tls ? tls_recv(s->tls, into, room) : stream_recv(s->fd, into, room);
+	if (got == -EAGAIN) {
+		if (s->tls) session_watch(s);
+		return;
+	}
+	if (got == -EPROTO && s->tls) {
+		secure_failed(s);
+		return;
+	}
 	if (got <= 0) {
 		session_end(s, got == 0 ? "closed by client" : "connection lost");
 		return;
@@ -205,8 +226,17 @@ static void session_ready(void *arg, int fd, unsigned ready)
 {
 	struct session *s = arg;
 	(void)fd;
+	if (s->handshaking) {
+		secure_step(s);
+		return;
+	}
 	if (ready & LOOP_WRITE) {
 		if (!session_flush(s)) return;
+		if (s->out.len == 0 && s->state == SESSION_OPEN && s->tls &&
+		    tls_recv_writes(s->tls)) {
+			session_read(s);
+			return;
+		}
 		if (s->out.len == 0 && s->state == SESSION_OPEN) {
 			session_run(s, (struct str){ 0 }, true);
 			return;
@@ -224,6 +254,10 @@ void session_find_rules(struct session *s)
 	s->host = conf_host_find(conf, s->client);
 	s->relay_from = conf_network_find(&conf->relay.from, s->client);
 	s->relay_never = conf_network_find(&conf->relay.never, s->client);
+	enum conf_listener_tls tls = s->listener->conf->tls;
+	s->smtp.tls_offered = tls == CONF_LISTENER_TLS_OFFER || tls == CONF_LISTENER_TLS_REQUIRE;
+	s->smtp.tls_required = tls == CONF_LISTENER_TLS_REQUIRE ||
+	                       (s->host && s->host->tls == CONF_HOST_TLS_REQUIRE);
 }
 
 struct session *session_new(struct rx_listener *listener, int fd, struct ip client,
@@ -239,7 +273,6 @@ struct session *session_new(struct rx_listener *listener, int fd, struct ip clie
 	s->client = client;
 	s->port = port;
 	s->sid = receive_next_id(rx);
-	session_find_rules(s);
 	s->opened_ms = loop_now_ms(rx->frame->loop);
 	buf_init(&s->in, RECEIVE_INPUT_MAX);
 	buf_init(&s->out, RECEIVE_OUTPUT_MAX);
@@ -254,6 +287,7 @@ struct session *session_new(struct rx_listener *listener, int fd, struct ip clie
 	ip_write(&literal, client);
 	buf_byte(&literal, ']');
 	smtp_server_init(&s->smtp, &rx->smtp, buf_view(&literal), &s->out);
+	session_find_rules(s);
 	rx->session_count++;
 	listener->session_count++;
 	session_touch(s, IDLE_COMMAND);
@@ -297,7 +331,7 @@ void session_shutdown_all(struct receive *rx, bool now)
 		for (struct link *it; (it = list_take(&rx->idle[class]));) list_add_tail(&all, it);
 	while (!list_empty(&all)) {
 		struct session *s = CONTAINER(all.next, struct session, idle);
-		if (now || s->state == SESSION_LINGER) {
+		if (now || s->handshaking || s->state == SESSION_LINGER) {
 			session_end(s, "service stops");
 			continue;
 		}
@@ -319,12 +353,16 @@ void session_sweep(void *arg)
 		[IDLE_COMMAND] = limit->command_timeout_ms,
 		[IDLE_DATA] = limit->data_timeout_ms,
 		[IDLE_LINGER] = RECEIVE_LINGER_MS,
+		[IDLE_HANDSHAKE] = RECEIVE_HANDSHAKE_MS,
 	};
 	for (int class = 0; class < IDLE_CLASSES; class++)
 		while (!list_empty(&rx->idle[class])) {
 			struct session *s = CONTAINER(rx->idle[class].next, struct session, idle);
 			if (now_ms - s->alive_ms < patience_ms[class]) break;
-			if (class == IDLE_LINGER || s->state != SESSION_OPEN) {
+			if (class == IDLE_HANDSHAKE) {
+				tell_tls_fail(s, "handshake", "timeout");
+				session_end(s, "timeout");
+			} else if (class == IDLE_LINGER || s->state != SESSION_OPEN) {
 				session_end(s, "closed");
 			} else if (s->query || (s->tx && s->tx->committing)) {
 				session_touch(s, class); /* we owe the answer, not the client */

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "receive/receive.h"
 
+enum { TLS_FAILS_MS = 60 * 1000 };
+
 static struct event_log *tell_begin(struct session *s, enum event_name name, uint64_t id)
 {
 	struct event_log *log = s->rx->frame->log;
@@ -9,11 +11,22 @@ static struct event_log *tell_begin(struct session *s, enum event_name name, uin
 	return log;
 }
 
+static void tell_tls(struct event_log *log, const struct session *s)
+{
+	char text[TLS_DESCRIPTION_MAX];
+	struct buf tls;
+	buf_init_fixed(&tls, text, sizeof text);
+	if (s->tls) tls_describe(s->tls, &tls);
+	event_str(log, FIELD_tls, tls.len ? buf_view(&tls) : STR("-"));
+}
+
 void tell_connect(struct session *s)
 {
 	struct event_log *log = tell_begin(s, EVENT_connect, 0);
 	event_str(log, FIELD_listener, str_of(s->listener->name));
+	tell_tls(log, s);
 	event_end(log);
+	s->told = true;
 }
 
 void tell_disconnect(struct session *s)
@@ -21,6 +34,7 @@ void tell_disconnect(struct session *s)
 	struct event_log *log = tell_begin(s, EVENT_disconnect, 0);
 	event_i64(log, FIELD_count, s->messages);
 	event_str(log, FIELD_reason, str_of(s->reason));
+	tell_tls(log, s);
 	event_i64(log, FIELD_delay, loop_now_ms(s->rx->frame->loop) - s->opened_ms);
 	event_end(log);
 }
@@ -79,6 +93,7 @@ void tell_receive(struct transaction *tx)
 	event_i64(log, FIELD_recipients, (int64_t)e->rcpt_count);
 	event_i64(log, FIELD_size, (int64_t)tx->size);
 	event_str(log, FIELD_msgid, mail_scan_message_id(&tx->scan));
+	event_str(log, FIELD_tls, tx->tls.len ? tx->tls : STR("-"));
 	event_i64(log, FIELD_delay, loop_now_ms(tx->rx->frame->loop) - tx->began_ms);
 	event_end(log);
 }
@@ -89,4 +104,26 @@ void tell_timeout(struct session *s)
 	event_str(log, FIELD_stage, s->idle_class == IDLE_DATA ? STR("data") : STR("command"));
 	if (s->tx) event_str(log, FIELD_from, s->tx->envelope.sender);
 	event_end(log);
+}
+
+void tell_tls_fail(struct session *s, const char *stage, const char *error)
+{
+	struct receive *rx = s->rx;
+	int64_t now_ms = loop_now_ms(rx->frame->loop);
+	if (rx->tls_fails.since_ms == 0 || now_ms - rx->tls_fails.since_ms >= TLS_FAILS_MS) {
+		rx->tls_fails.since_ms = now_ms;
+		rx->tls_fails.told = 0;
+	}
+	if (rx->tls_fails.told >= RECEIVE_TLS_FAILS_MAX) {
+		rx->tls_fails.untold++;
+		return;
+	}
+	struct event_log *log = tell_begin(s, EVENT_tls_fail, 0);
+	event_str(log, FIELD_listener, str_of(s->listener->name));
+	event_str(log, FIELD_stage, str_of(stage));
+	event_str(log, FIELD_error, str_of(error));
+	event_i64(log, FIELD_count, rx->tls_fails.untold);
+	event_end(log);
+	rx->tls_fails.told++;
+	rx->tls_fails.untold = 0;
 }

@@ -2,12 +2,11 @@
 #include "services/setup.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
+
+#include "lib/os/memfile.h"
 
 void setup_queue_init(struct setup_queue *q)
 {
@@ -58,34 +57,16 @@ static struct conf *conf_of_record(struct str record, struct buf *why)
 
 struct conf *setup_conf_read(int fd, struct buf *why)
 {
-	/* Sealed against shrinking, or reading the map could be deadly. */
-	const int needed = F_SEAL_SHRINK | F_SEAL_WRITE;
 	struct conf *conf = NULL;
-	struct stat st;
-	int seals = fcntl(fd, F_GET_SEALS);
-	void *at = MAP_FAILED;
-	if (seals >= 0 && (seals & needed) == needed && fstat(fd, &st) == 0 &&
-	    st.st_size > 0 && st.st_size <= CONF_BUNDLE_MAX)
-		at = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_SHARED, fd, 0);
-	if (at == MAP_FAILED) {
+	struct str record;
+	if (!memfile_map(fd, CONF_BUNDLE_MAX, &record)) {
 		buf_str(why, STR("the configuration that master sent cannot be read"));
 	} else {
-		conf = conf_of_record((struct str){ at, (size_t)st.st_size }, why);
-		(void)munmap(at, (size_t)st.st_size);
+		conf = conf_of_record(record, why);
+		memfile_unmap(record);
 	}
 	(void)close(fd);
 	return conf;
-}
-
-static int write_all(int fd, struct str s)
-{
-	while (s.len) {
-		ssize_t n = write(fd, s.at, s.len);
-		if (n < 0 && errno == EINTR) continue;
-		if (n < 0) return -errno;
-		s = str_from(s, (size_t)n);
-	}
-	return 0;
 }
 
 int setup_conf_write(const struct conf_bundle *bundle)
@@ -93,18 +74,8 @@ int setup_conf_write(const struct conf_bundle *bundle)
 	struct buf record;
 	buf_init(&record, CONF_BUNDLE_MAX);
 	conf_bundle_encode(bundle, &record);
-	int rc = record.overflowed ? -EFBIG : 0;
-	int fd = -1;
-	if (rc == 0) {
-		fd = memfd_create("ims-conf", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-		rc = fd < 0 ? -errno : write_all(fd, buf_view(&record));
-	}
-	if (rc == 0 &&
-	    fcntl(fd, F_ADD_SEALS,
-		  F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL) != 0)
-		rc = -errno;
+	int fd = record.overflowed ? -EFBIG
+				   : memfile_write("ims-conf", buf_view(&record));
 	buf_free(&record);
-	if (rc == 0) return fd;
-	if (fd >= 0) (void)close(fd);
-	return rc;
+	return fd;
 }

@@ -3,7 +3,16 @@
 starts as many as a test needs. Each is stopped, checked and removed afterwards."""
 import pytest
 
-from service import Service
+import certs
+from service import DOMAIN, Service
+
+
+@pytest.fixture(scope="session")
+def authority(tmp_path_factory):
+    made = certs.Authority(tmp_path_factory.mktemp("ca"))
+    made.main = made.make("main", f"mx.{DOMAIN}")
+    made.other = made.make("other", "other.example", "*.wild.example")
+    return made
 
 
 @pytest.fixture
@@ -39,6 +48,15 @@ def serve(request):
 @pytest.fixture
 def service(serve):
     return serve()
+
+
+@pytest.fixture
+def tls_service(serve, authority):
+    """A service with `tls WORDS` on its listener, and more."""
+    def make(words="offer", *pairs, more="", **options):
+        listener = f"tls {words}; {authority.words(*(pairs or [authority.main]))}; {more}"
+        return serve.stopped(listener=listener, **options).start()
+    return make
 
 
 @pytest.hookimpl(hookwrapper=True)

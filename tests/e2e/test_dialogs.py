@@ -37,13 +37,13 @@ def unescaped(text):
 
 
 def steps_of(script):
-    """(kind, text) of each line that is not a comment; kind is one of ! C S B."""
+    """(kind, text) of each line that is not a comment; kind is one of ! C S B T."""
     for line in script.read_text(encoding="utf-8").split("\n"):
         if line and not line.startswith("#"):
             yield line[0], line[2:].removeprefix(" ") if line[0] != "!" else line[1:].strip()
 
 
-def options_for(script):
+def options_for(script, authority):
     """Settings of the service for the `!` lines; skips what cannot be set."""
     made = {"limit": "", "extra": ""}
     text = script.read_text(encoding="utf-8")
@@ -54,6 +54,10 @@ def options_for(script):
     for name, value in wanted.items():
         if name == "pure":
             pytest.skip("counts on a policy of the unit test")
+        elif name == "tls":
+            pair = authority.main if value != "broken" else ("/nowhere/c", "/nowhere/k")
+            word = value if value != "broken" else "offer"
+            made["listener"] = f"tls {word}; {authority.words(pair)}"
         elif name == "vrfy":
             made["extra"] += f"vrfy {value}\n"
         else:
@@ -70,8 +74,9 @@ def options_for(script):
 
 
 class Dialog:
-    def __init__(self, service, client):
+    def __init__(self, service, client, authority):
         self.service, self.client, self.pending = service, client, b""
+        self.authority = authority
 
     def flush(self):
         if self.pending:
@@ -98,6 +103,11 @@ class Dialog:
             self.flush()
             got = self.reply()
             assert any(re.fullmatch(p, got, re.S) for p in patterns(text)), f"{got!r}, not {text!r}"
+        elif kind == "T":
+            self.flush()
+            assert self.client.buffer == b""
+            self.client.socket = self.authority.context().wrap_socket(
+                self.client.socket, server_hostname=f"mx.{DOMAIN}")
         elif kind == "B":
             self.flush()
             wanted = unescaped(text).replace(b"\r\n", b"\n")
@@ -119,8 +129,8 @@ def test_there_are_scripts():
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=[s.stem for s in SCRIPTS])
-def test_dialog(serve, script):
-    options = options_for(script)
+def test_dialog(serve, script, authority):
+    options = options_for(script, authority)
     steps = [step for step in steps_of(script) if step[0] != "!"]
     any_user = "users" not in options
     service = serve.stopped(**options)
@@ -128,7 +138,7 @@ def test_dialog(serve, script):
         service.conf.write_text(service.conf.read_text().replace("users people", "users any"))
     service.start()
     with wire.Client(service.port, timeout=10, greet=False) as client:
-        dialog = Dialog(service, client)
+        dialog = Dialog(service, client, authority)
         if steps[0][0] != "S" or not steps[0][1].startswith(("220", "4", "5")):
             dialog.step("S", "220 *")
         for kind, text in steps:

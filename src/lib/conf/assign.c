@@ -67,6 +67,9 @@ static void set_origins(struct conf_parser *p, const struct conf_row *row, void 
 {
 	struct conf_levels *levels = field;
 	struct conf_networks *networks = field;
+	struct conf_paths *paths = field;
+	if (row->type == CONF_IS_PATHS)
+		paths->at[paths->count - 1].from = conf_origin_of(p, word);
 	if (row->type == CONF_IS_LEVELS)
 		levels->at[levels->count - 1].from = conf_origin_of(p, word);
 	if (row->type != CONF_IS_NETWORKS) return;

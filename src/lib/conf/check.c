@@ -55,6 +55,24 @@ static void check_address(struct conf_parser *p, const struct conf_listener *lis
 	}
 }
 
+static void check_certificates(struct conf_parser *p, const struct conf_listener *l)
+{
+	size_t certificates = l->certificates.count, keys = l->keys.count;
+	if (l->tls != CONF_LISTENER_TLS_OFF && !conf_is_said(&l->certificates_from))
+		AT(p, CONF_ERROR, &l->tls_from, STR("tls"),
+		   "listener '%.*s' has no certificate for TLS; write certificate PATH",
+		   STR_ARG(l->name));
+	else if (keys && keys != certificates)
+		AT(p, CONF_ERROR, &l->keys.at[keys - 1].from, STR("key"),
+		   "listener '%.*s' has another number of keys (%zu) than of certificates "
+		   "(%zu); write one for each, or none if they stand in the same files",
+		   STR_ARG(l->name), keys, certificates);
+	else if (l->tls == CONF_LISTENER_TLS_OFF && certificates)
+		AT(p, CONF_WARNING, &l->certificates_from, STR("certificate"),
+		   "the certificate is not used: listener '%.*s' has tls off",
+		   STR_ARG(l->name));
+}
+
 static void check_listeners(struct conf_parser *p)
 {
 	const struct conf *conf = p->conf;
@@ -70,18 +88,7 @@ static void check_listeners(struct conf_parser *p)
 			   STR_ARG(l->name));
 		for (size_t i = 0; i < l->addresses.count; i++)
 			check_address(p, l, &l->addresses.at[i]);
-		if (l->tls == CONF_LISTENER_TLS_OFFER)
-			AT(p, CONF_WARNING, &l->tls_from, STR("tls"),
-			   "STARTTLS is not announced by this release: clients send in "
-			   "the clear");
-		else if (conf_is_said(&l->certificate_from) || conf_is_said(&l->key_from))
-			AT(p, CONF_WARNING,
-			   conf_is_said(&l->certificate_from) ? &l->certificate_from
-							      : &l->key_from,
-			   conf_is_said(&l->certificate_from) ? STR("certificate")
-							      : STR("key"),
-			   "STARTTLS is not announced by this release: certificate and "
-			   "key are not used");
+		check_certificates(p, l);
 	}
 }
 
@@ -92,6 +99,27 @@ static bool is_same_rule(const struct conf_host *a, const struct conf_host *b)
 {
 	return a->action == b->action && a->auth == b->auth && a->tls == b->tls &&
 	       a->relay == b->relay;
+}
+
+static bool offers_tls(const struct conf *conf)
+{
+	for (size_t i = 0; i < conf->listener_count; i++)
+		if (conf->listeners[i].tls != CONF_LISTENER_TLS_OFF) return true;
+	return false;
+}
+
+/* A client that must encrypt and cannot would be locked out without a word. */
+static void check_host_tls(struct conf_parser *p)
+{
+	const struct conf *conf = p->conf;
+	if (offers_tls(conf)) return;
+	for (size_t i = 0; i < conf->host_count; i++) {
+		if (conf->hosts[i].tls != CONF_HOST_TLS_REQUIRE) continue;
+		AT(p, CONF_ERROR, &conf->hosts[i].origin, STR("tls"),
+		   "no listener offers TLS, which this rule requires: its clients could "
+		   "not send");
+		return;
+	}
 }
 
 static bool check_hosts(struct conf_parser *p)
@@ -220,5 +248,6 @@ void conf_check(struct conf_parser *p)
 		return;
 	}
 	check_listeners(p);
+	check_host_tls(p);
 	check_directories(p);
 }

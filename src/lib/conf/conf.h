@@ -66,6 +66,17 @@ struct conf_networks {
 	size_t count;
 };
 
+struct conf_path {
+	struct str path; /* absolute */
+	struct conf_origin from;
+};
+
+/* Of several statements, in the order of the files. */
+struct conf_paths {
+	struct conf_path *at;
+	size_t count;
+};
+
 struct conf_directory;
 struct conf_route;
 
@@ -118,6 +129,7 @@ struct conf_levels {
 
 /* C types of the table's TYPEs. */
 #define CONF_TYPE_PATH      struct str /* absolute */
+#define CONF_TYPE_PATHS     struct conf_paths
 #define CONF_TYPE_HOSTNAME  struct str /* as written, no final dot */
 #define CONF_TYPE_MAILBOX   struct str /* local@domain, or empty */
 #define CONF_TYPE_SIZE      int64_t    /* bytes */

@@ -104,7 +104,8 @@ static struct str value_name(enum conf_type type)
 {
 	switch (type) {
 	case CONF_IS_PROFILE: return STR("PROFILE");
-	case CONF_IS_PATH: return STR("PATH");
+	case CONF_IS_PATH:
+	case CONF_IS_PATHS: return STR("PATH");
 	case CONF_IS_HOSTNAME: return STR("NAME");
 	case CONF_IS_MAILBOX: return STR("ADDRESS");
 	case CONF_IS_SIZE: return STR("SIZE");

@@ -84,6 +84,18 @@ static void show_networks(struct show *s, const struct conf_row *row,
 	}
 }
 
+static void show_paths(struct show *s, const struct conf_row *row,
+		       const struct conf_paths *paths, unsigned depth)
+{
+	for (size_t i = 0; i < paths->count; i++) {
+		indent(s, depth);
+		buf_str(s->out, row->word);
+		buf_byte(s->out, ' ');
+		conf_value_write_text(paths->at[i].path, s->out);
+		end_line(s, &paths->at[i].from);
+	}
+}
+
 static void show_row(struct show *s, const struct conf_row *row, const char *at,
 		     unsigned depth)
 {
@@ -96,6 +108,10 @@ static void show_row(struct show *s, const struct conf_row *row, const char *at,
 	}
 	if (row->type == CONF_IS_NETWORKS) {
 		show_networks(s, row, (const void *)(at + row->offset), depth);
+		return;
+	}
+	if (row->type == CONF_IS_PATHS) {
+		show_paths(s, row, (const void *)(at + row->offset), depth);
 		return;
 	}
 	indent(s, depth);
@@ -290,6 +306,18 @@ static void json_networks(struct show *s, enum conf_block_id id, const char *at,
 	}
 }
 
+static void json_paths(struct show *s, enum conf_block_id id, const char *at,
+		       const struct conf_row *row)
+{
+	const struct conf_paths *paths = (const void *)(at + row->offset);
+	for (size_t i = 0; i < paths->count; i++) {
+		struct json j = { .out = s->out };
+		json_begin(s, &j, id, at, row->word);
+		json_str_at(&j, STR("value"), paths->at[i].path);
+		json_end(s, &j, &paths->at[i].from);
+	}
+}
+
 static void json_block(struct show *s, enum conf_block_id id, const char *at,
 		       unsigned depth)
 {
@@ -308,6 +336,10 @@ static void json_block(struct show *s, enum conf_block_id id, const char *at,
 		}
 		if (row->type == CONF_IS_NETWORKS) {
 			json_networks(s, id, at, row);
+			continue;
+		}
+		if (row->type == CONF_IS_PATHS) {
+			json_paths(s, id, at, row);
 			continue;
 		}
 		buf_reset(&s->value);

@@ -80,6 +80,7 @@ static const struct conf_row rows[] = {
 	  .many = true, .count = offsetof(struct tag, field##_count), .max = (max_) },
 #define WORDS_PROFILE   &conf_words_profile
 #define WORDS_PATH      NULL
+#define WORDS_PATHS     NULL
 #define WORDS_HOSTNAME  NULL
 #define WORDS_MAILBOX   NULL
 #define WORDS_SIZE      NULL
@@ -155,7 +156,7 @@ bool conf_type_is_list(enum conf_type type)
 
 bool conf_type_adds(enum conf_type type)
 {
-	return type == CONF_IS_LEVELS || type == CONF_IS_NETWORKS;
+	return type == CONF_IS_LEVELS || type == CONF_IS_NETWORKS || type == CONF_IS_PATHS;
 }
 
 enum { SUGGEST_LEN_MAX = 32 };

@@ -235,6 +235,29 @@ static bool check_path(const struct conf_row *row, struct str value,
 	return false;
 }
 
+/* One more. The list is copied: a block has few of them. */
+static bool add_path(const struct conf_row *row, struct str value, struct arena *arena,
+		     struct conf_paths *out, struct conf_problem *problem)
+{
+	struct conf_row one = *row;
+	one.max = 0;
+	if (!check_path(&one, value, problem)) return false;
+	if (out->count == (size_t)row->max) {
+		conf_problem_set(problem, 0, "'%.*s' stands more than %lld times",
+				 STR_ARG(row->word), (long long)row->max);
+		return false;
+	}
+	struct conf_paths list = {
+		arena_alloc(arena, (out->count + 1) * sizeof *list.at), out->count + 1
+	};
+	if (!list.at) return false;
+	for (size_t i = 0; i < out->count; i++) list.at[i] = out->at[i];
+	list.at[out->count] = (struct conf_path){ .path = arena_str(arena, value) };
+	if (!list.at[out->count].path.at) return false;
+	*out = list;
+	return true;
+}
+
 static bool read_text(const struct conf_row *row, struct str value, struct arena *arena,
 		      struct str *out, struct conf_problem *problem)
 {
@@ -260,7 +283,8 @@ static bool count_is_good(const struct conf_row *row, size_t count,
 			  struct conf_problem *problem)
 {
 	bool list = conf_type_is_list(row->type);
-	bool pair = row->type == CONF_IS_DELIVER || conf_type_adds(row->type);
+	bool pair = row->type == CONF_IS_DELIVER ||
+		    (conf_type_adds(row->type) && row->type != CONF_IS_PATHS);
 	size_t max = pair ? CONF_VALUES_MAX : list ? (size_t)row->max : 1;
 	if (count == 0)
 		conf_problem_set(problem, 0, "'%.*s' needs a value", STR_ARG(row->word));
@@ -285,6 +309,7 @@ bool conf_value_read(const struct conf_row *row, const struct str *values, size_
 	case CONF_IS_PATH:
 	case CONF_IS_HOSTNAME:
 	case CONF_IS_MAILBOX: return read_text(row, values[0], arena, field, problem);
+	case CONF_IS_PATHS: return add_path(row, values[0], arena, field, problem);
 	case CONF_IS_SIZE:
 	case CONF_IS_DURATION:
 	case CONF_IS_NUMBER: {

@@ -149,6 +149,7 @@ void conf_value_write(const struct conf_row *row, const void *field, struct buf 
 	case CONF_IS_DELIVER: write_deliver(field, out); break;
 	case CONF_IS_LEVELS:
 	case CONF_IS_NETWORKS:
+	case CONF_IS_PATHS:
 	case CONF_IS_BLOCK: break;
 	}
 }

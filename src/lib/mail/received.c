@@ -125,6 +125,15 @@ static void put_protocol(struct buf *out, const struct received *r)
 	if (r->authenticated) buf_byte(out, 'A');
 }
 
+/* For people who read it: the words of RFC 3848 do not say how. */
+static void put_cipher(struct buf *out, const struct received *r)
+{
+	if (!r->tls || r->tls_name.len == 0) return;
+	buf_str(out, STR(" ("));
+	put_comment_text(out, r->tls_name);
+	buf_byte(out, ')');
+}
+
 void received_write(struct buf *out, const struct received *r)
 {
 	bool network = !ip_is_none(r->client);
@@ -135,6 +144,7 @@ void received_write(struct buf *out, const struct received *r)
 	if (network) {
 		buf_str(out, STR(" with "));
 		put_protocol(out, r);
+		put_cipher(out, r);
 	}
 	buf_str(out, STR("\r\n\tid "));
 	buf_str(out, r->id);

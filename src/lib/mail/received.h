@@ -15,6 +15,7 @@ struct received {
 	struct str rcpt;    /* address if there is exactly one, else empty: the others'
 			     * addresses are nobody's business */
 	int64_t arrived_s;  /* seconds since 1970 */
+	struct str tls_name; /* protocol and cipher, said if `tls` */
 	bool esmtp, smtputf8, tls, authenticated;
 };
 

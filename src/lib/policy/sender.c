@@ -15,6 +15,10 @@ struct verdict policy_sender(const struct facts *f)
 		return verdict_rule(530, "5.7.0",
 			STR("Encryption is required from your address; use STARTTLS first"),
 			&f->host->origin);
+	if (f->listener->tls == CONF_LISTENER_TLS_REQUIRE && !f->tls)
+		return verdict_rule(530, "5.7.0",
+			STR("Encryption is required here; use STARTTLS first"),
+			&f->listener->tls_from);
 	if (policy_wants_auth(f) && !f->authenticated)
 		return verdict_rule(530, "5.7.0",
 			STR("Authentication is required here; log in first"),

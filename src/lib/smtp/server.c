@@ -13,6 +13,7 @@ enum {
 
 #define IN(state) (1u << (state))
 #define OPEN      (IN(SMTP_AT_MAIL) | IN(SMTP_AT_RCPT))
+#define BEFORE    (IN(SMTP_AT_START) | IN(SMTP_AT_READY))
 #define TALKING   (IN(SMTP_AT_START) | IN(SMTP_AT_READY) | OPEN | IN(SMTP_AT_CHUNKS))
 
 static const char mail_order[] =
@@ -20,6 +21,8 @@ static const char mail_order[] =
 static const char rcpt_order[] = "MAIL comes before RCPT, and RCPT before the message";
 static const char data_order[] =
 	"MAIL and RCPT come before DATA, and BDAT does not mix with it";
+
+static const char tls_order[] = "STARTTLS does not come inside of a transaction";
 
 static const struct smtp_verb verbs[] = {
 	/* name                 allowed in         handler          pipelines order */
@@ -42,6 +45,7 @@ static const struct smtp_verb verbs[] = {
 	{ STR_INIT("OPTIONS"),  TALKING,           smtp_verb_http,    false, NULL },
 	{ STR_INIT("POST"),     TALKING,           smtp_verb_http,    false, NULL },
 	{ STR_INIT("PUT"),      TALKING,           smtp_verb_http,    false, NULL },
+	{ STR_INIT("STARTTLS"), BEFORE,            smtp_verb_starttls, false, tls_order },
 };
 /* EXPN, TURN, ETRN, SEND and whatever else is known or thought out. */
 static const struct smtp_verb other_verb = {
@@ -197,6 +201,7 @@ static void run_line(struct smtp_server *s, struct str line, bool more,
 	const struct smtp_verb *verb = find_verb(cmd.verb);
 	uint32_t errors = s->errors;
 	if (more && !verb->pipelines) s->unsynchronised = true;
+	if (smtp_tls_is_missing(s, verb)) return;
 	if (verb->allowed & IN(s->state)) verb->handler(s, cmd.arg, ev);
 	else smtp_bad(s, 503, "5.5.1", verb->order);
 	if (s->errors == errors) s->errors = 0;
@@ -269,6 +274,10 @@ struct smtp_event smtp_server_next(struct smtp_server *s, struct str *in)
 			return ev;
 		}
 		if (s->owed) return (struct smtp_event){ .type = SMTP_EV_WAIT };
+		if (s->state == SMTP_AT_TLS) {
+			smtp_tls_step(s, in, &ev);
+			continue;
+		}
 		if (s->out->max - s->out->len < SMTP_REPLY_ROOM)
 			return (struct smtp_event){ .type = SMTP_EV_FULL };
 		if (s->stopping && is_idle(s)) stop(s);
@@ -326,6 +335,7 @@ void smtp_server_answer(struct smtp_server *s, unsigned code, const char *enhanc
 				     "Send the message, then a line with a dot" },
 		[SMTP_OWED_BDAT] = { 354, NULL, "" },
 		[SMTP_OWED_END] = { 250, "2.0.0", "Message accepted" },
+		[SMTP_OWED_TLS] = { 220, "2.0.0", "Ready to start TLS" },
 	};
 	if (s->state == SMTP_CLOSED) return;
 	enum smtp_owed owed = (enum smtp_owed)s->owed;
@@ -351,6 +361,7 @@ void smtp_server_answer(struct smtp_server *s, unsigned code, const char *enhanc
 	case SMTP_OWED_DATA: smtp_data_answered(s, success); break;
 	case SMTP_OWED_BDAT: smtp_bdat_answered(s, success, code, enhanced, text); return;
 	case SMTP_OWED_END: end_answered(s); break;
+	case SMTP_OWED_TLS: if (success) s->state = SMTP_AT_TLS; break;
 	}
 	if (code == 421) smtp_close(s, 421);
 }

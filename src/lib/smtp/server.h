@@ -54,6 +54,9 @@ enum smtp_event_type {
 	SMTP_EV_MAIL,  /* answer: s->mail */
 	SMTP_EV_RCPT,  /* answer: s->rcpt */
 	SMTP_EV_VRFY,  /* answer: s->vrfy */
+	SMTP_EV_STARTTLS, /* answer: may TLS begin? With success `out` is sent, and all that
+			   * the client sends belongs to TLS: nothing of it comes here before
+			   * smtp_server_secured. */
 	SMTP_EV_DATA,  /* answer: may the message come? (354, or silence for BDAT) */
 	SMTP_EV_BODY, /* ev.bytes: next piece of the message, valid until the next call */
 	SMTP_EV_END,  /* answer: the message is whole, commit it */
@@ -92,10 +95,16 @@ struct smtp_server {
 	uint32_t messages; /* transactions begun on this connection */
 	uint32_t errors;   /* consecutive bad commands */
 	bool esmtp;        /* EHLO, not HELO */
+	bool tls;          /* smtp_server_secured was called */
 	bool in_transaction;
 	/* The client sent on behind a command that it had to wait for (RFC 2920 3.1).
 	 * Depends on the segments; a fact for policy, the replies do not depend on it. */
 	bool unsynchronised;
+
+	/* To be set by the caller, at any time. */
+	bool tls_offered;  /* STARTTLS is announced, and asked as an event */
+	bool tls_required; /* in the clear 530 for all but EHLO HELO NOOP QUIT STARTTLS, and
+			    * BDAT (503). MAIL is asked as ever, for policy knows the rule */
 
 	/* The machine's own. */
 	const struct smtp_server_settings *cfg;
@@ -128,7 +137,7 @@ void smtp_server_refuse(struct smtp_server *s, unsigned code, const char *enhanc
 /* Consumes from `*in` and appends replies to `out`. */
 struct smtp_event smtp_server_next(struct smtp_server *s, struct str *in);
 
-/* Answers MAIL, RCPT, VRFY, DATA or END. Codes under 400 are success; 0 is the usual
+/* Answers MAIL, RCPT, VRFY, STARTTLS, DATA or END. Codes under 400 are success; 0 is the usual
  * one, and `text` may then be empty for the usual text; 421 also closes. A refused DATA
  * leaves the transaction open, a refused BDAT ends it (ABORT follows the chunk).
  * `enhanced` ("5.1.1") may be NULL. Text is cut to 1600 octets, wrapped into reply lines
@@ -136,6 +145,10 @@ struct smtp_event smtp_server_next(struct smtp_server *s, struct str *in);
  * ignored, because it may have been on its way. */
 void smtp_server_answer(struct smtp_server *s, unsigned code, const char *enhanced,
 			struct str text);
+
+/* The connection is encrypted now: after STARTTLS, or before the greeting where TLS came
+ * first. What the client said in the clear is forgotten (RFC 3207 4.2). */
+void smtp_server_secured(struct smtp_server *s);
 
 /* 421 4.4.2 and close; the next event is ABORT or CLOSE. */
 void smtp_server_timeout(struct smtp_server *s);

@@ -76,6 +76,7 @@ void smtp_verb_ehlo(struct smtp_server *s, struct str arg, struct smtp_event *ev
 	buf_str(s->out,
 		STR("\r\n250-8BITMIME\r\n250-SMTPUTF8\r\n250-CHUNKING\r\n250-DSN\r\n"
 		    "250-ENHANCEDSTATUSCODES\r\n"));
+	if (s->tls_offered && !s->tls) buf_str(s->out, STR("250-STARTTLS\r\n"));
 	if (s->cfg->vrfy) buf_str(s->out, STR("250-VRFY\r\n"));
 	put_limits(s);
 	buf_str(s->out, STR("250 HELP\r\n"));

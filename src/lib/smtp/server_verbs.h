@@ -13,12 +13,13 @@ enum smtp_state {
 	SMTP_AT_CHUNKS, /* between two BDAT chunks */
 	SMTP_IN_DATA,   /* the text of DATA comes */
 	SMTP_IN_CHUNK,  /* the text of one BDAT comes */
+	SMTP_AT_TLS,    /* 220 to STARTTLS is said, TLS is the caller's business */
 	SMTP_CLOSED,    /* nothing is read any more */
 };
 
 enum smtp_owed {
 	SMTP_OWED_NONE, SMTP_OWED_MAIL, SMTP_OWED_RCPT, SMTP_OWED_VRFY, SMTP_OWED_DATA,
-	SMTP_OWED_BDAT, SMTP_OWED_END,
+	SMTP_OWED_BDAT, SMTP_OWED_END, SMTP_OWED_TLS,
 };
 
 /* Events that follow from what was read, in the order in which they come out. */
@@ -50,6 +51,12 @@ smtp_verb_fn smtp_verb_data, smtp_verb_bdat;
 smtp_verb_fn smtp_verb_noop, smtp_verb_rset, smtp_verb_vrfy, smtp_verb_help,
 	smtp_verb_quit;
 smtp_verb_fn smtp_verb_refused, smtp_verb_auth, smtp_verb_http;
+
+/* server_tls.c */
+smtp_verb_fn smtp_verb_starttls;
+/* True, having said 530, if the verb is not for a client that still has to encrypt. */
+bool smtp_tls_is_missing(struct smtp_server *s, const struct smtp_verb *verb);
+void smtp_tls_step(struct smtp_server *s, struct str *in, struct smtp_event *ev);
 
 /* server_data.c: consumes text; false if it needs more input. */
 bool smtp_data_step(struct smtp_server *s, struct str *in, struct smtp_event *ev);

@@ -183,6 +183,7 @@ static void child_set_up(struct child *c)
 	child_send_conf(c);
 	connect_all(c);
 	if (c->role == ROLE_RECEIVE) {
+		certificates_send(m, c->ch);
 		listeners_send(m, c->ch);
 		crash_tell_receive(m, c);
 	}

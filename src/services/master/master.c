@@ -142,6 +142,7 @@ void master_stop(struct master *m, const char *reason, int status)
 	notify("STOPPING=1");
 	loop_timer_set(m->stop_timer, m->now ? MASTER_NOW_MS : MASTER_DRAIN_MS);
 	loop_timer_cancel(m->listen_timer);
+	loop_timer_cancel(m->certificate_timer);
 	stop_advance(m);
 }
 
@@ -189,9 +190,10 @@ static bool master_begin(struct master *m)
 	event_log_init(&m->log, "master", records_write, log_wall_ms, &m->records);
 	m->stop_timer = loop_timer_new(m->loop, stop_timeout, m);
 	m->listen_timer = loop_timer_new(m->loop, listeners_retry, m);
+	m->certificate_timer = loop_timer_new(m->loop, certificates_timer, m);
 	m->listeners = calloc(1, sizeof *m->listeners);
 	m->slots = scoreboard_new(&m->slots_fd);
-	return m->stop_timer && m->listen_timer && m->listeners && m->slots &&
+	return m->stop_timer && m->listen_timer && m->certificate_timer && m->listeners && m->slots &&
 	       children_plan(m) && loop_signal(m->loop, SIGCHLD, children_reap, m) &&
 	       loop_signal(m->loop, SIGTERM, on_term, m) &&
 	       loop_signal(m->loop, SIGINT, on_int, m) &&
@@ -204,6 +206,8 @@ static void master_end(struct master *m)
 	for (size_t i = 0; i < m->child_count; i++) loop_timer_free(m->children[i].timer);
 	loop_timer_free(m->stop_timer);
 	loop_timer_free(m->listen_timer);
+	loop_timer_free(m->certificate_timer);
+	certificates_free(m);
 	if (m->listeners) listeners_close(m->listeners);
 	free(m->listeners);
 	conf_free(m->conf);
@@ -228,6 +232,7 @@ static int master_run(struct master *m)
 	if (status == 0 && m->roles[ROLE_RECEIVE] && listeners_first(m) > 0)
 		status = EX_UNAVAILABLE;
 	if (status != 0) return status;
+	if (m->roles[ROLE_RECEIVE]) certificates_load(m);
 	master_advance(m);
 	loop_run(m->loop);
 	return m->status;

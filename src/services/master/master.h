@@ -8,7 +8,7 @@
  *   master.c     life: start and stop      notify.c    the service manager
  *   reload.c     configuration             admin.c     questions of console
  *   children.c   processes and channels    crash.c     what a death means
- *   listeners.c  listening sockets
+ *   listeners.c  listening sockets      certificates.c  certificates and keys
  */
 #ifndef IMS_SERVICES_MASTER_MASTER_H
 #define IMS_SERVICES_MASTER_MASTER_H
@@ -70,6 +70,8 @@ struct listener {
 	bool sent; /* the receive workers have it as it is here */
 };
 
+struct certificates; /* of one listener block */
+
 struct listener_set {
 	size_t count;
 	struct listener list[MASTER_LISTENERS_MAX];
@@ -103,7 +105,9 @@ struct master {
 	size_t death_count;
 
 	struct listener_set *listeners;
-	struct loop_timer *stop_timer, *listen_timer;
+	struct certificates *certificates[MASTER_LISTENERS_MAX];
+	size_t certificates_count;
+	struct loop_timer *stop_timer, *listen_timer, *certificate_timer;
 	int pid_fd;
 };
 
@@ -153,6 +157,14 @@ size_t listeners_first(struct master *m); /* how many could not be opened */
 void listeners_reload(struct master *m);
 void listeners_retry(void *arg); /* what could not be opened */
 void listeners_send(struct master *m, struct channel *receive);
+
+/* certificates.c */
+void certificates_load(struct master *m); /* those of a new configuration */
+void certificates_send(struct master *m, struct channel *receive);
+void certificates_timer(void *arg); /* looks if files have changed, or end soon */
+void certificates_free(struct master *m);
+/* Whether all can be used; `text` says which cannot. */
+bool certificates_check(const struct conf *conf, struct buf *text);
 
 /* admin.c */
 void admin_message(struct child *console, enum msg_type type, struct str payload);

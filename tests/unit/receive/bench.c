@@ -330,6 +330,13 @@ void bench_listener(struct bench *b, const char *name)
 	message_fd(b, NULL, MSG_listener, &record, fd);
 }
 
+void bench_certificates(struct bench *b, const char *name, unsigned profile, int fd)
+{
+	assert_true(fd >= 0);
+	RECORD(certificates, str_of(name), (uint8_t)profile);
+	message_fd(b, NULL, MSG_certificates, &record, fd);
+}
+
 void bench_listener_end(struct bench *b, const char *name)
 {
 	RECORD(listener_end, str_of(name));
@@ -501,6 +508,8 @@ void bench_reload(struct bench *b, const char *conf_text)
 
 static void rx_free(struct receive *rx)
 {
+	assert_int_equal(rx->handshakes, 0);
+	secure_free(rx);
 	for (size_t i = 0; i < rx->listener_count; i++) free(rx->listeners[i]);
 	window_free(rx->window);
 	map_free(&rx->transactions);

@@ -48,6 +48,8 @@ void bench_refused(struct bench *b, uint64_t handle, unsigned code, const char *
 void bench_taken(struct bench *b, uint64_t handle, uint32_t count);
 void bench_found(struct bench *b, uint64_t query, unsigned result);
 void bench_listener(struct bench *b, const char *name);
+/* What master sends; `fd` is the role's then. */
+void bench_certificates(struct bench *b, const char *name, unsigned profile, int fd);
 void bench_listener_end(struct bench *b, const char *name);
 void bench_reload(struct bench *b, const char *conf_text);
 

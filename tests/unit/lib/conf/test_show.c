@@ -27,7 +27,7 @@ static const char *const texts[] = {
 	"bare-newline fix }\n"
 	"retry { after 1s 1m 1h 1d 1w 366d }\n"
 	"listener a { address *:25 127.0.0.1:26 [::1]:27; role relay; tls offer; "
-	"connections 5 }\n"
+	"connections 5; certificate /a; key /b; certificate \"/c d\"; key /e; tls-profile legacy }\n"
 	"listener b { address [::]:28 0.0.0.0:28; certificate /c; key /k }\n"
 	"host 10.0.0.0/8 accept auth exempt relay yes\n"
 	"host 10.1.0.0/16 { reject }\nhost ::1 { relay yes }\n"

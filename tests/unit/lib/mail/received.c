@@ -70,6 +70,11 @@ static void fields(void **state)
 	expect(&r,
 	       "Received: from c.example ([IPv6:2001:db8::1])\r\n\tby mx.us.example with "
 	       "SMTP\r\n\tid 1f" TAIL);
+	r.tls_name = STR("TLSv1.3 A(b)\r\n"); /* hostile for the test's sake */
+	expect(&r,
+	       "Received: from c.example ([IPv6:2001:db8::1])\r\n\tby mx.us.example with "
+	       "SMTP (TLSv1.3 A\\(b\\)\?\?)\r\n\tid 1f" TAIL);
+	r.tls_name = STR("");
 	r.esmtp = r.authenticated = true;
 	r.helo = STR("[192.0.2.7]");
 	expect(&r, "Received: from [192.0.2.7] ([IPv6:2001:db8::1])\r\n\tby "

@@ -98,6 +98,34 @@ static void tls_and_store(void **state)
 	conf_free(conf);
 }
 
+static void tls_of_listener(void **state)
+{
+	(void)state;
+	static const struct {
+		enum conf_listener_tls words;
+		bool tls;
+		unsigned code;
+		const char *rule;
+	} cases[] = {
+		{ CONF_LISTENER_TLS_OFF, false, 0, "" },
+		{ CONF_LISTENER_TLS_OFFER, false, 0, "" },
+		{ CONF_LISTENER_TLS_OFFER, true, 0, "" },
+		{ CONF_LISTENER_TLS_REQUIRE, false, 530, "here:7" },
+		{ CONF_LISTENER_TLS_REQUIRE, true, 0, "" },
+		{ CONF_LISTENER_TLS_IMPLICIT, true, 0, "" },
+	};
+	struct conf *conf = conf_of(text);
+	conf->listeners[0].tls_from = (struct conf_origin){ STR("here"), 7 };
+	for (size_t i = 0; i < ROWS(cases); i++) {
+		conf->listeners[0].tls = cases[i].words;
+		struct facts facts = { .conf = conf, .listener = &conf->listeners[0],
+			               .tls = cases[i].tls, .spool_up = true };
+		struct verdict v = policy_sender(&facts);
+		verdict_is(i, &v, cases[i].code, cases[i].code ? "5.7.0" : "", cases[i].rule);
+	}
+	conf_free(conf);
+}
+
 /* Relaying is a question of the recipient; a transfer mode is one of the connection. */
 static void not_asked_here(void **state)
 {
@@ -117,6 +145,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(auth),
 		cmocka_unit_test(tls_and_store),
+		cmocka_unit_test(tls_of_listener),
 		cmocka_unit_test(not_asked_here),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

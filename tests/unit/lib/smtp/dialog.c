@@ -19,6 +19,7 @@ struct run {
 	struct session session;
 	struct buf send;
 	bool started, greeted, failed;
+	struct str tls; /* option */
 	struct smtp_server_settings cfg;
 };
 
@@ -113,6 +114,9 @@ static void start(struct run *r)
 {
 	if (r->started) return;
 	session_init(&r->session, &r->cfg);
+	r->session.server.tls_offered = r->tls.len > 0;
+	r->session.server.tls_required = str_eq(r->tls, STR("require"));
+	r->session.no_certificate = str_eq(r->tls, STR("broken"));
 	buf_init(&r->send, 4 * 1024 * 1024);
 	r->started = true;
 }
@@ -195,6 +199,7 @@ static void option(struct run *r, struct str text)
 	if (str_eq(name, STR("bare_newlines")))
 		r->cfg.fix_newlines = str_eq(value, STR("fix"));
 	else if (str_eq(name, STR("vrfy"))) r->cfg.vrfy = on;
+	else if (str_eq(name, STR("tls"))) r->tls = value;
 	else if (str_eq(name, STR("pure")) && on) return;
 	else if (!str_to_u64(value, &n)) fail(r, "option", name);
 	else if (str_eq(name, STR("size_max"))) r->cfg.size_max = n;
@@ -227,6 +232,13 @@ static void server(struct run *r, struct str pattern)
 	r->greeted = true;
 }
 
+static void secure(struct run *r)
+{
+	flush(r);
+	session_secure(&r->session);
+	if (r->session.broken) fail(r, "contract", str_of(r->session.broken));
+}
+
 static void step(struct run *r, struct str line)
 {
 	struct str rest = str_from(line, line.len > 2 && line.at[2] == ' ' ? 3 : 2);
@@ -234,6 +246,7 @@ static void step(struct run *r, struct str line)
 	if (line.at[0] == '!') option(r, str_from(line, 1));
 	else if (str_starts(line, STR("C:"))) client(r, rest);
 	else if (str_starts(line, STR("S:"))) server(r, rest);
+	else if (str_eq(line, STR("T:"))) secure(r);
 	else if (str_starts(line, STR("B:"))) expect_body(r, rest);
 	else fail(r, "what is this", line);
 }

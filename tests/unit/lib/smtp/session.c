@@ -94,6 +94,12 @@ static void handle(struct session *s, struct smtp_event ev)
 	switch (ev.type) {
 	case SMTP_EV_NONE: case SMTP_EV_FULL: case SMTP_EV_HELLO: break;
 	case SMTP_EV_WAIT: s->broken = "WAIT without a question"; break;
+	case SMTP_EV_STARTTLS:
+		if (s->open) s->broken = "STARTTLS inside of a transaction";
+		s->securing = !s->no_certificate;
+		if (s->no_certificate) answer(s, 454, "4.7.0", "TLS not available");
+		else answer(s, 0, NULL, NULL);
+		break;
 	case SMTP_EV_MAIL: answer_mail(s); break;
 	case SMTP_EV_RCPT: answer_rcpt(s); break;
 	case SMTP_EV_VRFY: answer_vrfy(s); break;
@@ -118,9 +124,18 @@ void session_feed(struct session *s, struct str bytes)
 	for (;;) {
 		struct smtp_event ev = smtp_server_next(&s->server, &in);
 		if (ev.type == SMTP_EV_NONE) break;
+		if (ev.type == SMTP_EV_WAIT && s->securing) break;
 		handle(s, ev);
 		if (ev.type == SMTP_EV_FULL || s->broken) break;
 	}
 	buf_consume(&s->in, s->in.len - in.len);
 	if (s->in.len >= s->cfg.line_max) s->broken = "more than line_max is left";
+}
+
+void session_secure(struct session *s)
+{
+	if (!s->securing) s->broken = "TLS without STARTTLS";
+	else if (s->closed) s->broken = "TLS on a closed connection";
+	else smtp_server_secured(&s->server);
+	s->securing = false;
 }

@@ -12,9 +12,11 @@ struct session {
 	struct buf in, out;
 	struct buf body;     /* of the message that is coming */
 	struct buf accepted; /* of the last message that got its 250 */
+	bool no_certificate; /* STARTTLS is answered with 454 */
 	unsigned messages;   /* accepted */
 	bool open;           /* between a successful MAIL and END or ABORT */
 	bool closed;
+	bool securing; /* STARTTLS has its 220; session_secure comes */
 	const char *broken; /* what the machine did against its contract; NULL: nothing */
 };
 
@@ -22,5 +24,8 @@ void session_init(struct session *s, const struct smtp_server_settings *cfg);
 void session_free(struct session *s);
 /* Gives the machine some bytes and answers what it asks. */
 void session_feed(struct session *s, struct str bytes);
+
+/* The TLS handshake is done. */
+void session_secure(struct session *s);
 
 #endif

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* TLS of connections that clients have made to us (OpenSSL 3), over connected,
+ * non-blocking sockets. Errors are negative errno values, as in stream.h.
+ *
+ * No session is resumed: no tickets, no cache. So no key that opens recorded traffic is
+ * shared by the workers or kept anywhere. No compression, no renegotiation.
+ * One thread. The process ignores SIGPIPE: the library writes to a closed peer as to any
+ * other. What a peer said comes out as bytes and as the library's own words only. */
+#ifndef IMS_OS_TLS_H
+#define IMS_OS_TLS_H
+
+#include <sys/types.h>
+
+#include "lib/base/buf.h"
+
+enum {
+	TLS_CERTIFICATES_MAX = 32,    /* of one server */
+	TLS_PEM_MAX = 256 * 1024,     /* bytes of one file */
+	TLS_RECORD_MAX = 16 * 1024,   /* least room for tls_recv */
+	TLS_DESCRIPTION_MAX = 96,
+};
+
+/* Versions and ciphers, in the order of enum conf_tls_profile. */
+enum tls_profile {
+	TLS_MODERN, /* 1.2 and 1.3, forward secrecy and authenticated ciphers only */
+	TLS_STRICT, /* 1.3 only */
+	TLS_LEGACY, /* from 1.0 on, old ciphers, short keys: for devices that know no better */
+};
+
+struct tls_server; /* certificates and settings of a listener */
+struct tls;        /* one connection */
+
+/* What a certificate says of itself. */
+struct tls_certificate {
+	char name[256];  /* the first of its names, printable */
+	int64_t until_s; /* end of its validity, Unix seconds */
+};
+
+/* Loads all that the library would look for later, for a process that is about to give up
+ * its rights. The system's openssl.cnf is not read: the profile says everything. */
+bool tls_prepare(void);
+
+/* NULL: no memory. */
+struct tls_server *tls_server_new(enum tls_profile profile);
+/* Adds a chain (leaf first) and its key, both PEM; the key may have no passphrase. Clients
+ * that name no host, or one that no certificate has, get the first. An RSA and an ECDSA
+ * certificate with the same names stand side by side. False: `why` says what is wrong, and
+ * the server is to be freed. */
+bool tls_server_add(struct tls_server *server, struct str chain, struct str key,
+                    struct tls_certificate *out, struct buf *why);
+/* Lets go of it; it lives as long as its connections. NULL is fine. */
+void tls_server_free(struct tls_server *server);
+
+/* Certificates with their keys as they travel between processes: for each two strings as
+ * buf_put_str writes them, chain and key. */
+enum { TLS_PAIRS_MAX = 8 * 1024 * 1024 };
+/* A server of such a record. NULL: `why` says; `told` (may be NULL) is called for each. */
+typedef void tls_told_fn(void *arg, const struct tls_certificate *certificate);
+struct tls_server *tls_server_of(enum tls_profile profile, struct str pairs,
+                                 tls_told_fn *told, void *arg, struct buf *why);
+
+/* A connection on `fd` (borrowed), before the handshake. NULL: no memory. */
+struct tls *tls_new(struct tls_server *server, int fd);
+/* 0: it is done; -EAGAIN: again when tls_wants says; else it has failed. */
+int tls_handshake(struct tls *t);
+/* Bytes taken (may be fewer than given) or -errno. After -EAGAIN the same bytes come again,
+ * perhaps with more behind them. */
+ssize_t tls_send(struct tls *t, struct str bytes);
+/* One record: bytes received, 0 at the peer's end, or -errno. `room` is at least
+ * TLS_RECORD_MAX: then nothing is ever held back that poll would not tell of. */
+ssize_t tls_recv(struct tls *t, char *into, size_t room);
+/* LOOP_READ or LOOP_WRITE: what the last -EAGAIN waits for. */
+unsigned tls_wants(const struct tls *t);
+/* The last receiving call has something to write first. */
+bool tls_recv_writes(const struct tls *t);
+/* "TLSv1.3 TLS_AES_256_GCM_SHA384"; empty before the handshake is done. */
+void tls_describe(const struct tls *t, struct buf *out);
+/* Why it failed, in words of the library or the system; lives as long as the program. */
+const char *tls_fault(const struct tls *t);
+/* Says goodbye, once, as far as it can be said at once. */
+void tls_goodbye(struct tls *t);
+void tls_free(struct tls *t); /* NULL is fine */
+
+#endif

@@ -1,0 +1,317 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Certificates and keys: master reads the files, at the start, at a reload and when they
+ * have changed, tries them, and hands the bytes to the receive workers, which have no
+ * files. What is not good leaves what there was before in use. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "lib/base/map.h"
+#include "lib/event/instant.h"
+#include "lib/os/memfile.h"
+#include "lib/os/tls.h"
+#include "services/master/master.h"
+
+enum {
+	LOOK_MS = 60 * 1000,
+	WARN_S = 14 * 24 * 60 * 60,
+	WARN_AGAIN_S = 24 * 60 * 60,
+	PATH_TEXT_MAX = 1025,
+};
+
+struct certificate {
+	struct tls_certificate is;
+	char path[PATH_TEXT_MAX];
+	int64_t warned_s; /* 0: not yet */
+};
+
+/* The certificates of a listener block that are in use. */
+struct certificates {
+	char name[128];
+	int fd;          /* what receive gets; -1: none was ever good */
+	uint64_t stamp;  /* of the files when they were last looked at */
+	uint64_t digest; /* of what `fd` holds */
+	enum tls_profile profile;
+	size_t count;
+	struct certificate list[TLS_CERTIFICATES_MAX];
+};
+
+/* --- reading ---------------------------------------------------------------------------- */
+
+/* The file of the i-th key. */
+static struct str key_path(const struct conf_listener *l, size_t i)
+{
+	return l->keys.count ? l->keys.at[i].path : l->certificates.at[i].path;
+}
+
+static bool add_file(struct str name, struct buf *pairs, struct buf *why)
+{
+	static char text[TLS_PEM_MAX];
+	char path[PATH_TEXT_MAX];
+	struct stat st;
+	int fd = str_to_cstr(name, path, sizeof path)
+			 ? open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK) : -1;
+	ssize_t len = fd < 0 || fstat(fd, &st) != 0 ? -1 : 0;
+	if (len == 0 && (!S_ISREG(st.st_mode) || st.st_size > TLS_PEM_MAX)) {
+		errno = S_ISREG(st.st_mode) ? EFBIG : EINVAL;
+		len = -1;
+	}
+	if (len == 0) len = read(fd, text, sizeof text);
+	if (len < 0) buf_str(why, str_of(strerror(errno)));
+	else buf_put_str(pairs, (struct str){ text, (size_t)len });
+	if (fd >= 0) (void)close(fd);
+	explicit_bzero(text, sizeof text);
+	return len >= 0;
+}
+
+struct trial {
+	const struct conf_listener *listener;
+	struct certificate *list; /* or NULL: only a trial */
+	size_t count;             /* that are good */
+	struct str fault;         /* path of the file that is not */
+};
+
+static void trial_told(void *arg, const struct tls_certificate *certificate)
+{
+	struct trial *t = arg;
+	struct certificate *c = t->list ? &t->list[t->count] : NULL;
+	if (c) {
+		*c = (struct certificate){ .is = *certificate };
+		(void)str_to_cstr(t->listener->certificates.at[t->count].path, c->path,
+				  sizeof c->path);
+	}
+	t->count++;
+}
+
+/* Reads and tries all of them. */
+static bool trial_run(struct trial *t, struct buf *pairs, struct buf *why)
+{
+	const struct conf_listener *l = t->listener;
+	for (size_t i = 0; i < l->certificates.count; i++) {
+		t->fault = l->certificates.at[i].path;
+		if (!add_file(t->fault, pairs, why)) return false;
+		t->fault = key_path(l, i);
+		if (!add_file(t->fault, pairs, why)) return false;
+	}
+	if (pairs->overflowed) {
+		buf_fmt(why, "the files have more than %d bytes", TLS_PAIRS_MAX);
+		return false;
+	}
+	struct tls_server *server = tls_server_of((enum tls_profile)l->profile, buf_view(pairs),
+						  trial_told, t, why);
+	if (!server && t->count < l->certificates.count)
+		t->fault = l->certificates.at[t->count].path;
+	tls_server_free(server);
+	return server != NULL;
+}
+
+static void pairs_free(struct buf *pairs)
+{
+	struct str all = buf_view(pairs);
+	if (all.len) explicit_bzero((void *)(uintptr_t)all.at, all.len);
+	buf_free(pairs);
+}
+
+/* What changes when a file does. */
+static uint64_t stamp_of(const struct conf_listener *l)
+{
+	uint64_t stamp = (uint64_t)l->profile;
+	for (size_t i = 0; i < 2 * l->certificates.count; i++) {
+		char path[PATH_TEXT_MAX];
+		struct stat st;
+		struct str name = i % 2 ? key_path(l, i / 2) : l->certificates.at[i / 2].path;
+		uint64_t file[6] = { 0 };
+		if (str_to_cstr(name, path, sizeof path) && stat(path, &st) == 0) {
+			file[0] = st.st_dev;
+			file[1] = st.st_ino;
+			file[2] = (uint64_t)st.st_size;
+			file[3] = (uint64_t)st.st_mtim.tv_sec;
+			file[4] = (uint64_t)st.st_mtim.tv_nsec;
+			file[5] = (uint64_t)st.st_ctim.tv_sec;
+		}
+		stamp = hash_str((struct str){ (const char *)file, sizeof file },
+				 hash_str(name, stamp));
+	}
+	return stamp;
+}
+
+/* --- telling ---------------------------------------------------------------------------- */
+
+static void tell(struct master *m, enum event_name event, const char *listener,
+		 const struct certificate *c)
+{
+	char text[32];
+	struct buf until;
+	buf_init_fixed(&until, text, sizeof text);
+	event_time_write(&until, c->is.until_s * 1000);
+	event_begin(&m->log, event, 0, 0);
+	event_str(&m->log, FIELD_listener, str_of(listener));
+	event_str(&m->log, FIELD_host, str_of(c->is.name));
+	event_str(&m->log, FIELD_expires, buf_view(&until));
+	event_str(&m->log, FIELD_path, str_of(c->path));
+	event_end(&m->log);
+}
+
+static void tell_error(struct master *m, struct str listener, struct str path, struct str why)
+{
+	event_begin(&m->log, EVENT_certificate_error, 0, 0);
+	event_str(&m->log, FIELD_listener, listener);
+	event_str(&m->log, FIELD_path, path);
+	event_str(&m->log, FIELD_error, why);
+	event_end(&m->log);
+}
+
+static void warn_of_end(struct master *m, struct certificates *set)
+{
+	int64_t now_s = loop_wall_ms(m->loop) / 1000;
+	for (size_t i = 0; i < set->count; i++) {
+		struct certificate *c = &set->list[i];
+		bool again = c->warned_s && now_s - c->warned_s < WARN_AGAIN_S;
+		if (c->is.until_s - now_s >= WARN_S || again) continue;
+		c->warned_s = now_s;
+		tell(m, EVENT_certificate_expiry, set->name, c);
+	}
+}
+
+/* --- handing out ------------------------------------------------------------------------ */
+
+static void set_send(const struct certificates *set, struct channel *receive)
+{
+	if (set->fd < 0) return;
+	struct msg_certificates msg = { str_of(set->name), (uint8_t)set->profile };
+	channel_send_certificates_fd(receive, &msg, set->fd);
+}
+
+void certificates_send(struct master *m, struct channel *receive)
+{
+	for (size_t i = 0; i < m->certificates_count; i++)
+		set_send(m->certificates[i], receive);
+}
+
+static void set_send_all(struct master *m, const struct certificates *set)
+{
+	for (size_t c = 0; c < m->child_count; c++)
+		if (m->children[c].role == ROLE_RECEIVE && m->children[c].ch)
+			set_send(set, m->children[c].ch);
+}
+
+static void set_use(struct master *m, struct certificates *set, struct certificates *next,
+		    int fd)
+{
+	if (set->fd >= 0) (void)close(set->fd);
+	next->stamp = set->stamp;
+	*set = *next;
+	set->fd = fd;
+	set_send_all(m, set);
+	for (size_t i = 0; i < set->count; i++)
+		tell(m, EVENT_certificate, set->name, &set->list[i]);
+}
+
+/* Reads the files of a block; what is the same as before changes nothing. */
+static void set_load(struct master *m, struct certificates *set, const struct conf_listener *l)
+{
+	static struct certificates next; /* 40 KiB: not for a stack */
+	char text[256];
+	struct buf pairs, why;
+	next = (struct certificates){ .profile = (enum tls_profile)l->profile };
+	memcpy(next.name, set->name, sizeof next.name);
+	buf_init(&pairs, TLS_PAIRS_MAX);
+	buf_init_fixed(&why, text, sizeof text);
+	struct trial trial = { .listener = l, .list = next.list };
+	bool good = trial_run(&trial, &pairs, &why);
+	next.count = trial.count;
+	next.digest = hash_str(buf_view(&pairs), 0);
+	bool same = set->fd >= 0 && next.digest == set->digest && next.profile == set->profile;
+	int fd = good && !same ? memfile_write("ims-keys", buf_view(&pairs)) : -1;
+	if (fd >= 0) set_use(m, set, &next, fd);
+	else if (good && !same) tell_error(m, l->name, trial.fault, STR("no memory"));
+	else if (!good) tell_error(m, l->name, trial.fault, buf_view(&why));
+	pairs_free(&pairs);
+}
+
+/* --- life ------------------------------------------------------------------------------- */
+
+static struct certificates *set_for(struct master *m, const struct conf_listener *l)
+{
+	for (size_t i = 0; i < m->certificates_count; i++)
+		if (str_eq(str_of(m->certificates[i]->name), l->name)) return m->certificates[i];
+	struct certificates *set = NULL;
+	if (m->certificates_count < MASTER_LISTENERS_MAX) set = calloc(1, sizeof *set);
+	if (!set) return NULL;
+	set->fd = -1;
+	(void)str_to_cstr(l->name, set->name, sizeof set->name);
+	return m->certificates[m->certificates_count++] = set;
+}
+
+static void set_free(struct certificates *set)
+{
+	if (set->fd >= 0) (void)close(set->fd);
+	free(set);
+}
+
+static bool is_wanted(const struct conf *conf, const char *name)
+{
+	for (size_t i = 0; i < conf->listener_count; i++)
+		if (str_eq(conf->listeners[i].name, str_of(name)))
+			return conf->listeners[i].tls != CONF_LISTENER_TLS_OFF;
+	return false;
+}
+
+static void certificates_look(struct master *m, bool all)
+{
+	for (size_t i = 0; i < m->conf->listener_count; i++) {
+		const struct conf_listener *l = &m->conf->listeners[i];
+		struct certificates *set =
+			l->tls != CONF_LISTENER_TLS_OFF ? set_for(m, l) : NULL;
+		if (!set) continue;
+		uint64_t stamp = stamp_of(l);
+		if (all || stamp != set->stamp) {
+			set->stamp = stamp;
+			set_load(m, set, l);
+		}
+		warn_of_end(m, set);
+	}
+	loop_timer_set(m->certificate_timer, LOOK_MS);
+}
+
+void certificates_load(struct master *m)
+{
+	for (size_t i = m->certificates_count; i-- > 0;) {
+		if (is_wanted(m->conf, m->certificates[i]->name)) continue;
+		set_free(m->certificates[i]);
+		m->certificates[i] = m->certificates[--m->certificates_count];
+	}
+	certificates_look(m, true);
+}
+
+void certificates_timer(void *arg) { certificates_look(arg, false); }
+
+void certificates_free(struct master *m)
+{
+	while (m->certificates_count > 0) set_free(m->certificates[--m->certificates_count]);
+}
+
+bool certificates_check(const struct conf *conf, struct buf *text)
+{
+	bool good = true;
+	for (size_t i = 0; i < conf->listener_count; i++) {
+		const struct conf_listener *l = &conf->listeners[i];
+		char reason[256];
+		struct buf pairs, why;
+		if (l->tls == CONF_LISTENER_TLS_OFF) continue;
+		buf_init(&pairs, TLS_PAIRS_MAX);
+		buf_init_fixed(&why, reason, sizeof reason);
+		struct trial trial = { .listener = l };
+		if (!trial_run(&trial, &pairs, &why)) {
+			good = false;
+			buf_fmt(text, "listener '%.*s': ", STR_ARG(l->name));
+			buf_escaped(text, trial.fault);
+			buf_fmt(text, ": %.*s\n", STR_ARG(buf_view(&why)));
+		}
+		pairs_free(&pairs);
+	}
+	return good;
+}

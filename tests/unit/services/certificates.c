@@ -1,0 +1,343 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Certificates of master: files that change, break and end, with a clock and a receive
+ * worker that the test plays. */
+#include "pem.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "lib/base/cur.h"
+#include "lib/os/memfile.h"
+#include "lib/os/tls.h"
+#include "services/master/master.h"
+
+enum { DAY_MS = 24 * 60 * 60 * 1000 };
+
+static struct master master;
+static int64_t wall_ms;
+static size_t events[EVENT_COUNT];
+static char last_record[EVENT_RECORD_MAX + 1];
+static unsigned sent, timers;
+static char sent_name[128], sent_pairs[64 * 1024];
+static unsigned sent_profile;
+static char folder[] = "/tmp/ims-certificates-XXXXXX";
+
+int64_t loop_wall_ms(const struct loop *l)
+{
+	(void)l;
+	return wall_ms;
+}
+
+void loop_timer_set(struct loop_timer *t, int64_t delay_ms)
+{
+	(void)t;
+	assert_int_equal(delay_ms, 60 * 1000);
+	timers++;
+}
+
+void channel_send_certificates_fd(struct channel *ch, const struct msg_certificates *m, int fd)
+{
+	struct str pairs;
+	assert_ptr_equal(ch, &master);
+	assert_true(memfile_map(fd, TLS_PAIRS_MAX, &pairs));
+	assert_true(str_to_cstr(m->name, sent_name, sizeof sent_name));
+	memset(sent_pairs, 0, sizeof sent_pairs);
+	memcpy(sent_pairs, pairs.at, pairs.len);
+	memfile_unmap(pairs);
+	sent_profile = m->profile;
+	sent++;
+}
+
+static void note(void *arg, struct str record)
+{
+	struct cur cur = cur_of(record);
+	(void)arg;
+	events[cur_u16(&cur)]++;
+	memcpy(last_record, record.at, record.len);
+	last_record[record.len] = '\0';
+}
+
+static int64_t wall(void *arg)
+{
+	(void)arg;
+	return wall_ms;
+}
+
+/* Whether the last event has that text in one of its fields. */
+static bool last_says(const char *text)
+{
+	return memmem(last_record, sizeof last_record, text, strlen(text)) != NULL;
+}
+
+static void write_file(const char *name, const char *text)
+{
+	static int64_t stamp_s = 1000000;
+	char path[256];
+	(void)snprintf(path, sizeof path, "%s/%s", folder, name);
+	FILE *file = fopen(path, "wb");
+	assert_non_null(file);
+	assert_true(fputs(text, file) >= 0);
+	assert_int_equal(fclose(file), 0);
+	/* Another time each time, however fast the test is. */
+	struct timespec times[2] = { { stamp_s, 0 }, { stamp_s, 0 } };
+	stamp_s++;
+	assert_int_equal(utimensat(AT_FDCWD, path, times, 0), 0);
+}
+
+static void write_pem(const char *stem, const struct pem *pem)
+{
+	char name[64];
+	(void)snprintf(name, sizeof name, "%s.pem", stem);
+	write_file(name, pem->cert);
+	(void)snprintf(name, sizeof name, "%s.key", stem);
+	write_file(name, pem->key);
+}
+
+/* `words` of listener "in"; @ stands for the folder. */
+static struct conf *conf_for(const char *words)
+{
+	struct conf_bundle bundle;
+	struct conf_errors errors;
+	struct buf text;
+	buf_init(&text, 4096);
+	buf_str(&text, STR("hostname mx.us.example\nlistener in { address 0.0.0.0:25; "));
+	for (const char *c = words; *c; c++) {
+		if (*c == '@') buf_str(&text, str_of(folder));
+		else buf_byte(&text, *c);
+	}
+	buf_str(&text, STR(" }\nlistener clear { address 0.0.0.0:26 }\n"));
+	conf_bundle_init(&bundle);
+	conf_errors_init(&errors);
+	assert_true(conf_bundle_add(&bundle, CONF_SOURCE_FILE, STR("t.conf"), buf_view(&text)));
+	struct conf *conf = conf_parse(&bundle, &errors);
+	assert_non_null(conf);
+	conf_bundle_free(&bundle);
+	conf_errors_free(&errors);
+	buf_free(&text);
+	return conf;
+}
+
+static void reload(const char *words)
+{
+	conf_free(master.conf);
+	master.conf = conf_for(words);
+	certificates_load(&master);
+}
+
+static int set_up(void **state)
+{
+	(void)state;
+	memset(events, 0, sizeof events);
+	sent = timers = 0;
+	wall_ms = (int64_t)time(NULL) * 1000;
+	event_log_init(&master.log, "master", note, wall, NULL);
+	/* A worker with a channel, one without, and somebody else. */
+	master.child_count = 3;
+	master.children[0] = (struct child){ .role = ROLE_RECEIVE, .ch = (void *)&master };
+	master.children[1] = (struct child){ .role = ROLE_RECEIVE };
+	master.children[2] = (struct child){ .role = ROLE_SPOOL, .ch = (void *)events };
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	(void)state;
+	certificates_free(&master);
+	conf_free(master.conf);
+	master.conf = NULL;
+	event_log_free(&master.log);
+	return 0;
+}
+
+static void new_ones_are_sent(void **state)
+{
+	(void)state;
+	struct pem one, two;
+	pem_make(&one, "DNS:one.example", PEM_EC, 90);
+	pem_make(&two, "DNS:two.example", PEM_EC, 90);
+	write_pem("a", &one);
+	write_pem("b", &two);
+	static const char words[] = "tls offer; certificate @/a.pem; key @/a.key; "
+				    "certificate @/b.pem; key @/b.key";
+	reload(words);
+	assert_int_equal(sent, 1);
+	assert_string_equal(sent_name, "in");
+	assert_int_equal(sent_profile, TLS_MODERN);
+	assert_non_null(memmem(sent_pairs, sizeof sent_pairs, two.key, strlen(two.key)));
+	assert_int_equal(events[EVENT_certificate], 2);
+	assert_true(last_says("two.example") && last_says("/b.pem") && last_says("T"));
+	/* a worker that is new gets them, too */
+	certificates_send(&master, (void *)&master);
+	assert_int_equal(sent, 2);
+	/* the same again is no news, nor is a look at files that are as they were */
+	reload(words);
+	certificates_timer(&master);
+	assert_int_equal(sent, 2);
+	assert_int_equal(events[EVENT_certificate], 2);
+	assert_int_equal(timers, 3);
+	/* a changed file is seen by the timer */
+	pem_make(&one, "DNS:new.example", PEM_EC, 90);
+	write_pem("a", &one);
+	certificates_timer(&master);
+	assert_int_equal(sent, 3);
+	assert_non_null(memmem(sent_pairs, sizeof sent_pairs, one.key, strlen(one.key)));
+	assert_int_equal(events[EVENT_certificate], 4);
+	/* written again as it was: looked at, and no news */
+	write_pem("a", &one);
+	certificates_timer(&master);
+	assert_int_equal(sent, 3);
+	/* another profile is */
+	reload("tls require; tls-profile legacy; certificate @/a.pem; key @/a.key");
+	assert_int_equal(sent, 4);
+	assert_int_equal(sent_profile, TLS_LEGACY);
+	/* without TLS there is nothing to hand out */
+	reload("tls off");
+	certificates_send(&master, (void *)&master);
+	assert_int_equal(sent, 4);
+	assert_int_equal(master.certificates_count, 0);
+	assert_int_equal(events[EVENT_certificate_error], 0);
+}
+
+static void broken_ones_leave_the_old(void **state)
+{
+	(void)state;
+	struct pem one, two;
+	char path[256];
+	pem_make(&one, "DNS:one.example", PEM_EC, 90);
+	pem_make(&two, "DNS:two.example", PEM_EC, 90);
+	static const char words[] = "tls offer; certificate @/a.pem; key @/a.key";
+	/* nothing there at the start */
+	(void)snprintf(path, sizeof path, "%s/a.key", folder);
+	(void)unlink(path);
+	write_file("a.pem", one.cert);
+	reload(words);
+	assert_int_equal(events[EVENT_certificate_error], 1);
+	assert_true(last_says("/a.key") && last_says("No such file"));
+	certificates_send(&master, (void *)&master);
+	assert_int_equal(sent, 0);
+	/* said once for each state of the files */
+	certificates_timer(&master);
+	assert_int_equal(events[EVENT_certificate_error], 1);
+	write_file("a.key", one.key);
+	certificates_timer(&master);
+	assert_int_equal(sent, 1);
+	/* the new certificate is there, its key not yet */
+	write_file("a.pem", two.cert);
+	certificates_timer(&master);
+	assert_int_equal(events[EVENT_certificate_error], 2);
+	assert_true(last_says("does not belong"));
+	certificates_send(&master, (void *)&master);
+	assert_int_equal(sent, 2);
+	assert_non_null(memmem(sent_pairs, sizeof sent_pairs, one.key, strlen(one.key)));
+	write_file("a.key", two.key);
+	certificates_timer(&master);
+	assert_int_equal(sent, 3);
+	/* what is no file, and what is too long */
+	reload("tls offer; certificate @; key @/a.key");
+	assert_true(last_says("Invalid argument"));
+	char *huge = malloc(TLS_PEM_MAX + 2);
+	memset(huge, '\n', TLS_PEM_MAX + 1);
+	huge[TLS_PEM_MAX + 1] = '\0';
+	write_file("huge", huge);
+	free(huge);
+	reload("tls offer; certificate @/huge");
+	assert_true(last_says("File too large"));
+	assert_int_equal(events[EVENT_certificate_error], 4);
+	assert_int_equal(sent, 3);
+}
+
+static void ends_are_told(void **state)
+{
+	(void)state;
+	struct pem soon, fine, over;
+	pem_make(&soon, "DNS:soon.example", PEM_EC, 15);
+	pem_make(&fine, "DNS:fine.example", PEM_EC, 90);
+	pem_make(&over, "DNS:over.example", PEM_EC, -1);
+	write_pem("a", &soon);
+	write_pem("b", &fine);
+	reload("tls offer; certificate @/a.pem; key @/a.key; certificate @/b.pem; key @/b.key");
+	assert_int_equal(events[EVENT_certificate_expiry], 0);
+	wall_ms += 2LL * DAY_MS;
+	certificates_timer(&master);
+	assert_int_equal(events[EVENT_certificate_expiry], 1);
+	assert_true(last_says("soon.example"));
+	for (int hour = 0; hour < 48; hour++) {
+		wall_ms += DAY_MS / 24;
+		certificates_timer(&master);
+	}
+	assert_int_equal(events[EVENT_certificate_expiry], 3); /* daily */
+	write_pem("a", &over);
+	certificates_timer(&master);
+	assert_int_equal(events[EVENT_certificate_expiry], 4);
+	assert_true(last_says("over.example"));
+}
+
+static void check(void **state)
+{
+	(void)state;
+	struct pem one;
+	pem_make(&one, "DNS:one.example", PEM_EC, 90);
+	write_pem("a", &one);
+	static const struct {
+		const char *words, *says;
+	} rows[] = {
+		{ "tls offer; certificate @/a.pem; key @/a.key", "" },
+		{ "tls off; certificate @/nothing", "" },
+		{ "tls offer; certificate @/nothing", "listener 'in': @/nothing: No such file" },
+		{ "tls offer; certificate @/a.pem", "listener 'in': @/a.pem: there is no private key" },
+		{ "tls offer; certificate @/a.key; key @/a.key", "there is no certificate" },
+	};
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		char text[1024], want[512];
+		struct buf out, wanted;
+		struct conf *conf = conf_for(rows[i].words);
+		buf_init_fixed(&out, text, sizeof text - 1);
+		buf_init_fixed(&wanted, want, sizeof want - 1);
+		for (const char *c = rows[i].says; *c; c++) {
+			if (*c == '@') buf_str(&wanted, str_of(folder));
+			else buf_byte(&wanted, *c);
+		}
+		want[wanted.len] = '\0';
+		assert_int_equal(certificates_check(conf, &out), !rows[i].says[0]);
+		text[out.len] = '\0';
+		if (!strstr(text, want)) print_error("row %zu: %s\n", i, text);
+		assert_non_null(strstr(text, want));
+		assert_int_equal(out.len > 0, rows[i].says[0] != '\0');
+		conf_free(conf);
+	}
+	assert_int_equal(sent, 0);
+}
+
+static int make_folder(void **state)
+{
+	(void)state;
+	return mkdtemp(folder) ? 0 : -1;
+}
+
+static int remove_folder(void **state)
+{
+	static const char *const names[] = { "a.pem", "a.key", "b.pem", "b.key", "huge" };
+	(void)state;
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+		char path[256];
+		(void)snprintf(path, sizeof path, "%s/%s", folder, names[i]);
+		(void)unlink(path);
+	}
+	return rmdir(folder);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(new_ones_are_sent, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(broken_ones_leave_the_old, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(ends_are_told, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(check, set_up, tear_down),
+	};
+	return cmocka_run_group_tests(tests, make_folder, remove_folder);
+}
