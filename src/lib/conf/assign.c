@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The words of one statement, and the setting that they make. */
+#include <string.h>
+
 #include "lib/conf/parser.h"
 
 struct str conf_keep(struct conf_parser *p, struct str s)
@@ -72,6 +74,10 @@ static void set_origins(struct conf_parser *p, const struct conf_row *row, void 
 		paths->at[paths->count - 1].from = conf_origin_of(p, word);
 	if (row->type == CONF_IS_LEVELS)
 		levels->at[levels->count - 1].from = conf_origin_of(p, word);
+	struct conf_senders *senders = field;
+	for (size_t i = 0; row->type == CONF_IS_SENDERS && i < count; i++)
+		senders->at[senders->count - count + i].from =
+			conf_origin_of(p, &p->values[first + i]);
 	if (row->type != CONF_IS_NETWORKS) return;
 	for (size_t i = 0; i < count; i++) {
 		struct conf_network *network = &networks->at[networks->count - count + i];
@@ -104,6 +110,21 @@ bool conf_set_bare(struct conf_parser *p, struct conf_scope *block,
 	*(unsigned *)(void *)(block->at + row->offset) =
 		(unsigned)conf_word_find(row->words, word->text);
 	return true;
+}
+
+bool conf_set_senders(struct conf_parser *p, struct conf_scope *block,
+		      const struct conf_row *row, const struct conf_token *word)
+{
+	if (p->value_count == CONF_VALUES_MAX) {
+		CONF_REPORT(p, word, "a statement has at most %d values", CONF_VALUES_MAX);
+		return false;
+	}
+	memmove(p->values + 1, p->values, p->value_count * sizeof *p->values);
+	memmove(p->texts + 1, p->texts, p->value_count * sizeof *p->texts);
+	p->values[0] = *word;
+	p->texts[0] = word->text;
+	p->value_count++;
+	return conf_set_values(p, block, row, word, 0, p->value_count);
 }
 
 /* A word that is known elsewhere is more likely misplaced than misspelt. */

@@ -68,7 +68,7 @@ static bool decode_file(struct cur *c, struct conf_bundle *bundle)
 {
 	uint8_t kind = cur_u8(c);
 	struct str name = cur_str(c), text = cur_str(c);
-	if (c->bad || kind > CONF_SOURCE_HOSTS) return false;
+	if (c->bad || kind > CONF_SOURCE_SENDERS) return false;
 	return conf_bundle_add(bundle, (enum conf_source_kind)kind, name, text);
 }
 

@@ -243,7 +243,7 @@ static void check_directories(struct conf_parser *p)
 
 void conf_check(struct conf_parser *p)
 {
-	if (!check_hosts(p) || !check_domains(p) || !conf_check_out(p)) {
+	if (!check_hosts(p) || !check_domains(p) || !conf_check_in(p) || !conf_check_out(p)) {
 		p->no_memory = true;
 		return;
 	}

@@ -15,6 +15,25 @@ static void many_init(struct conf_parser *p)
 		if (row[i].many) p->many[kinds++].row = &row[i];
 }
 
+/* The file of a filter, when all filters are known. */
+static void read_senders(struct conf_parser *p, struct conf_filter *filter)
+{
+	const struct conf_bundle *bundle = p->bundle;
+	if (!filter->file.len) return;
+	p->filter = (char *)filter;
+	for (size_t i = 1; i < bundle->count; i++) {
+		const struct conf_source *source = &bundle->files[i];
+		if (source->kind != CONF_SOURCE_SENDERS || !str_eq(source->name, filter->file))
+			continue;
+		conf_read_source(p, CONF_SOURCE_SENDERS, source->name, source->text, false);
+		return;
+	}
+	struct conf_quote quote;
+	CONF_REPORT_AT(p, CONF_ERROR, &filter->file_from, filter->file,
+		       "'%s' was not read with the configuration",
+		       conf_quote(&quote, filter->file));
+}
+
 static void read_all(struct conf_parser *p)
 {
 	const struct conf_bundle *bundle = p->bundle;
@@ -26,6 +45,9 @@ static void read_all(struct conf_parser *p)
 		if (p->hosts_read[i])
 			conf_read_source(p, CONF_SOURCE_HOSTS, bundle->files[i].name,
 					 bundle->files[i].text, false);
+	struct conf_many *filters = conf_many_of(p, CONF_BLOCK_conf_filter);
+	for (size_t i = 0; i < filters->count; i++)
+		read_senders(p, (struct conf_filter *)(void *)filters->at + i);
 }
 
 static size_t file_rank(const struct conf_bundle *bundle, struct str name)

@@ -77,6 +77,18 @@ struct conf_paths {
 	size_t count;
 };
 
+/* user@domain, @domain, @.domain (all below it) or <>; as written. */
+struct conf_sender {
+	struct str text;
+	struct conf_origin from;
+};
+
+/* Of several statements and of a file, in that order. */
+struct conf_senders {
+	struct conf_sender *at;
+	size_t count;
+};
+
 struct conf_directory;
 struct conf_route;
 
@@ -141,6 +153,8 @@ struct conf_levels {
 #define CONF_TYPE_HOPS      struct conf_hops
 #define CONF_TYPE_MATCHES   struct conf_matches
 #define CONF_TYPE_NETWORKS  struct conf_networks
+#define CONF_TYPE_HOSTNAMES struct conf_matches /* none begins with a dot */
+#define CONF_TYPE_SENDERS   struct conf_senders
 #define CONF_TYPE_LEVELS    struct conf_levels
 #define CONF_TYPE_USERS     struct conf_users
 #define CONF_TYPE_DELIVER   struct conf_deliver
@@ -148,6 +162,7 @@ struct conf_levels {
 
 /* What a block has besides its settings. */
 #define CONF_KEY_NONE
+#define CONF_KEY_SENDERS
 #define CONF_KEY_NAME    struct str name;
 #define CONF_KEY_NETWORK struct ip_net net;
 #define CONF_KEY_DOMAINS \
@@ -158,6 +173,7 @@ struct conf_levels {
 	struct conf_index *host_index;   /* conf_host_find   */ \
 	struct conf_index *domain_index; /* conf_domain_find */ \
 	struct conf_index *match_index;  /* conf_route_match */ \
+	struct conf_index *sender_index; /* conf_sender_find */ \
 	struct arena arena;              /* everything that this struct points to */
 
 #define CONF_BLOCK_BEGIN(tag, word, key, sentence) \
@@ -183,6 +199,7 @@ struct conf_levels {
 #define CONF_PLURAL_domain    domains
 #define CONF_PLURAL_directory directories
 #define CONF_PLURAL_route     routes
+#define CONF_PLURAL_filter    filters
 #define CONF_BLOCK_END(tag) \
 	} \
 	;
@@ -197,10 +214,10 @@ enum {
 	CONF_ERRORS_MAX = 20, /* kept of one run; the rest is counted */
 };
 
-enum conf_source_kind { CONF_SOURCE_FILE, CONF_SOURCE_HOSTS };
+enum conf_source_kind { CONF_SOURCE_FILE, CONF_SOURCE_HOSTS, CONF_SOURCE_SENDERS };
 
 /* One file: configuration (the main file, what it includes), or the lines of a
- * `host file PATH`, whose name is that PATH. */
+ * `host file PATH` or of a filter's `file PATH`, whose name is that PATH. */
 struct conf_source {
 	enum conf_source_kind kind;
 	struct str name;
@@ -278,6 +295,11 @@ const struct conf_route *conf_route_find(const struct conf *conf, struct str nam
 /* The route whose `match` fits the domain best (see settings.def), or NULL. Costs one hash
  * look-up for each label. */
 const struct conf_route *conf_route_match(const struct conf *conf, struct str domain);
+/* The entry of a `filter senders` that means this sender (local@domain; empty: null) and
+ * what its filter does, or NULL: an address stands before its domain, that before the
+ * domains above it. Costs one hash look-up for each label. */
+const struct conf_sender *conf_sender_find(const struct conf *conf, struct str sender,
+					   enum conf_filter_action *action);
 /* The first network of the list that holds `ip`, or NULL. IPv6 networks hold no IPv4
  * client. Walks the list. */
 const struct conf_network *conf_network_find(const struct conf_networks *list, struct ip ip);

@@ -3,10 +3,12 @@
 
 #include <string.h>
 
+#include "lib/base/buf.h"
 #include "lib/base/map.h"
 
 /* The names are the administrator's own, so no secret is needed. */
 enum { HASH_SEED = 0x1b5, SLOTS_MIN = 8, V4_PREFIX = 96 };
+enum { SENDER_KEY_MAX = 1024 };
 
 struct conf_index *conf_index_new(struct arena *arena, size_t items)
 {
@@ -151,6 +153,63 @@ const struct conf_network *conf_network_find(const struct conf_networks *list,
 		if (ip_net_has(net, ip)) return &list->at[i];
 	}
 	return NULL;
+}
+
+static struct conf_slot *sender_slot(const struct conf_index *index,
+				     const struct conf_filter *filters, struct str text)
+{
+	size_t at = hash_str_nocase(text, HASH_SEED) & (index->size - 1);
+	for (; index->slots[at].item; at = (at + 1) & (index->size - 1)) {
+		const struct conf_slot *slot = &index->slots[at];
+		const struct conf_senders *list = &filters[slot->item - 1].senders;
+		if (str_eq_nocase(list->at[slot->name].text, text)) break;
+	}
+	return &index->slots[at];
+}
+
+bool conf_index_sender(struct conf_index *index, const struct conf_filter *filters, size_t item,
+		       size_t entry, struct conf_slot *found)
+{
+	struct conf_slot *slot =
+		sender_slot(index, filters, filters[item].senders.at[entry].text);
+	*found = *slot;
+	if (slot->item) return false;
+	*slot = (struct conf_slot){ (uint32_t)(item + 1), (uint32_t)entry };
+	return true;
+}
+
+/* "<>" for nothing; else the address, "@b.c.d" of it, then "@.c.d", "@.d". */
+static const struct conf_slot *sender_find(const struct conf *conf, struct str sender)
+{
+	const struct conf_index *index = conf->sender_index;
+	char text[SENDER_KEY_MAX];
+	if (!sender.len) return sender_slot(index, conf->filters, STR("<>"));
+	const struct conf_slot *slot = sender_slot(index, conf->filters, sender);
+	ptrdiff_t at = str_rfind(sender, '@');
+	if (slot->item || at < 0) return slot;
+	struct str rest = str_from(sender, (size_t)at);
+	slot = sender_slot(index, conf->filters, rest);
+	for (ptrdiff_t dot; !slot->item && (dot = str_find(rest, '.')) >= 0;) {
+		struct buf key;
+		buf_init_fixed(&key, text, sizeof text);
+		rest = str_from(rest, (size_t)dot);
+		buf_byte(&key, '@');
+		buf_str(&key, rest);
+		slot = sender_slot(index, conf->filters, buf_view(&key));
+		rest = str_from(rest, 1);
+	}
+	return slot;
+}
+
+const struct conf_sender *conf_sender_find(const struct conf *conf, struct str sender,
+					   enum conf_filter_action *action)
+{
+	if (!conf->filter_count) return NULL;
+	const struct conf_slot *slot = sender_find(conf, sender);
+	if (!slot->item) return NULL;
+	const struct conf_filter *filter = &conf->filters[slot->item - 1];
+	*action = filter->action;
+	return &filter->senders.at[slot->name];
 }
 
 const struct conf_directory *conf_directory_find(const struct conf *conf, struct str name)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Hash indexes of host rules, local domains and what routes match; they live in the arena
+/* Hash indexes of host rules, local domains, what routes match and filtered senders; they live in the arena
  * of conf. */
 #ifndef IMS_CONF_INDEX_H
 #define IMS_CONF_INDEX_H
@@ -8,7 +8,7 @@
 
 struct conf_slot {
 	uint32_t item; /* 1 is the first; 0: free */
-	uint32_t name; /* of a domain's names or a route's matches */
+	uint32_t name; /* of a domain's names, a route's matches or a filter's senders */
 };
 
 struct conf_index {
@@ -30,5 +30,9 @@ ptrdiff_t conf_index_domain(struct conf_index *index, const struct conf_domain *
  * that was put in first. */
 void conf_index_match(struct conf_index *index, const struct conf_route *routes,
 		      size_t item, size_t name);
+/* Puts in entry `entry` of filter `item`; false if there is one of that text already, which
+ * is `found`. */
+bool conf_index_sender(struct conf_index *index, const struct conf_filter *filters, size_t item,
+		       size_t entry, struct conf_slot *found);
 
 #endif

@@ -111,6 +111,12 @@ bool conf_read_key(struct conf_parser *p, enum conf_block_id id, void *at,
 		if (p->value_count) return key_network(p, at, &p->values[0], p->texts[0]);
 		CONF_REPORT(p, word, "'host' needs a network: host 192.0.2.0/24 accept");
 		return false;
+	case CONF_KEYED_SENDERS:
+		*used = 1;
+		if (p->value_count && str_eq(p->texts[0], STR("senders"))) return true;
+		CONF_REPORT(p, p->value_count ? &p->values[0] : word,
+			    "what is filtered are senders: filter senders { @example.com }");
+		return false;
 	case CONF_KEYED_NONE:
 	case CONF_KEYED_FILE: return true;
 	}

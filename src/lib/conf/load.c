@@ -174,28 +174,35 @@ static void include(struct loader *l, struct str pattern)
 	globfree(&found);
 }
 
-static void host_file(struct loader *l, struct str name)
+static void list_file(struct loader *l, enum conf_source_kind kind, struct str name)
 {
 	char path[PATH_TEXT_MAX];
 	if (!name.len || name.at[0] != '/') return; /* conf_parse says so */
-	if (str_to_cstr(name, path, sizeof path)) add_file(l, CONF_SOURCE_HOSTS, path);
+	if (str_to_cstr(name, path, sizeof path)) add_file(l, kind, path);
 }
 
-/* One statement outside of blocks: `words` of up to three. */
-static void follow(struct loader *l, const struct conf_token *words, size_t count)
+/* A statement of a sender filter. */
+static bool is_filter_file(const struct conf_token *words, size_t count)
+{
+	return count == 2 && str_eq(words[0].text, STR("file"));
+}
+
+/* One statement outside of blocks, or in a sender filter: `words` of up to three. */
+static void follow(struct loader *l, const struct conf_token *words, size_t count,
+		   bool in_filter)
 {
 	char text[CONF_WORD_MAX];
-	if (count < 2) return;
+	if (count < 2 || (in_filter && !is_filter_file(words, count))) return;
 	bool is_include = str_eq(words[0].text, STR("include")) && count == 2;
 	bool is_hosts = count == 3 && str_eq(words[0].text, STR("host")) &&
 			words[1].kind == CONF_TOKEN_WORD &&
 			str_eq(words[1].text, STR("file"));
-	if ((!is_include && !is_hosts) || !words[count - 1].text.len) return;
+	if ((!is_include && !is_hosts && !in_filter) || !words[count - 1].text.len) return;
 	l->token = words[count - 1];
 	struct str value = { text, conf_string_unescape(l->token.text, text) };
 	if (l->token.kind == CONF_TOKEN_WORD) value = l->token.text;
 	if (is_include) include(l, value);
-	else host_file(l, value);
+	else list_file(l, in_filter ? CONF_SOURCE_SENDERS : CONF_SOURCE_HOSTS, value);
 }
 
 static void follow_file(struct loader *l, size_t at)
@@ -204,15 +211,19 @@ static void follow_file(struct loader *l, size_t at)
 	struct conf_token words[WORDS];
 	struct conf_lexer lexer;
 	size_t count = 0, depth = 0;
+	bool in_filter = false;
 	conf_lexer_init(&lexer, l->bundle->files[at].text);
 	l->at = at;
 	for (;;) {
 		struct conf_token token = conf_lexer_next(&lexer);
 		if (token.kind == CONF_TOKEN_WORD || token.kind == CONF_TOKEN_STRING) {
-			if (depth == 0 && count < WORDS) words[count++] = token;
+			if (depth == in_filter && count < WORDS) words[count++] = token;
 			continue;
 		}
-		follow(l, words, count);
+		follow(l, words, count, in_filter && depth == 1);
+		if (token.kind == CONF_TOKEN_OPEN && depth == 0)
+			in_filter = count > 0 && str_eq(words[0].text, STR("filter"));
+		if (token.kind == CONF_TOKEN_CLOSE && depth == 1) in_filter = false;
 		count = 0;
 		if (token.kind == CONF_TOKEN_OPEN) depth++;
 		if (token.kind == CONF_TOKEN_CLOSE && depth > 0) depth--;

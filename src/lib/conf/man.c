@@ -117,6 +117,8 @@ static struct str value_name(enum conf_type type)
 	case CONF_IS_HOPS: return STR("HOST[:PORT]...");
 	case CONF_IS_MATCHES: return STR("DOMAIN...");
 	case CONF_IS_NETWORKS: return STR("NETWORK...");
+	case CONF_IS_HOSTNAMES: return STR("NAME...");
+	case CONF_IS_SENDERS: return STR("USER@DOMAIN | @DOMAIN | @.DOMAIN | <>");
 	case CONF_IS_FLAGS: return STR("WORD...");
 	case CONF_IS_LEVELS: return STR("CATEGORY LEVEL");
 	case CONF_IS_USERS: return STR("DIRECTORY | any");
@@ -213,6 +215,7 @@ static struct str key_name(enum conf_key key)
 	case CONF_KEYED_NAME: return STR(" NAME");
 	case CONF_KEYED_NETWORK: return STR(" NETWORK");
 	case CONF_KEYED_DOMAINS: return STR(" NAME...");
+	case CONF_KEYED_SENDERS: return STR(" senders");
 	case CONF_KEYED_NONE:
 	case CONF_KEYED_FILE: break;
 	}

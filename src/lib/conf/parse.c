@@ -216,6 +216,8 @@ static void read_statement(struct conf_parser *p, struct conf_scope *block)
 		read_host_file(p);
 	else if (row->type == CONF_IS_BLOCK && row->many) read_many(p, row, &word);
 	else if (row->type == CONF_IS_BLOCK) read_one(p, block, row, &word);
+	else if (row->type == CONF_IS_SENDERS)
+		(void)conf_set_senders(p, block, row, &word);
 	else if (row->word.len)
 		(void)conf_set_values(p, block, row, &word, 0, p->value_count);
 	else if (!p->value_count) (void)conf_set_bare(p, block, row, &word);
@@ -284,10 +286,25 @@ static void read_body(struct conf_parser *p, struct conf_scope *block,
 	}
 }
 
-static void read_host_lines(struct conf_parser *p)
+/* Some senders, as inside of the filter's block. */
+static void read_sender_line(struct conf_parser *p)
+{
+	struct conf_scope block = { .id = CONF_BLOCK_conf_filter, .at = p->filter };
+	size_t count;
+	const struct conf_row *row = conf_rows(block.id, &count);
+	struct conf_token word = conf_take(p);
+	while (row->type != CONF_IS_SENDERS) row++;
+	if (conf_take_values(p)) (void)conf_set_senders(p, &block, row, &word);
+	else skip_statement(p);
+	if (p->token.kind != CONF_TOKEN_OPEN) return;
+	CONF_REPORT(p, &p->token, "this '{' follows nothing that takes a block");
+	skip_block(p);
+}
+
+static void read_lines(struct conf_parser *p, void (*line)(struct conf_parser *))
 {
 	while (p->token.kind != CONF_TOKEN_END) {
-		if (p->token.kind == CONF_TOKEN_WORD) read_host_line(p);
+		if (p->token.kind == CONF_TOKEN_WORD) line(p);
 		else if (p->token.kind == CONF_TOKEN_NEWLINE ||
 			 p->token.kind == CONF_TOKEN_SEMICOLON)
 			(void)conf_take(p);
@@ -319,7 +336,8 @@ void conf_read_source(struct conf_parser *p, enum conf_source_kind kind, struct 
 	conf_lexer_init(&p->lexer, text);
 	if (!check_utf8(p, text)) return;
 	p->token = conf_lexer_next(&p->lexer);
-	if (kind == CONF_SOURCE_HOSTS) read_host_lines(p);
+	if (kind == CONF_SOURCE_HOSTS) read_lines(p, read_host_line);
+	else if (kind == CONF_SOURCE_SENDERS) read_lines(p, read_sender_line);
 	else read_body(p, &top, NULL);
 }
 

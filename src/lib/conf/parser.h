@@ -38,6 +38,7 @@ struct conf_parser {
 	struct conf_token values[CONF_VALUES_MAX];
 	struct str texts[CONF_VALUES_MAX]; /* without escapes */
 	size_t value_count;
+	char *filter; /* whose file is read */
 	bool no_memory;
 	bool hosts_read[CONF_FILES_MAX]; /* host files that a rule named */
 };
@@ -83,6 +84,9 @@ bool conf_set_values(struct conf_parser *p, struct conf_scope *scope,
 /* A word that is a value itself: `accept`. */
 bool conf_set_bare(struct conf_parser *p, struct conf_scope *scope,
 		   const struct conf_row *row, const struct conf_token *word);
+/* A word that is the first of some senders: `@a.example @b.example`. */
+bool conf_set_senders(struct conf_parser *p, struct conf_scope *block,
+		      const struct conf_row *row, const struct conf_token *word);
 void conf_report_unknown(struct conf_parser *p, enum conf_block_id block,
 			 const struct conf_token *word);
 /* Copy in the arena of conf; sets p->no_memory if there is none. */
@@ -94,7 +98,8 @@ bool conf_read_key(struct conf_parser *p, enum conf_block_id id, void *at,
 /* Warns if the text of a network has bits behind its prefix. */
 void conf_check_host_bits(struct conf_parser *p, const struct conf_token *word,
 			  struct str text);
-/* Reads statements of the configuration, or lines of host rules. */
+/* Reads statements of the configuration, lines of host rules, or of senders (of the filter
+ * p->filter). */
 void conf_read_source(struct conf_parser *p, enum conf_source_kind kind, struct str name,
 		      struct str text, bool built_in);
 struct conf_many *conf_many_of(struct conf_parser *p, enum conf_block_id block);
@@ -105,6 +110,8 @@ bool conf_read_text(const struct conf_row *row, struct str text, struct arena *a
 /* Fills in what no file set; moves the arrays into conf. False without memory. */
 bool conf_complete(struct conf_parser *p);
 void conf_check(struct conf_parser *p);
+/* check_in.c: who may send. False without memory. */
+bool conf_check_in(struct conf_parser *p);
 /* check_out.c: the part about the way to other hosts. False without memory. */
 bool conf_check_out(struct conf_parser *p);
 

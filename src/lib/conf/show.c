@@ -96,6 +96,23 @@ static void show_paths(struct show *s, const struct conf_row *row,
 	}
 }
 
+/* Those of the filter's file stand there. */
+static bool is_own(const struct conf_filter *filter, const struct conf_sender *sender)
+{
+	return !filter->file.len || !str_eq(sender->from.file, filter->file);
+}
+
+static void show_senders(struct show *s, const struct conf_filter *filter, unsigned depth)
+{
+	for (size_t i = 0; i < filter->senders.count; i++) {
+		const struct conf_sender *sender = &filter->senders.at[i];
+		if (!is_own(filter, sender)) continue;
+		indent(s, depth);
+		conf_value_write_text(sender->text, s->out);
+		end_line(s, &sender->from);
+	}
+}
+
 static void show_row(struct show *s, const struct conf_row *row, const char *at,
 		     unsigned depth)
 {
@@ -112,6 +129,10 @@ static void show_row(struct show *s, const struct conf_row *row, const char *at,
 	}
 	if (row->type == CONF_IS_PATHS) {
 		show_paths(s, row, (const void *)(at + row->offset), depth);
+		return;
+	}
+	if (row->type == CONF_IS_SENDERS) {
+		show_senders(s, (const void *)at, depth);
 		return;
 	}
 	indent(s, depth);
@@ -131,6 +152,7 @@ static void show_key(enum conf_block_id id, const void *at, struct buf *out)
 	case CONF_KEYED_FILE: break;
 	case CONF_KEYED_NAME: conf_value_write_text(named->name, out); break;
 	case CONF_KEYED_NETWORK: ip_net_write(out, &host->net); break;
+	case CONF_KEYED_SENDERS: buf_str(out, STR("senders")); break;
 	case CONF_KEYED_DOMAINS:
 		for (size_t i = 0; i < domain->name_count; i++) {
 			if (i) buf_byte(out, ' ');
@@ -318,6 +340,18 @@ static void json_paths(struct show *s, enum conf_block_id id, const char *at,
 	}
 }
 
+static void json_senders(struct show *s, enum conf_block_id id, const char *at)
+{
+	const struct conf_filter *filter = (const void *)at;
+	for (size_t i = 0; i < filter->senders.count; i++) {
+		struct json j = { .out = s->out };
+		if (!is_own(filter, &filter->senders.at[i])) continue;
+		json_begin(s, &j, id, at, STR("sender"));
+		json_str_at(&j, STR("value"), filter->senders.at[i].text);
+		json_end(s, &j, &filter->senders.at[i].from);
+	}
+}
+
 static void json_block(struct show *s, enum conf_block_id id, const char *at,
 		       unsigned depth)
 {
@@ -340,6 +374,10 @@ static void json_block(struct show *s, enum conf_block_id id, const char *at,
 		}
 		if (row->type == CONF_IS_PATHS) {
 			json_paths(s, id, at, row);
+			continue;
+		}
+		if (row->type == CONF_IS_SENDERS) {
+			json_senders(s, id, at);
 			continue;
 		}
 		buf_reset(&s->value);

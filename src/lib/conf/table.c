@@ -92,6 +92,8 @@ static const struct conf_row rows[] = {
 #define WORDS_HOPS      NULL
 #define WORDS_MATCHES   NULL
 #define WORDS_NETWORKS  NULL
+#define WORDS_HOSTNAMES NULL
+#define WORDS_SENDERS   NULL
 #define WORDS_LEVELS    NULL
 #define WORDS_USERS     NULL
 #define WORDS_DELIVER   NULL
@@ -136,13 +138,21 @@ static struct str row_word(const struct conf_row *row)
 	return row->type == CONF_IS_BLOCK ? conf_blocks[row->inner].word : row->word;
 }
 
+/* Whether a statement that begins with `word` is one of a row without a word of its own. */
+static bool is_bare_word(const struct conf_row *row, struct str word)
+{
+	if (row->type == CONF_IS_SENDERS)
+		return str_find(word, '@') >= 0 || str_starts(word, STR("<"));
+	return conf_word_find(row->words, word) >= 0;
+}
+
 const struct conf_row *conf_row_find(enum conf_block_id block, struct str word)
 {
 	size_t count;
 	const struct conf_row *row = conf_rows(block, &count);
 	for (const struct conf_row *end = row + count; row < end; row++) {
 		struct str own = row_word(row);
-		if (own.len ? str_eq(own, word) : conf_word_find(row->words, word) >= 0) return row;
+		if (own.len ? str_eq(own, word) : is_bare_word(row, word)) return row;
 	}
 	return NULL;
 }
@@ -151,12 +161,13 @@ bool conf_type_is_list(enum conf_type type)
 {
 	return type == CONF_IS_DURATIONS || type == CONF_IS_ADDRESSES || type == CONF_IS_SERVERS ||
 	       type == CONF_IS_HOPS || type == CONF_IS_MATCHES || type == CONF_IS_NETWORKS ||
-	       type == CONF_IS_FLAGS;
+	       type == CONF_IS_HOSTNAMES || type == CONF_IS_SENDERS || type == CONF_IS_FLAGS;
 }
 
 bool conf_type_adds(enum conf_type type)
 {
-	return type == CONF_IS_LEVELS || type == CONF_IS_NETWORKS || type == CONF_IS_PATHS;
+	return type == CONF_IS_LEVELS || type == CONF_IS_NETWORKS || type == CONF_IS_PATHS ||
+	       type == CONF_IS_SENDERS;
 }
 
 enum { SUGGEST_LEN_MAX = 32 };
@@ -214,7 +225,7 @@ struct str conf_row_suggest(enum conf_block_id block, struct str word)
 	for (const struct conf_row *end = row + count; row < end; row++) {
 		struct str own = row_word(row);
 		if (own.len) nearest_try(&best, word, own);
-		else nearest_words(&best, row->words, word);
+		else if (row->words) nearest_words(&best, row->words, word);
 	}
 	if (block == CONF_BLOCK_conf) nearest_try(&best, word, STR("include"));
 	return best.word;

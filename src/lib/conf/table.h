@@ -22,6 +22,8 @@ enum conf_type {
 	CONF_IS_HOPS,
 	CONF_IS_MATCHES,
 	CONF_IS_NETWORKS,
+	CONF_IS_HOSTNAMES,
+	CONF_IS_SENDERS,
 	CONF_IS_FLAGS,
 	CONF_IS_LEVELS,
 	CONF_IS_USERS,
@@ -33,6 +35,7 @@ enum conf_key {
 	CONF_KEYED_NAME,
 	CONF_KEYED_NETWORK,
 	CONF_KEYED_DOMAINS,
+	CONF_KEYED_SENDERS,
 	CONF_KEYED_FILE
 };
 
@@ -60,7 +63,7 @@ struct conf_row {
 	enum conf_block_id block; /* where it stands */
 	enum conf_type type;
 	struct str field; /* name in the struct */
-	struct str word;  /* "" of a choice: the words themselves are the statement */
+	struct str word;  /* "" of a choice or senders: the words themselves are the statement */
 	size_t offset;    /* of the field in the block's struct */
 	ptrdiff_t from;   /* of FIELD_from, or CONF_NO_ORIGIN */
 	struct str text;  /* default */
@@ -98,7 +101,7 @@ extern const struct conf_words conf_words_profile, conf_words_log_level,
 /* The rows of one block stand together, in the order of the table. */
 const struct conf_row *conf_rows(enum conf_block_id block, size_t *count);
 /* The row that begins with `word`, or NULL; of a choice without a word of its own, the
- * row that has `word` among its values. */
+ * row that has `word` among its values; of senders what looks like one. */
 const struct conf_row *conf_row_find(enum conf_block_id block, struct str word);
 /* Index of `word`, or -1. */
 int conf_word_find(const struct conf_words *words, struct str word);

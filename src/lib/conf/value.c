@@ -8,6 +8,7 @@
 #include "lib/conf/error.h"
 #include "lib/conf/value_mail.h"
 #include "lib/conf/value_net.h"
+#include "lib/conf/value_sender.h"
 
 enum {
 	NAME_MAX_LEN = 64,
@@ -74,7 +75,7 @@ bool conf_is_domain(struct str s)
 }
 
 /* RFC 5321 Dot-string, which is all that a postmaster needs. */
-static bool is_mailbox(struct str s)
+bool conf_is_mailbox(struct str s)
 {
 	ptrdiff_t at = str_rfind(s, '@');
 	if (at <= 0 || at > LOCAL_MAX || s.at[at - 1] == '.') return false;
@@ -264,7 +265,7 @@ static bool read_text(const struct conf_row *row, struct str value, struct arena
 	struct conf_quote quote;
 	bool good = row->type == CONF_IS_PATH       ? check_path(row, value, problem)
 		    : row->type == CONF_IS_HOSTNAME ? conf_is_domain(value)
-						    : is_mailbox(value);
+						    : conf_is_mailbox(value);
 	if (!good && row->type == CONF_IS_HOSTNAME)
 		conf_problem_set(problem, 0, "'%s' is not a host name",
 				 conf_quote(&quote, value));
@@ -330,6 +331,10 @@ bool conf_value_read(const struct conf_row *row, const struct str *values, size_
 		return conf_read_matches(values, count, arena, field, problem);
 	case CONF_IS_NETWORKS:
 		return conf_read_networks(row, values, count, arena, field, problem);
+	case CONF_IS_HOSTNAMES:
+		return conf_read_hostnames(values, count, arena, field, problem);
+	case CONF_IS_SENDERS:
+		return conf_read_senders(row, values, count, arena, field, problem);
 	case CONF_IS_FLAGS: return conf_read_flags(row, values, count, field, problem);
 	case CONF_IS_LEVELS:
 		return conf_read_level(row, values, count, arena, field, problem);

@@ -31,6 +31,8 @@ void conf_value_write_text(struct str text, struct buf *out);
 
 /* "a.example": labels of letters, digits, - and _, at most 63 and 253 bytes, no final dot. */
 bool conf_is_domain(struct str s);
+/* local@domain, the local part without quotes. */
+bool conf_is_mailbox(struct str s);
 /* conf_is_domain, or the same behind one dot. */
 bool conf_is_match(struct str s);
 /* Name of a listener, directory or route: letters, digits, . - _; at most 64. */

@@ -211,6 +211,19 @@ bool conf_read_matches(const struct str *values, size_t count, struct arena *are
 	return true;
 }
 
+bool conf_read_hostnames(const struct str *values, size_t count, struct arena *arena,
+			 struct conf_matches *out, struct conf_problem *problem)
+{
+	struct conf_quote quote;
+	for (size_t i = 0; i < count; i++) {
+		if (conf_is_domain(values[i])) continue;
+		conf_problem_set(problem, i, "'%s' is not a host name",
+				 conf_quote(&quote, values[i]));
+		return false;
+	}
+	return conf_read_matches(values, count, arena, out, problem);
+}
+
 static size_t networks_room(size_t count)
 {
 	size_t room = NETWORKS_ROOM_MIN;

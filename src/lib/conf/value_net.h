@@ -17,6 +17,9 @@ bool conf_read_lmtp(const struct str *values, size_t count, struct arena *arena,
 /* example.com, .example.com */
 bool conf_read_matches(const struct str *values, size_t count, struct arena *arena,
 		       struct conf_matches *out, struct conf_problem *problem);
+/* a.example, without a dot in front */
+bool conf_read_hostnames(const struct str *values, size_t count, struct arena *arena,
+			 struct conf_matches *out, struct conf_problem *problem);
 /* NETWORK..., added to `out`. */
 bool conf_read_networks(const struct conf_row *row, const struct str *values,
 			size_t count, struct arena *arena, struct conf_networks *out,

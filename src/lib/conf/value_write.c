@@ -143,6 +143,7 @@ void conf_value_write(const struct conf_row *row, const void *field, struct buf 
 	case CONF_IS_SERVERS: write_addresses(field, out); break;
 	case CONF_IS_DURATIONS: write_durations(field, out); break;
 	case CONF_IS_HOPS: write_hops(field, out); break;
+	case CONF_IS_HOSTNAMES:
 	case CONF_IS_MATCHES: write_matches(field, out); break;
 	case CONF_IS_FLAGS: write_flags(row->words, *(const unsigned *)field, out); break;
 	case CONF_IS_USERS: write_users(field, out); break;
@@ -150,6 +151,7 @@ void conf_value_write(const struct conf_row *row, const void *field, struct buf 
 	case CONF_IS_LEVELS:
 	case CONF_IS_NETWORKS:
 	case CONF_IS_PATHS:
+	case CONF_IS_SENDERS:
 	case CONF_IS_BLOCK: break;
 	}
 }

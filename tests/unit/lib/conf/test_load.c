@@ -62,6 +62,12 @@ static int make_files(void **state)
 	(void)snprintf(text, sizeof text, "host file %s/hosts2\n", folder);
 	write_file("badhosts.conf", text);
 	write_file("hosts2", "10.0.0.0/8 reject\nno.example reject\n");
+	(void)snprintf(text, sizeof text, "filter senders { action reject\nfile %s/senders }\n", folder);
+	write_file("senders.conf", text);
+	write_file("senders", "@a.example\n");
+	(void)snprintf(text, sizeof text, "x {\nfile %s/senders }\nfilter senders { file %s/none; a {\nfile %s/x }\n }\n",
+		folder, folder, folder);
+	write_file("nosenders.conf", text);
 	write_file("wrong.conf", "wrong\n");
 	for (int i = 0; i < 70; i++) {
 		(void)snprintf(path, sizeof path, "dir/%02d.conf", i);
@@ -91,6 +97,8 @@ static const struct {
 	{ "inside.conf", "inside.conf" },
 	{ "hosts.conf", "hosts.conf hosts" },
 	{ "relhosts.conf", "relhosts.conf" },
+	{ "senders.conf", "senders.conf senders" },
+	{ "nosenders.conf", "3:23 cannot read 'F/none': No such file or directory" },
 	{ "wrong.conf", "wrong.conf" },
 	{ "gone.conf", "cannot read 'F/gone.conf': No such file or directory" },
 	{ "missing.conf", "2:11 there is no file 'gone.conf'" },

@@ -179,6 +179,27 @@ static const struct {
 	{ "relay", "listed; authenticated", "'authenticated' is set a second time; first at t.conf:1" },
 	{ "relay", "authentcated", "unknown word 'authentcated'; did you mean 'authenticated'?" },
 	{ "", "relay authenticated", "" },
+	/* submission */
+	{ "submission", "homed required; match off; notify none; servers a.example b.example", "" },
+	{ "submission", "homed by-role; match required", "" },
+	{ "submission", "homed yes", "'yes' is not one of by-role, required or off" },
+	{ "submission", "servers", "'servers' needs a value" },
+	{ "submission", "servers .example", "'.example' is not a host name" },
+	{ "submission", "servers a.example a..b", "'a..b' is not a host name" },
+	{ "submission", "@a.example", "unknown word '@a.example'; it belongs inside 'filter { }'" },
+	/* filter */
+	{ "filter senders", "a@b.example; @c.example @.d.example; <>; action quarantine", "" },
+	{ "filter senders", "action drop", "'drop' is not one of reject or quarantine" },
+	{ "filter senders", "@b..example", "'@b..example' is no sender; write user@example.com, @example.com, @.example.com or <>" },
+	{ "filter senders", "a@b.example a@", "'a@' is no sender; write user@example.com, @example.com, @.example.com or <>" },
+	{ "filter senders", "<a@b>", "'<a@b>' is no sender; write user@example.com, @example.com, @.example.com or <>" },
+	{ "filter senders", "a.example", "unknown word 'a.example'" },
+	{ "filter senders", "file lists", "'lists' is a relative path; paths begin with /" },
+	{ "filter senders", "file /lists", "'/lists' was not read with the configuration" },
+	{ "filter", "@a.example", "what is filtered are senders: filter senders { @example.com }" },
+	{ "filter recipients", "@a.example", "what is filtered are senders: filter senders { @example.com }" },
+	{ "", "filter senders", "'filter' needs a block, and its '{' in this line" },
+	{ "", "filter senders @a.example", "'filter' takes a block and no value: filter { }" },
 	{ "", "relay from 10.0.0.0/8", "" },
 	{ "", "relay", "'relay' needs a block, and its '{' in this line" },
 	/* notify */
@@ -368,6 +389,7 @@ static void test_every_setting_has_a_row(void **state)
 		for (size_t i = 0; i < count; i++) {
 			struct str word = row[i].word.len ? row[i].word
 					  : row[i].words  ? row[i].words->at[0].word
+					  : row[i].type == CONF_IS_SENDERS ? STR("@c.example")
 							  : conf_blocks[row[i].inner].word;
 			if (row[i].many || row[i].type == CONF_IS_BLOCK) continue;
 			if (!is_tried(block, word)) print_error("no row tries %.*s\n", STR_ARG(word));

@@ -50,7 +50,10 @@ static const char *const texts[] = {
 	"trust-anchor /k; timeout 3s; hosts yes }\n"
 	"relay { from 10.0.0.0/8 192.0.2.1; never 10.1.0.0/16; authenticated\n"
 	"from 2001:db8::/32; never ::1 }\n"
-	"notify expired host-unknown\n",
+	"notify expired host-unknown\n"
+	"submission { homed required; match off; notify none; servers s.example t.example }\n"
+	"filter senders { action quarantine; a@b.example @c.example; @.d.example }\n"
+	"filter senders { e@f.example }\n",
 	"postmaster p@a.example; notify all; relay { listed }\n",
 };
 
