@@ -10,8 +10,8 @@ static void check_submission(struct conf_parser *p)
 	const struct conf_submission *s = &conf->submission;
 	if (conf_is_said(&s->notify_from) && s->notify == CONF_NOTIFY_POSTMASTER &&
 	    !conf_is_said(&conf->postmaster_from))
-		AT(p, CONF_ERROR, &s->notify_from, STR("notify"),
-		   "'notify' needs somebody to tell; write postmaster name@example.com");
+		AT(p, CONF_WARNING, &s->notify_from, STR("notify"),
+		   "there is nobody to tell; write postmaster name@example.com");
 	if (s->homed == CONF_SUBMISSION_REQUIRED && conf->domain_count == 0)
 		AT(p, CONF_WARNING, &s->homed_from, STR("homed"),
 		   "there is no local domain, so nobody is homed here and every sender is "
