@@ -4,9 +4,10 @@
 #include "receive/receive.h"
 
 #include "lib/base/fault.h"
+#include "lib/mail/authors.h"
 #include "lib/mail/received.h"
 
-enum { ADDRESS_MAX = 1024, HOPS_BY_US_MAX = 4 };
+enum { ADDRESS_MAX = 1024, SPOOL_REASON_TEXT = 200 };
 
 struct facts dialog_facts(const struct session *s)
 {
@@ -22,10 +23,10 @@ struct facts dialog_facts(const struct session *s)
 	};
 }
 
-static void dialog_refuse(struct session *s, const char *stage, struct str to,
-                          const struct verdict *v)
+void dialog_refuse(struct session *s, const char *stage, struct str from, struct str to,
+                   const struct verdict *v)
 {
-	tell_refuse(s, stage, to, v->code, v->dsn, v->text, v);
+	tell_refuse(s, stage, from, to, v);
 	smtp_server_answer(&s->smtp, v->code, v->dsn, v->text);
 }
 
@@ -34,7 +35,7 @@ static void dialog_fail(struct session *s, const char *stage, unsigned code, con
                         struct str text, const char *builtin)
 {
 	struct verdict v = verdict_builtin(code, dsn, text, builtin);
-	dialog_refuse(s, stage, STR(""), &v);
+	dialog_refuse(s, stage, s->tx ? s->tx->envelope.sender : STR(""), STR(""), &v);
 }
 
 static void dialog_no_memory(struct session *s, const char *stage)
@@ -64,31 +65,24 @@ static struct str dialog_tls(const struct session *s, struct arena *arena)
 	return arena_str(arena, buf_view(&out));
 }
 
-static void dialog_mail(struct session *s)
+/* What the envelope has from MAIL. False: no memory; a sender that was lost would read as
+ * the null sender. */
+static bool dialog_envelope(struct session *s, struct str sender, const struct verdict *v)
 {
 	const struct smtp_server_mail *mail = &s->smtp.mail;
-	struct facts facts = dialog_facts(s);
-	struct verdict v = policy_sender(&facts);
-	FAULT("receive.mail", mail->path.whole);
-	if (v.kind == VERDICT_REFUSE) {
-		dialog_refuse(s, "sender", STR(""), &v);
-		return;
-	}
-	struct transaction *tx = transaction_new(s);
-	if (!tx) {
-		dialog_no_memory(s, "sender");
-		return;
-	}
-	char address[ADDRESS_MAX];
-	struct buf sender;
-	buf_init_fixed(&sender, address, sizeof address);
-	smtp_path_write(&sender, &mail->path);
-	char sid_text[16];
-	struct buf sid;
+	struct transaction *tx = s->tx;
+	char sid_text[16], rule_text[SPOOL_REASON_TEXT];
+	struct buf sid, rule;
 	buf_init_fixed(&sid, sid_text, sizeof sid_text);
 	buf_hex64(&sid, s->sid);
+	buf_init_fixed(&rule, rule_text, sizeof rule_text);
+	if (v->kind == VERDICT_HOLD) {
+		buf_str(&rule, v->text);
+		buf_str(&rule, STR(": "));
+		verdict_rule_write(v, &rule);
+	}
 	struct envelope *e = &tx->envelope;
-	e->sender = arena_str(&tx->arena, buf_view(&sender));
+	e->sender = arena_str(&tx->arena, sender);
 	e->envid = arena_str(&tx->arena, mail->params.envid);
 	e->helo = arena_str(&tx->arena, s->smtp.helo);
 	e->client = s->client;
@@ -98,13 +92,42 @@ static void dialog_mail(struct session *s)
 	e->body8 = mail->params.body == SMTP_BODY_8BITMIME;
 	e->smtputf8 = mail->params.smtputf8;
 	e->esmtp = s->smtp.esmtp;
-	if (!e->sender.at || !e->envid.at || !e->helo.at || !e->sid.at || !tx->tls.at) {
-		/* A sender that was lost would read as the null sender. */
-		transaction_drop(s);
-		dialog_no_memory(s, "sender");
+	tx->hold = arena_str(&tx->arena, buf_view(&rule));
+	return e->sender.at && e->envid.at && e->helo.at && e->sid.at && tx->hold.at &&
+	       tx->tls.at;
+}
+
+static void dialog_mail_accept(struct session *s, struct str sender, const struct verdict *v)
+{
+	if (transaction_new(s) && dialog_envelope(s, sender, v)) {
+		smtp_server_answer(&s->smtp, 0, NULL, STR(""));
 		return;
 	}
-	smtp_server_answer(&s->smtp, 0, NULL, STR(""));
+	transaction_drop(s);
+	dialog_no_memory(s, "sender");
+}
+
+static enum dialog dialog_mail(struct session *s)
+{
+	const struct smtp_path *path = &s->smtp.mail.path;
+	char address[ADDRESS_MAX];
+	struct buf sender;
+	buf_init_fixed(&sender, address, sizeof address);
+	smtp_path_write(&sender, path);
+	FAULT("receive.mail", path->whole);
+	struct facts facts = dialog_facts(s);
+	facts.sender = buf_view(&sender);
+	facts.owner = s->found;
+	struct verdict v = policy_sender(&facts);
+	if (v.kind == VERDICT_NEED) {
+		if (ask_owner(s, ASKED_SENDER, facts.sender) == DIALOG_WAIT) return DIALOG_WAIT;
+		facts.owner = s->found;
+		v = policy_sender(&facts);
+	}
+	s->found = (struct owner){ 0 };
+	if (v.kind == VERDICT_REFUSE) dialog_refuse(s, "sender", facts.sender, STR(""), &v);
+	else dialog_mail_accept(s, facts.sender, &v);
+	return DIALOG_GO_ON;
 }
 
 static void dialog_rcpt_accept(struct session *s, struct str address)
@@ -113,7 +136,7 @@ static void dialog_rcpt_accept(struct session *s, struct str address)
 		.address = address,
 		.orcpt = s->smtp.rcpt.params.orcpt,
 		.notify = s->smtp.rcpt.params.notify,
-		.route = s->exists == ANSWER_YES ? STR("mailbox") : STR(""),
+		.route = s->found.known == ANSWER_YES ? STR("mailbox") : STR(""),
 	};
 	/* Q143375: the same recipient twice gets one copy. */
 	bool again = transaction_has_rcpt(s->tx, address);
@@ -132,23 +155,6 @@ static void dialog_rcpt_accept(struct session *s, struct str address)
 	smtp_server_answer(&s->smtp, 0, NULL, STR(""));
 }
 
-/* Asks the directory that the recipient's domain names; the session waits. */
-static enum dialog dialog_ask(struct session *s, struct str address, struct str domain)
-{
-	struct receive *rx = s->rx;
-	const struct conf_domain *local = conf_domain_find(rx->frame->conf, domain);
-	if (!rx->directory || !local || !local->users.directory ||
-	    !map_put(&rx->lookups, ++rx->next_query, s)) {
-		s->exists = ANSWER_CANNOT_TELL;
-		return DIALOG_GO_ON;
-	}
-	s->query = rx->next_query;
-	s->asked_ms = loop_now_ms(rx->frame->loop);
-	channel_send_lookup(rx->directory, &(struct msg_lookup){
-		.query = s->query, .directory = local->users.name, .address = address });
-	return DIALOG_WAIT;
-}
-
 static enum dialog dialog_rcpt(struct session *s)
 {
 	const struct smtp_path *path = &s->smtp.rcpt.path;
@@ -161,37 +167,29 @@ static enum dialog dialog_rcpt(struct session *s)
 	struct facts facts = dialog_facts(s);
 	facts.local = buf_view(&local);
 	facts.domain = path->domain;
-	facts.exists = s->exists;
+	facts.exists = s->found.known;
 	struct verdict v = policy_recipient(&facts);
 	if (v.kind == VERDICT_NEED) {
-		if (dialog_ask(s, buf_view(&address), path->domain) == DIALOG_WAIT)
+		if (ask_recipient(s, buf_view(&address), path->domain) == DIALOG_WAIT)
 			return DIALOG_WAIT;
-		facts.exists = s->exists;
+		facts.exists = s->found.known;
 		v = policy_recipient(&facts);
 	}
-	if (v.kind == VERDICT_REFUSE) dialog_refuse(s, "recipient", buf_view(&address), &v);
+	if (v.kind == VERDICT_REFUSE)
+		dialog_refuse(s, "recipient", s->tx->envelope.sender, buf_view(&address), &v);
 	else dialog_rcpt_accept(s, buf_view(&address));
-	s->exists = ANSWER_UNKNOWN;
+	s->found = (struct owner){ 0 };
 	return DIALOG_GO_ON;
-}
-
-void dialog_found(struct session *s, enum answer exists)
-{
-	(void)map_take(&s->rx->lookups, s->query);
-	s->query = 0;
-	if (s->state != SESSION_OPEN) return;
-	s->exists = exists;
-	/* The machine still stands at this RCPT. */
-	if (dialog_rcpt(s) == DIALOG_GO_ON) session_continue(s);
 }
 
 static void dialog_data(struct session *s)
 {
 	struct transaction *tx = s->tx;
 	struct facts facts = dialog_facts(s);
-	struct verdict v = policy_sender(&facts);
+	facts.sender = tx->envelope.sender;
+	struct verdict v = policy_data(&facts);
 	if (v.kind == VERDICT_REFUSE) {
-		dialog_refuse(s, "data", STR(""), &v);
+		dialog_refuse(s, "data", facts.sender, STR(""), &v);
 		return;
 	}
 	/* Copied: the configuration may change while the text comes in. */
@@ -201,6 +199,10 @@ static void dialog_data(struct session *s)
 		return;
 	}
 	mail_scan_init(&tx->scan, by);
+	buf_free(&tx->authors);
+	buf_init(&tx->authors, MAIL_AUTHORS_TEXT_MAX);
+	tx->author_at = 0;
+	if (policy_wants_authors(&facts)) tx->scan.authors = &tx->authors;
 	body_begin(tx);
 	char text[4096], id_text[16];
 	struct buf header, id;
@@ -231,30 +233,6 @@ static void dialog_data(struct session *s)
 	smtp_server_answer(&s->smtp, 0, NULL, STR(""));
 }
 
-static enum dialog dialog_end(struct session *s)
-{
-	struct transaction *tx = s->tx;
-	const struct conf_limit *limit = &s->rx->frame->conf->limit;
-	if (tx->scan.too_large) {
-		dialog_fail(s, "content", 552, "5.3.4",
-			STR("The header of the message is too large"), "header size");
-	} else if (tx->scan.received > (uint32_t)limit->hops ||
-	           tx->scan.received_by > HOPS_BY_US_MAX) {
-		dialog_fail(s, "content", 554, "5.4.6",
-			STR("The message goes round in a circle; a forwarding address is wrong"),
-			"hop count");
-	} else if (transaction_commit(tx)) {
-		return DIALOG_WAIT;
-	} else if (tx->refused_code) {
-		dialog_fail(s, "data", tx->refused_code, tx->refused_dsn, tx->refused_text, "spool");
-	} else {
-		dialog_fail(s, "data", 451, "4.3.0",
-			STR("The message could not be kept; try again in a moment"), "spool");
-	}
-	transaction_drop(s);
-	return DIALOG_GO_ON;
-}
-
 /* VRFY with `vrfy on`: what is known without asking anybody. */
 static void dialog_vrfy(struct session *s)
 {
@@ -265,7 +243,7 @@ static void dialog_vrfy(struct session *s)
 enum dialog dialog_event(struct session *s, const struct smtp_event *event)
 {
 	switch (event->type) {
-	case SMTP_EV_MAIL: dialog_mail(s); return DIALOG_GO_ON;
+	case SMTP_EV_MAIL: return dialog_mail(s);
 	case SMTP_EV_RCPT: return dialog_rcpt(s);
 	case SMTP_EV_VRFY: dialog_vrfy(s); return DIALOG_GO_ON;
 	case SMTP_EV_STARTTLS: dialog_starttls(s); return DIALOG_GO_ON;
@@ -274,7 +252,7 @@ enum dialog dialog_event(struct session *s, const struct smtp_event *event)
 		mail_scan_feed(&s->tx->scan, event->bytes);
 		body_append(s->tx, event->bytes);
 		return DIALOG_GO_ON;
-	case SMTP_EV_END: return dialog_end(s);
+	case SMTP_EV_END: return content_end(s);
 	case SMTP_EV_ABORT: transaction_drop(s); return DIALOG_GO_ON;
 	case SMTP_EV_CLOSE:
 		if (s->securing) {
@@ -290,4 +268,21 @@ enum dialog dialog_event(struct session *s, const struct smtp_event *event)
 	case SMTP_EV_WAIT: break;
 	}
 	return DIALOG_WAIT;
+}
+
+void dialog_found(struct session *s, const struct owner *found)
+{
+	(void)map_take(&s->rx->lookups, s->query);
+	s->query = 0;
+	if (s->state != SESSION_OPEN) return;
+	s->found = *found;
+	/* The machine still stands at the event that asked. */
+	enum dialog next = DIALOG_WAIT;
+	switch (s->asked) {
+	case ASKED_SENDER: next = dialog_mail(s); break;
+	case ASKED_RECIPIENT: next = dialog_rcpt(s); break;
+	case ASKED_AUTHOR: next = content_end(s); break;
+	}
+	s->found = (struct owner){ 0 };
+	if (next == DIALOG_GO_ON) session_continue(s);
 }

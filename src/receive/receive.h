@@ -36,10 +36,14 @@ enum {
 	RECEIVE_HANDSHAKES_MAX = 512, /* at one time; each needs about 60 KiB */
 	RECEIVE_HANDSHAKE_MS = 30 * 1000,
 	RECEIVE_TLS_FAILS_MAX = 20, /* told in each minute; the rest is counted */
+	RECEIVE_NOTES_MAX = 500, /* refusals of one second of which spool is told; the log has all */
 };
 
 struct session;
 struct receive;
+
+/* For which event of the machine a session waits for directory. */
+enum asked { ASKED_SENDER, ASKED_RECIPIENT, ASKED_AUTHOR };
 
 /* One listening socket. Outlives its block in the configuration, and its socket, for its
  * sessions; freed when both have gone. */
@@ -67,6 +71,11 @@ struct transaction {
 	size_t rcpt_cap;
 	size_t rcpts_len; /* octets of the recipients in the envelope's record */
 	struct mail_scan scan;
+	struct str hold; /* why it is to be held; empty: it is not */
+	/* The mailboxes of From and Sender, where they are asked for: first the values of the
+	 * fields, at the end of the text one address a line. */
+	struct buf authors;
+	size_t author_at; /* of the one that is being asked about */
 	/* body */
 	struct window_range *ranges; /* blocks that wait to be sent; one holds WINDOW_BLOCK */
 	size_t range_count;
@@ -101,7 +110,10 @@ struct session {
 	struct ip client;
 	uint64_t sid, query;
 	int64_t alive_ms, opened_ms, asked_ms;
-	enum answer exists; /* answer to the pending RCPT */
+	/* What directory said to the question of the event at hand; its strings live until
+	 * that is worked off. */
+	struct owner found;
+	enum asked asked; /* while `query` is not 0 */
 	int fd;
 	unsigned messages;
 	unsigned census_index; /* of the listener when the session began */
@@ -143,6 +155,7 @@ struct receive {
 	size_t certificates_count;
 	size_t handshakes;
 	struct { int64_t since_ms; unsigned told, untold; } tls_fails;
+	unsigned notes; /* sent in this second */
 	struct mail_ids ids;
 	uint64_t next_query;
 	unsigned accept_budget; /* clients taken in one turn */
@@ -195,8 +208,20 @@ void secure_failed(struct session *s);
 /* dialog.c: what the machine's events mean */
 enum dialog { DIALOG_GO_ON, DIALOG_WAIT, DIALOG_CLOSE };
 enum dialog dialog_event(struct session *s, const struct smtp_event *event);
-void dialog_found(struct session *s, enum answer exists);
+/* The answer to the session's question. */
+void dialog_found(struct session *s, const struct owner *found);
 struct facts dialog_facts(const struct session *s);
+/* Answers the event at hand with a refusal, and tells it. */
+void dialog_refuse(struct session *s, const char *stage, struct str from, struct str to,
+                   const struct verdict *v);
+
+/* ask.c: who is asked about a mailbox */
+/* Fills in s->found; DIALOG_WAIT: directory is asked, dialog_found comes. */
+enum dialog ask_owner(struct session *s, enum asked what, struct str address);
+enum dialog ask_recipient(struct session *s, struct str address, struct str domain);
+
+/* content.c: the end of the text */
+enum dialog content_end(struct session *s);
 
 /* transaction.c */
 struct transaction *transaction_new(struct session *s);
@@ -226,9 +251,9 @@ void tell_connect(struct session *s);
 void tell_disconnect(struct session *s);
 void tell_refused_connection(struct rx_listener *listener, struct ip client,
                              const struct verdict *v);
-/* `to` may be empty. */
-void tell_refuse(struct session *s, const char *stage, struct str to, unsigned code,
-                 const char *dsn, struct str text, const struct verdict *v);
+/* A refusal as event, and for the postmaster where he wants to know. `to` may be empty. */
+void tell_refuse(struct session *s, const char *stage, struct str from, struct str to,
+                 const struct verdict *v);
 void tell_receive(struct transaction *tx);
 void tell_timeout(struct session *s);
 /* `stage`: handshake or session. Many are told as a few and a number. */

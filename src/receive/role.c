@@ -62,7 +62,7 @@ static void role_directory_lost(struct receive *rx)
 		size_t at = 0;
 		struct session *s = map_next(&rx->lookups, &at, NULL);
 		if (!s) return;
-		dialog_found(s, ANSWER_CANNOT_TELL);
+		dialog_found(s, &(struct owner){ .known = ANSWER_CANNOT_TELL });
 	}
 }
 
@@ -99,9 +99,10 @@ static void role_found(struct receive *rx, const struct msg_found *m)
 {
 	struct session *s = map_get(&rx->lookups, m->query);
 	if (!s) return;
-	dialog_found(s, m->result == DIRECTORY_YES  ? ANSWER_YES
-	                : m->result == DIRECTORY_NO ? ANSWER_NO
-	                                            : ANSWER_CANNOT_TELL);
+	struct owner found = { .known = ANSWER_CANNOT_TELL, m->address, m->home };
+	if (m->result == DIRECTORY_YES) found.known = ANSWER_YES;
+	if (m->result == DIRECTORY_NO) found.known = ANSWER_NO;
+	dialog_found(s, &found);
 }
 
 static void role_shun(struct receive *rx, const struct msg_shun *m)

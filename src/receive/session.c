@@ -379,7 +379,8 @@ void session_sweep(void *arg)
 	struct session *late = NULL;
 	for (struct session *s; (s = map_next(&rx->lookups, &at, NULL)) && !late;)
 		if (now_ms - s->asked_ms > RECEIVE_LOOKUP_MS) late = s;
-	if (late) dialog_found(late, ANSWER_CANNOT_TELL);
+	if (late) dialog_found(late, &(struct owner){ .known = ANSWER_CANNOT_TELL });
+	rx->notes = 0;
 	/* Blocks that became free without anybody's word (no memory for a piece). */
 	session_resume_stalled(rx);
 	loop_timer_set(rx->sweep, late ? 1 : 1000);

@@ -63,20 +63,47 @@ void tell_refused_connection(struct rx_listener *listener, struct ip client,
 	event_end(log);
 }
 
-void tell_refuse(struct session *s, const char *stage, struct str to, unsigned code,
-                 const char *dsn, struct str text, const struct verdict *v)
+/* For the postmaster. A flood is not worth more than the log. */
+static void tell_note(struct session *s, struct str from, const struct verdict *v)
 {
+	struct receive *rx = s->rx;
+	struct facts facts = dialog_facts(s);
+	char text[512];
+	struct buf rule;
+	if (!policy_is_told(&facts, v) || !rx->spool || rx->notes == RECEIVE_NOTES_MAX ||
+	    channel_backlog(rx->spool) > RECEIVE_BACKLOG_MAX)
+		return;
+	rx->notes++;
+	buf_init_fixed(&rule, text, sizeof text);
+	verdict_rule_write(v, &rule);
+	channel_send_refused_note(rx->spool, &(struct msg_refused_note){
+		.class = (uint8_t)v->class,
+		.client = { (const char *)s->client.octets, sizeof s->client.octets },
+		.helo = s->smtp.helo,
+		.user = facts.authenticated ? facts.user : STR("-"),
+		.from = from,
+		.rule = buf_view(&rule),
+		.code = (uint16_t)v->code,
+		.dsn = str_of(v->dsn),
+		.text = v->text });
+}
+
+void tell_refuse(struct session *s, const char *stage, struct str from, struct str to,
+                 const struct verdict *v)
+{
+	struct facts facts = dialog_facts(s);
 	struct event_log *log = tell_begin(s, EVENT_refuse, s->tx ? s->tx->handle : 0);
 	event_str(log, FIELD_helo, s->smtp.helo);
-	event_str(log, FIELD_user, STR("-"));
-	if (s->tx) event_str(log, FIELD_from, s->tx->envelope.sender);
+	event_str(log, FIELD_user, facts.authenticated ? facts.user : STR("-"));
+	event_str(log, FIELD_from, from);
 	if (to.len) event_str(log, FIELD_to, to);
 	event_str(log, FIELD_stage, str_of(stage));
-	event_i64(log, FIELD_code, code);
-	event_str(log, FIELD_dsn, str_of(dsn));
-	event_str(log, FIELD_reply, text);
+	event_i64(log, FIELD_code, v->code);
+	event_str(log, FIELD_dsn, str_of(v->dsn));
+	event_str(log, FIELD_reply, v->text);
 	tell_rule(log, v);
 	event_end(log);
+	tell_note(s, from, v);
 }
 
 void tell_receive(struct transaction *tx)

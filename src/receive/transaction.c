@@ -41,6 +41,7 @@ struct transaction *transaction_new(struct session *s)
 static void transaction_free(struct transaction *tx)
 {
 	body_release(tx);
+	buf_free(&tx->authors);
 	link_remove(&tx->lost);
 	(void)map_take(&tx->rx->transactions, tx->handle);
 	free(tx->envelope.rcpts);
@@ -120,7 +121,8 @@ bool transaction_commit(struct transaction *tx)
 	if (tx->committing)
 		channel_send_commit(rx->spool, &(struct msg_commit){
 			.handle = tx->handle, .id = tx->handle, .envelope = buf_view(&record),
-			.ranges = buf_view(&ranges), .size = tx->size, .big = tx->big });
+			.ranges = buf_view(&ranges), .size = tx->size, .big = tx->big,
+			.hold = tx->hold });
 	buf_free(&record);
 	buf_free(&ranges);
 	return tx->committing;
@@ -166,8 +168,9 @@ void transaction_refused(struct receive *rx, const struct msg_refused *m)
 	tx->refused_text = arena_str(&tx->arena, m->text);
 	if (tx->committing) {
 		if (tx->session)
-			tell_refuse(tx->session, "data", STR(""), tx->refused_code, tx->refused_dsn,
-				tx->refused_text, &(struct verdict){ .builtin = "spool" });
+			tell_refuse(tx->session, "data", tx->envelope.sender, STR(""),
+				&(struct verdict){ .code = tx->refused_code, .dsn = tx->refused_dsn,
+					.text = tx->refused_text, .builtin = "spool" });
 		transaction_answer(tx, tx->refused_code, tx->refused_dsn, tx->refused_text);
 		return;
 	}

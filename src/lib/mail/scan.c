@@ -10,7 +10,7 @@ enum state {
 	VALUE,
 	EMPTY_CR,      /* a CR at the start of a line */
 };
-enum field { OTHER, RECEIVED, MESSAGE_ID };
+enum field { OTHER, RECEIVED, MESSAGE_ID, AUTHORS };
 
 void mail_scan_init(struct mail_scan *m, struct str our_host)
 {
@@ -94,6 +94,7 @@ static void id_byte(struct mail_scan *m, char c)
 static void field_end(struct mail_scan *m)
 {
 	if (m->field == RECEIVED) word_end(m);
+	if (m->field == AUTHORS) buf_byte(m->authors, '\0');
 	m->field = OTHER;
 }
 
@@ -115,6 +116,9 @@ static void field_begin(struct mail_scan *m)
 		m->fields |= MAIL_DATE;
 	} else if (str_eq_nocase(name, STR("From"))) {
 		m->fields |= MAIL_FROM;
+		if (m->authors) m->field = AUTHORS;
+	} else if (str_eq_nocase(name, STR("Sender"))) {
+		if (m->authors) m->field = AUTHORS;
 	}
 }
 
@@ -176,6 +180,10 @@ static size_t value(struct mail_scan *m, struct str piece)
 		for (size_t i = 0; i < len; i++) received_byte(m, piece.at[i]);
 	if (m->field == MESSAGE_ID)
 		for (size_t i = 0; i < len; i++) id_byte(m, piece.at[i]);
+	/* A NUL ends a value here; one of theirs must not. */
+	if (m->field == AUTHORS)
+		for (size_t i = 0; i < len; i++)
+			buf_byte(m->authors, piece.at[i] ? piece.at[i] : '\1');
 	if (lf < 0) return len;
 	m->state = LINE_START;
 	if (m->field == RECEIVED && !m->depth && !m->in_quotes) word_end(m);

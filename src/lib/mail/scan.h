@@ -2,11 +2,12 @@
 /* Reads the header of a message while its text comes in, in pieces of any size, and
  * notes what the receiving side wants to know: how often it has been on the way
  * (Received), whether it was here before, what it is called, what it lacks.
- * Pure; keeps no copy of the text but a bounded Message-ID. */
+ * Pure; keeps no copy of the text but a bounded Message-ID, and the fields From
+ * and Sender where somebody wants them. */
 #ifndef IMS_MAIL_SCAN_H
 #define IMS_MAIL_SCAN_H
 
-#include "lib/base/str.h"
+#include "lib/base/buf.h"
 
 enum {
 	MAIL_HEADER_MAX = 256 * 1024, /* octets; more is 552 5.3.4 (Q193639) */
@@ -24,6 +25,8 @@ struct mail_scan {
 	bool too_large;       /* over MAIL_HEADER_MAX; nothing more is read */
 	bool malformed;       /* ended at a line that is no header field */
 	bool id_cut;          /* message_id is only the beginning of it */
+	/* The caller's, or NULL: gets the values of From and Sender, each followed by NUL. */
+	struct buf *authors;
 	uint16_t id_len;
 
 	/* The scanner's own. */

@@ -7,6 +7,14 @@
 
 enum answer { ANSWER_UNKNOWN, ANSWER_NO, ANSWER_YES, ANSWER_CANNOT_TELL };
 
+/* Whose mailbox it is, as the directory of its domain says: a person may write under
+ * other addresses than his own (aliases, details behind a plus). */
+struct owner {
+	enum answer known;  /* NO: nobody's that this server knows */
+	struct str address; /* YES: the owner's entry */
+	struct str home;    /* YES: the server that he is at home on */
+};
+
 struct facts {
 	const struct conf *conf;
 	const struct conf_listener *listener;
@@ -22,11 +30,20 @@ struct facts {
 
 	/* session */
 	bool authenticated;
+	struct str user; /* who, if authenticated: address of an entry */
 	bool tls;
 
 	/* what the spool says */
 	bool spool_up;
 	bool disk_low;
+
+	/* sender: local@domain, empty: null; and whose it is */
+	struct str sender;
+	/* content: a mailbox of From or Sender, empty: there is none; and whose it is */
+	struct str author;
+	bool authors_unreadable; /* such a field is there, and says nothing clear */
+	/* of the sender (stage sender) or of the author (stage content) */
+	struct owner owner;
 
 	/* recipient: as parsed, route stripped */
 	struct str local;  /* unquoted */
@@ -38,6 +55,25 @@ struct facts {
 struct verdict policy_connect(const struct facts *f);
 struct verdict policy_sender(const struct facts *f);
 struct verdict policy_recipient(const struct facts *f);
+/* Before the text comes: whether the session may still send, and the store take it. */
+struct verdict policy_data(const struct facts *f);
+/* Once for each author; once without where there is none. */
+struct verdict policy_content(const struct facts *f);
+
+/* Parts of the stage sender. */
+struct verdict policy_filter(const struct facts *f);
+struct verdict policy_submission(const struct facts *f);
+
+/* The right to send that the client uses, in words: a transaction with it is a submission.
+ * NULL: none, it brings mail as any other server does. */
+const char *policy_right(const struct facts *f);
+/* Whether the stage content wants to know the authors. */
+bool policy_wants_authors(const struct facts *f);
+/* Whether the postmaster is to be told of a refusal. */
+bool policy_is_told(const struct facts *f, const struct verdict *v);
+/* What is known of a mailbox's owner without asking. `known` UNKNOWN: *directory (its
+ * name) is to be asked; else that is empty. */
+struct owner policy_owner(const struct conf *conf, struct str address, struct str *directory);
 
 /* The postmaster of any local domain, or of this server (RFC 5321 4.5.1): exact, ASCII
  * case does not matter (Q245041: prefixes of it were taken for it). */

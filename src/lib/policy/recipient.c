@@ -22,6 +22,13 @@ static bool policy_relays_by_login(const struct facts *f)
 	        f->conf->relay.authenticated == CONF_RELAY_FOR_AUTHENTICATED);
 }
 
+static struct verdict policy_detour(void)
+{
+	return verdict_builtin(550, "5.7.1",
+		STR("That address names another host, which is not relayed to; write user@host alone"),
+		"relay denied");
+}
+
 static struct verdict policy_foreign(const struct facts *f)
 {
 	if (f->relay_never)
@@ -51,17 +58,14 @@ struct verdict policy_recipient(const struct facts *f)
 		return policy_foreign(f);
 	}
 	if (domain->users.any) {
-		if (policy_names_elsewhere(f->local))
-			return verdict_builtin(550, "5.7.1",
-				STR("That address names another host, which is not relayed to"),
-				"relay denied");
-		return verdict_accept();
+		return policy_names_elsewhere(f->local) ? policy_detour() : verdict_accept();
 	}
 	if (postmaster) return verdict_accept();
 	switch (f->exists) {
 	case ANSWER_UNKNOWN: return verdict_need(FACT_RECIPIENT_EXISTS);
 	case ANSWER_YES: return verdict_accept();
 	case ANSWER_NO:
+		if (policy_names_elsewhere(f->local)) return policy_detour();
 		return verdict_rule(550, "5.1.1",
 			STR("There is no such user here; check the address"),
 			&domain->users_from);

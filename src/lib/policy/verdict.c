@@ -25,6 +25,22 @@ struct verdict verdict_rule(unsigned code, const char *dsn, struct str text,
 		                 .text = text, .rule = rule };
 }
 
+struct verdict verdict_hold(struct str text, const struct conf_origin *rule)
+{
+	return (struct verdict){ .kind = VERDICT_HOLD, .text = text, .rule = rule };
+}
+
+struct str verdict_class_name(enum verdict_class class)
+{
+	switch (class) {
+	case VERDICT_HOMED: return STR("homed");
+	case VERDICT_MATCH: return STR("match");
+	case VERDICT_CLASS_NONE:
+	case VERDICT_CLASSES: break;
+	}
+	return STR("");
+}
+
 void verdict_rule_write(const struct verdict *v, struct buf *out)
 {
 	if (v->rule) {

@@ -218,6 +218,7 @@ SEND(big_piece)
 SEND(big_abort)
 SEND(commit)
 SEND(lookup)
+SEND(refused_note)
 
 void channel_send_window_fd(struct channel *ch, const struct msg_window *m, int fd)
 {

@@ -7,7 +7,8 @@ static const char text[] =
 	"}\n"                                            /* 3 */
 	"listener l { address 0.0.0.0:25 }\n"            /* 4 */
 	"host 192.0.2.0/24 accept relay yes\n"           /* 5 */
-	"domain us.example { users any; deliver maildir /m/%d/%n }\n";
+	"domain us.example { users any; deliver maildir /m/%d/%n }\n"
+	"submission { homed off; match off }\n"; /* submission.c has its tests */
 
 /* Short names keep the rows in line. */
 enum { NOBODY = -1, AS = CONF_HOST_AUTH_AS_LISTENER, EXEMPT = CONF_HOST_AUTH_EXEMPT,
