@@ -8,6 +8,7 @@
 #include "bounce/make.h"
 #include "bounce/outbox.h"
 #include "lib/base/fault.h"
+#include "lib/dsn/notice.h"
 #include "lib/ipc/scoreboard.h"
 #include "services/frame.h"
 
@@ -109,17 +110,46 @@ static void take_job(struct bounce *b, const struct msg_report_job *job)
 	arena_free(&arena);
 }
 
+/* NULL, or why there is no message in `text`. */
+static const char *make_notice(struct bounce *b, const struct msg_notice_job *job, struct buf *text)
+{
+	struct dsn_notice n;
+	if (outbox_is_full(&b->outbox)) return "more messages are asked for than are kept";
+	if (outbox_has(&b->outbox, job->job)) return "a message is asked for twice";
+	if (!dsn_notice_decode(job->notice, &n)) return "the request is damaged";
+	FAULT("bounce.notice", n.sender);
+	dsn_notice_write(text, &n);
+	return text->overflowed ? "out of memory" : NULL;
+}
+
+static void take_notice(struct bounce *b, const struct msg_notice_job *job)
+{
+	struct buf text;
+	buf_init(&text, DSN_REPORT_MAX);
+	const char *why = make_notice(b, job, &text);
+	if (why) {
+		log_error(b->frame, why);
+		send_done(b->frame, job->job, STR(""), 0);
+	} else {
+		outbox_add(&b->outbox, job->job, &text);
+	}
+	buf_free(&text);
+}
+
 static void bounce_message(struct frame *f, struct channel *ch, enum msg_type type,
 			   struct str payload, int fd)
 {
 	struct bounce *b = f->role;
 	struct msg_report_job job;
+	struct msg_notice_job notice;
 	struct msg_report_free done;
 	if (type == MSG_spool_window) {
 		take_window(b, ch, fd);
 		return;
 	}
 	if (type == MSG_report_job && msg_report_job_get(payload, &job)) take_job(b, &job);
+	else if (type == MSG_notice_job && msg_notice_job_get(payload, &notice))
+		take_notice(b, &notice);
 	else if (type == MSG_report_free && msg_report_free_get(payload, &done))
 		outbox_remove(&b->outbox, done.job);
 	if (fd >= 0) (void)close(fd);

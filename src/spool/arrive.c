@@ -168,9 +168,9 @@ static int arrive_big(struct spool *s, unsigned worker, uint64_t handle, struct 
 	return 0;
 }
 
-/* Fills in the operation; 0 or -errno. */
+/* Fills in the operation, and the sender; 0 or -errno. */
 static int arrive_op(struct spool *s, unsigned worker, const struct msg_commit *m,
-                     struct spool_op *op, struct arena *arena)
+                     struct spool_op *op, struct arena *arena, struct str *from)
 {
 	if (m->envelope.len > SPOOL_ENVELOPE_MAX) return -EMSGSIZE;
 	struct str *spans = arena_alloc(arena, SPOOL_RANGES_MAX * sizeof *spans);
@@ -186,14 +186,16 @@ static int arrive_op(struct spool *s, unsigned worker, const struct msg_commit *
 	op->arrive = (struct spool_arrive){
 		.arrived_ms = e.arrived_ms,
 		.priority = e.priority,
-		.state = SPOOL_ACTIVE,
+		.state = m->hold.len ? SPOOL_HELD : SPOOL_ACTIVE,
+		.reason = arena_str(arena, m->hold),
 		.envelope = record,
 		.rcpts = arrive_rcpts(arena, &e),
 		.rcpts_count = e.rcpt_count,
 		.spans = spans,
 		.spans_count = (size_t)count,
 	};
-	if (!op->arrive.rcpts) return -ENOMEM;
+	*from = e.sender;
+	if (!op->arrive.rcpts || (m->hold.len && !op->arrive.reason.at)) return -ENOMEM;
 	if (!arrive_is_whole(s, worker, m, op)) return -EIO;
 	return m->big ? arrive_big(s, worker, m->handle, op) : 0;
 }
@@ -203,7 +205,7 @@ void arrive_commit(struct spool *s, unsigned worker, const struct msg_commit *m)
 	struct note *note;
 	struct arena *arena;
 	struct spool_op *op = s->lost ? NULL : commit_op(s, &note, &arena);
-	int error = op ? arrive_op(s, worker, m, op, arena) : -EIO;
+	int error = op ? arrive_op(s, worker, m, op, arena, &note->from) : -EIO;
 	if (error) {
 		if (op) commit_undo(s);
 		arrive_abort(s, worker, m->handle);
@@ -218,13 +220,27 @@ void arrive_commit(struct spool *s, unsigned worker, const struct msg_commit *m)
 	note->window->refs++;
 }
 
+/* It is in the spool: it can go, or stays where it is. */
+static void arrive_kept(struct spool *s, const struct spool_op *op, const struct note *note)
+{
+	struct event_log *log = s->frame->log;
+	if (op->arrive.state == SPOOL_ACTIVE) {
+		pump_fresh(s, op->id);
+		return;
+	}
+	event_begin(log, EVENT_hold, 0, op->id);
+	event_str(log, FIELD_from, note->from);
+	event_str(log, FIELD_reason, op->arrive.reason);
+	event_end(log);
+}
+
 void arrive_done(struct spool *s, const struct spool_op *op, const struct note *note)
 {
 	bool there = s->workers[note->worker].life == note->worker_life;
 	struct channel *ch = there ? frame_peer(s->frame, ROLE_RECEIVE, note->worker) : NULL;
 	if (op->arrive.big) store_big_abort(s->store, op->arrive.big);
 	arrive_window_unref(note->window);
-	if (op->result == 0) pump_fresh(s, op->id);
+	if (op->result == 0) arrive_kept(s, op, note);
 	if (!ch) return;
 	if (op->result == 0)
 		channel_send_committed(ch, &(struct msg_committed){ note->handle, op->id });

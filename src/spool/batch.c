@@ -79,6 +79,7 @@ static void commit_tell(struct spool *s, struct batch *batch)
 		case NOTE_UNLIST: outcome_unlist_committed(s, op, note); break;
 		case NOTE_ACT: act_committed(s, op, note); break;
 		case NOTE_SUSPEND: suspend_committed(s, op, note); break;
+		case NOTE_NOTICE: notice_committed(s, op, note); break;
 		}
 	}
 }

@@ -167,7 +167,7 @@ static void letter_give_original(struct spool *s, struct letter *l)
 	l->range_count = 0;
 }
 
-static void window_unref(struct spool_window *w)
+void window_unref(struct spool_window *w)
 {
 	if (!w || --w->refs > 0) return;
 	window_free(w->window);

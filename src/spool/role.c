@@ -37,6 +37,8 @@ static void role_tables(struct spool *s)
 	list_init(&s->wants);
 	list_init(&s->big_wants);
 	list_init(&s->reports);
+	list_init(&s->notice_letters);
+	notices_init(&s->notices, (uint64_t)clock_wall_ms() ^ (uint64_t)getpid() << 32);
 	sched_init(&s->sched, 0, (uint64_t)clock_wall_ms() * (uint64_t)getpid());
 	s->ids.worker = MAIL_ID_SPOOL;
 	s->rng.state = (uint64_t)clock_wall_ms() ^ (uint64_t)getpid() << 32;
@@ -79,7 +81,10 @@ static void role_peer_down(struct frame *f, struct channel *ch)
 	struct spool *s = f->role;
 	enum role peer = channel_peer(ch);
 	if (peer == ROLE_RECEIVE) arrive_worker_down(s, channel_peer_index(ch));
-	else if (peer == ROLE_BOUNCE) report_bounce_down(s);
+	else if (peer == ROLE_BOUNCE) {
+		notice_bounce_down(s);
+		report_bounce_down(s);
+	}
 	else if (peer == ROLE_MAILBOX || peer == ROLE_DELIVER) {
 		parts_worker_down(s, peer, channel_peer_index(ch));
 		watch_leave_if_idle(s);
@@ -123,8 +128,9 @@ static void role_worker(struct spool *s, struct channel *ch, enum msg_type type,
 		text_wanted(s, worker, want.job);
 	else if (type == MSG_done && msg_done_get(payload, &done))
 		outcome_done(s, role, worker, &done);
-	else if (type == MSG_report_done && msg_report_done_get(payload, &report))
-		report_written(s, &report);
+	else if (type == MSG_report_done && msg_report_done_get(payload, &report)) {
+		if (!notice_written(s, &report)) report_written(s, &report);
+	}
 	else role_admin(s, type, payload);
 	watch_leave_if_idle(s);
 }
@@ -137,6 +143,7 @@ static void role_message(struct frame *f, struct channel *ch, enum msg_type type
 	struct msg_commit commit;
 	struct msg_big_piece piece;
 	struct msg_big_abort abort_it;
+	struct msg_refused_note refused;
 	if (channel_peer(ch) != ROLE_RECEIVE) {
 		role_worker(s, ch, type, payload, fd);
 		return;
@@ -146,6 +153,8 @@ static void role_message(struct frame *f, struct channel *ch, enum msg_type type
 		arrive_piece(s, worker, &piece);
 	else if (type == MSG_big_abort && msg_big_abort_get(payload, &abort_it))
 		arrive_abort(s, worker, abort_it.handle);
+	else if (type == MSG_refused_note && msg_refused_note_get(payload, &refused))
+		notice_note(s, &refused);
 	else if (type == MSG_window) arrive_worker_up(s, worker, fd);
 }
 

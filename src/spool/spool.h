@@ -11,6 +11,7 @@
 #include "lib/mail/envelope.h"
 #include "lib/mail/id.h"
 #include "lib/os/window.h"
+#include "lib/policy/notices.h"
 #include "lib/queue/action.h"
 #include "lib/queue/filter.h"
 #include "lib/queue/sched.h"
@@ -45,6 +46,7 @@ enum {
 	SPOOL_BACKLOG_MAX = 8 * 1024 * 1024, /* of a worker's channel: then jobs wait */
 	SPOOL_STUCK_MAX = 128,     /* messages that are left alone for a while */
 	SPOOL_STUCK_MS = 30 * 1000,
+	SPOOL_NOTICES_MAX = 8,     /* messages to the postmaster on their way into the spool */
 };
 
 /* A window of a receive worker; lives on while a batch reads it. */
@@ -55,7 +57,8 @@ struct spool_window {
 
 /* What one operation of a batch is for, and who waits for it. */
 enum note_kind {
-	NOTE_ARRIVAL, NOTE_OUTCOME, NOTE_REPORT, NOTE_DEATH, NOTE_PARK, NOTE_UNLIST, NOTE_ACT, NOTE_SUSPEND
+	NOTE_ARRIVAL, NOTE_OUTCOME, NOTE_REPORT, NOTE_DEATH, NOTE_PARK, NOTE_UNLIST, NOTE_ACT, NOTE_SUSPEND,
+	NOTE_NOTICE
 };
 
 struct note {
@@ -72,9 +75,10 @@ struct note {
 	struct str route;
 	bool quiet;
 	struct report *report;
-	/* ACT; SUSPEND: NULL if a time has come */
+	/* ACT; SUSPEND: NULL if a time has come. from: also of an ARRIVAL that is held */
 	struct act *act;
 	struct str from;
+	struct notice_letter *notice; /* NOTICE */
 };
 
 struct batch {
@@ -234,6 +238,10 @@ struct spool {
 	uint32_t next_group;
 	struct mail_ids ids;
 	struct spool_window *bounce_window;
+	/* notice.c */
+	struct notices notices;
+	struct link notice_letters;
+	size_t notice_count;
 	/* act.c */
 	struct link acts;
 	size_t act_count;
@@ -354,6 +362,17 @@ void report_window(struct spool *s, int fd);
 void report_ask_waiting(struct spool *s);
 /* The reports of a message that is parked: they are not written. */
 void report_drop(struct spool *s, struct job *job);
+
+void window_unref(struct spool_window *w); /* NULL is fine */
+
+/* notice.c: the postmaster is told of refused submissions */
+void notice_note(struct spool *s, const struct msg_refused_note *m);
+/* Whether the answer was about one of these. */
+bool notice_written(struct spool *s, const struct msg_report_done *m);
+void notice_committed(struct spool *s, const struct spool_op *op, const struct note *note);
+void notice_bounce_down(struct spool *s);
+/* Asks for what is due and what waits; every second. */
+void notice_tick(struct spool *s);
 
 /* act.c */
 void act_begin(struct spool *s, const struct msg_act *m);

@@ -52,6 +52,7 @@ void watch_tick(void *arg)
 	if (!s->disk_low && health.free_bytes < min_b) watch_pressure(s, true, health.free_bytes);
 	else if (s->disk_low && health.free_bytes >= min_b + min_b / 8)
 		watch_pressure(s, false, health.free_bytes);
+	notice_tick(s);
 	if (s->trim) store_trim(s->store);
 	s->trim = false;
 	loop_timer_set(s->watch_timer, SPOOL_WATCH_MS);

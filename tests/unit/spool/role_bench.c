@@ -243,6 +243,7 @@ int bench_teardown(void **state)
 	sched_free(&b->spool->sched);
 	map_free(&b->spool->in_hand);
 	map_free(&b->spool->streams);
+	notices_free(&b->spool->notices);
 	loop_timer_free(b->spool->due_timer);
 	loop_timer_free(b->spool->watch_timer);
 	loop_timer_free(b->spool->act_timer);
