@@ -18,6 +18,8 @@ struct facts dialog_facts(const struct session *s)
 		.relay_from = s->relay_from,
 		.relay_never = s->relay_never,
 		.tls = s->smtp.tls,
+		.authenticated = s->user.len > 0,
+		.user = s->user,
 		.spool_up = s->rx->spool != NULL,
 		.disk_low = s->rx->disk_low,
 	};
@@ -85,6 +87,7 @@ static bool dialog_envelope(struct session *s, struct str sender, const struct v
 	e->sender = arena_str(&tx->arena, sender);
 	e->envid = arena_str(&tx->arena, mail->params.envid);
 	e->helo = arena_str(&tx->arena, s->smtp.helo);
+	e->user = arena_str(&tx->arena, s->user);
 	e->client = s->client;
 	e->sid = arena_str(&tx->arena, buf_view(&sid));
 	tx->tls = dialog_tls(s, &tx->arena);
@@ -94,7 +97,7 @@ static bool dialog_envelope(struct session *s, struct str sender, const struct v
 	e->esmtp = s->smtp.esmtp;
 	tx->hold = arena_str(&tx->arena, buf_view(&rule));
 	return e->sender.at && e->envid.at && e->helo.at && e->sid.at && tx->hold.at &&
-	       tx->tls.at;
+	       tx->tls.at && (e->user.at || s->user.len == 0);
 }
 
 static void dialog_mail_accept(struct session *s, struct str sender, const struct verdict *v)

@@ -110,6 +110,7 @@ struct session {
 	struct ip client;
 	uint64_t sid, query;
 	int64_t alive_ms, opened_ms, asked_ms;
+	struct str user; /* authenticated identity, the session's own; empty: none */
 	/* What directory said to the question of the event at hand; its strings live until
 	 * that is worked off. */
 	struct owner found;

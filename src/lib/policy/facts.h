@@ -30,7 +30,7 @@ struct facts {
 
 	/* session */
 	bool authenticated;
-	struct str user; /* who, if authenticated: address of an entry */
+	struct str user; /* authenticated identity; empty if none */
 	bool tls;
 
 	/* what the spool says */

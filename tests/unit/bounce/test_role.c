@@ -2,6 +2,7 @@
 #include "../services/role_test.h"
 
 #include "bounce/outbox.h"
+#include "lib/dsn/notice.h"
 #include "lib/os/window.h"
 
 enum { OURS = 1 << 20 };
@@ -216,12 +217,45 @@ static void forgets_with_spool(void **state)
 	assert_int_equal(last.empty, 0);
 }
 
+static void send_notice(struct role_test *t, uint64_t job)
+{
+	struct buf record;
+	buf_init(&record, DSN_NOTICE_RECORD_MAX);
+	dsn_notice_encode(&record, &(struct dsn_notice){ .hostname = STR("mx.us.example"),
+		.to = STR("p@us.example"), .client = STR("192.0.2.9"), .user = STR("-"), .count = 1 });
+	channel_send_notice_job(t->far, &(struct msg_notice_job){ job, buf_view(&record) });
+	buf_free(&record);
+}
+
+static void writes_notices(void **state)
+{
+	struct role_test *t = *state;
+	send_window(t);
+	send_notice(t, 9);
+	role_test_run(t, 1);
+	assert_int_equal(last.job, 9);
+	assert_true(report_has("\r\nTo: <p@us.example>\r\n"));
+	assert_true(report_has("User: - (nobody had logged in)"));
+	send_notice(t, 9);
+	role_test_run(t, 1);
+	assert_true(role_test_said(t, "a message is asked for twice"));
+	channel_send_notice_job(t->far, &(struct msg_notice_job){ 10, STR("nonsense") });
+	role_test_run(t, 1);
+	assert_int_equal(last.job, 10);
+	assert_int_equal(last.empty, 2);
+	assert_true(role_test_said(t, "the request is damaged"));
+	for (uint64_t i = 100; i < 100 + OUTBOX_MAX; i++) send_notice(t, i);
+	role_test_run(t, OUTBOX_MAX);
+	assert_int_equal(last.empty, 3);
+	assert_true(role_test_said(t, "more messages are asked for"));
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(writes),     TEST(says_what_is_wrong), TEST(takes_no_other_window),
+		TEST(writes),     TEST(writes_notices), TEST(says_what_is_wrong), TEST(takes_no_other_window),
 		TEST(is_bounded), TEST(forgets_with_spool),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -322,6 +322,12 @@ void bench_found(struct bench *b, uint64_t query, unsigned result)
 	bench_message(b, b->directory, MSG_found, &record);
 }
 
+void bench_found_owner(struct bench *b, uint64_t query, const char *address, const char *home)
+{
+	RECORD(found, query, 1, str_of(address), str_of(home));
+	bench_message(b, b->directory, MSG_found, &record);
+}
+
 void bench_listener(struct bench *b, const char *name)
 {
 	int fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);

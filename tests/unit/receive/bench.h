@@ -47,6 +47,7 @@ void bench_committed(struct bench *b, uint64_t handle);
 void bench_refused(struct bench *b, uint64_t handle, unsigned code, const char *dsn);
 void bench_taken(struct bench *b, uint64_t handle, uint32_t count);
 void bench_found(struct bench *b, uint64_t query, unsigned result);
+void bench_found_owner(struct bench *b, uint64_t query, const char *address, const char *home);
 void bench_listener(struct bench *b, const char *name);
 /* What master sends; `fd` is the role's then. */
 void bench_certificates(struct bench *b, const char *name, unsigned profile, int fd);

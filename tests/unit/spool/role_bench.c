@@ -18,7 +18,7 @@ static void *states[STATES_MAX];
 static size_t state_count;
 
 static const char conf_text[] =
-	"hostname mx.us.example\n"
+	"hostname mx.us.example\npostmaster ann@us.example\n"
 	"domain us.example { users any; deliver maildir /m/%d/%n }\n"
 	"domain away.example { deliver route away }\n"
 	"route away { via 127.0.0.1:25 }\n";
@@ -60,6 +60,7 @@ static void far_out(struct bench *b, enum msg_type type, struct str payload)
 {
 	struct msg_relay relay;
 	struct msg_report_job report;
+	struct msg_notice_job notice;
 	struct msg_body body;
 	if (type == MSG_relay) {
 		assert_true(msg_relay_get(payload, &relay));
@@ -70,6 +71,9 @@ static void far_out(struct bench *b, enum msg_type type, struct str payload)
 		assert_true(msg_report_job_get(payload, &report));
 		b->report_job = report.job;
 		if (b->report_count < 64) b->report_jobs[b->report_count++] = report.job;
+	} else if (type == MSG_notice_job) {
+		assert_true(msg_notice_job_get(payload, &notice));
+		b->report_job = notice.job;
 	} else if (type == MSG_body) {
 		assert_true(msg_body_get(payload, &body));
 		b->body_result = body.result;

@@ -34,7 +34,7 @@ struct bench {
 	unsigned refused_code;
 	uint64_t refused;
 	uint64_t job, job_id, answer_count;
-	uint64_t relay, report_job;
+	uint64_t relay, report_job; /* or the notice asked for last */
 	uint64_t report_jobs[64]; /* those since the test emptied it */
 	size_t report_count;
 	struct str relay_sender; /* of the last relay job, in relay_text */
