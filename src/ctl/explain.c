@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* explain route A@B, explain msg ID: by the code that decides. */
+/* explain route A@B, explain msg ID: by the code that decides; the verb itself. */
 #include "ctl/explain.h"
 
 #include <stdio.h>
@@ -241,5 +241,7 @@ int ctl_explain(struct ctl *ctl, int argc, char **argv)
 {
 	if (argc == 2 && strcmp(argv[0], "route") == 0) return explain_route(ctl, argv[1]);
 	if (argc == 2 && strcmp(argv[0], "msg") == 0) return explain_msg(ctl, argv[1]);
-	return ctl_fail(EX_USAGE, "explain route ADDRESS, or explain msg ID");
+	if (argc >= 1 && strcmp(argv[0], "rcpt") == 0) return explain_rcpt(ctl, argc - 1, argv + 1);
+	if (argc >= 1 && strcmp(argv[0], "client") == 0) return explain_client(ctl, argc - 1, argv + 1);
+	return ctl_fail(EX_USAGE, "explain route ADDRESS, msg ID, client IP, or rcpt --client IP --to ADDRESS");
 }

@@ -5,6 +5,11 @@
 #include "ctl/ctl.h"
 
 int explain_msg(const struct ctl *ctl, const char *word); /* an id */
+/* explain_who.c: who may send what, with which answers.
+ *   rcpt --client IP --to A [--helo H] [--user U] [--from A] [--listener L] [--tls]
+ *   client IP [--listener L] [--tls] */
+int explain_rcpt(const struct ctl *ctl, int argc, char **argv);
+int explain_client(const struct ctl *ctl, int argc, char **argv);
 
 /* "name         value\n", the value made safe for a terminal; nothing if it is empty. */
 void explain_line(const char *name, struct str value);

@@ -64,7 +64,8 @@ static const struct verb {
 	{ "reroute", ctl_act, SERVICE | NAMED, "reroute SELECTOR            try now, by the routes of today" },
 	{ "suspend", ctl_suspend, SERVICE | NAMED, "suspend [domain D|route R]  try nothing there; alone: what is suspended" },
 	{ "resume", ctl_suspend, SERVICE | NAMED, "resume domain D|route R     go on there" },
-	{ "explain", ctl_explain, 0, "explain route A@B|msg ID    where mail goes, when, and why not yet" },
+	{ "explain", ctl_explain, 0, "explain route A@B|msg ID    where mail goes, when, and why not yet\n"
+		"  explain client IP|rcpt ...  who may send what: --client IP --helo H --user U --from A --to A" },
 	{ "track", verb_track, 0, "track [--from A] [--to A] [--id X] [--message-id M] [--since T]" },
 	{ "events", verb_events, 0, "events [--follow] [--since T] [--number N] [--event NAME]" },
 	{ "user", verb_user, 0, "user add|passwd|del ADDRESS, user list" },

@@ -226,9 +226,7 @@ static int status_of(enum directory_result result)
 	return EX_SOFTWARE;
 }
 
-/* As root we become the owner of the database before it is opened, so that no file of it
- * ever belongs to root and locks the service out. */
-static int become_owner(int folder, struct str name, bool *became)
+int user_become_owner(int folder, struct str name, bool *became)
 {
 	char file[DIRECTORY_NAME_MAX + 1];
 	struct stat st;
@@ -239,7 +237,7 @@ static int become_owner(int folder, struct str name, bool *became)
 	return setegid(st.st_gid) == 0 && seteuid(st.st_uid) == 0 ? 0 : -errno;
 }
 
-static void become_self(bool became)
+void user_become_self(bool became)
 {
 	/* The user first: only root may change the group. */
 	if (became && (seteuid(getuid()) != 0 || setegid(getgid()) != 0))
@@ -292,10 +290,10 @@ static int with_database(struct request *r, bool make, act_fn *act, struct str v
 	if (folder < 0)
 		return complain(status_of_errno(folder, make), strerror(-folder),
 				r->path);
-	int error = become_owner(folder, directory_db_name(r->path), &became);
+	int error = user_become_owner(folder, directory_db_name(r->path), &became);
 	int status = error ? complain(EX_NOPERM, strerror(-error), r->path)
 			   : with_open(r, folder, act, verifier);
-	become_self(became);
+	user_become_self(became);
 	(void)close(folder);
 	return status;
 }

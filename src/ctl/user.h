@@ -21,4 +21,10 @@
  * or disk trouble, 77 no right, 78 no such directory in the configuration. */
 int ctl_user(const struct conf *conf, bool json, bool yes, int argc, char **argv);
 
+/* As root we become the owner of the database before it is opened, so that no file of it
+ * ever belongs to root and locks the service out. 0 or -errno; `became` is for the way
+ * back. */
+int user_become_owner(int folder, struct str name, bool *became);
+void user_become_self(bool became);
+
 #endif
