@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Any bytes as configuration. A NUL begins a file of host rules named /h. What parses
+/* Any bytes as configuration. A NUL begins a file of host rules named /h, which is
+ * one of filtered senders named /s, too. What parses
  * must also be shown, and parse again; a bundle's record must never harm its reader. */
 #include <stdint.h>
 #include <stdlib.h>
@@ -20,10 +21,11 @@ static struct conf *parse(struct str text, struct str hosts)
 	buf_init(&printed, SHOWN_MAX);
 	struct conf *conf = NULL;
 	if (conf_bundle_add(&bundle, CONF_SOURCE_FILE, STR("f"), text) &&
-	    conf_bundle_add(&bundle, CONF_SOURCE_HOSTS, STR("/h"), hosts))
+	    conf_bundle_add(&bundle, CONF_SOURCE_HOSTS, STR("/h"), hosts) &&
+	    conf_bundle_add(&bundle, CONF_SOURCE_SENDERS, STR("/s"), hosts))
 		conf = conf_parse(&bundle, &errors);
 	conf_errors_write(&errors, &printed);
-	if (!conf && errors.errors == 0 && bundle.count == 2) abort();
+	if (!conf && errors.errors == 0 && bundle.count == 3) abort();
 	buf_free(&printed);
 	conf_errors_free(&errors);
 	conf_bundle_free(&bundle);

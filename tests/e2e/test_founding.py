@@ -176,3 +176,23 @@ def test_many_refusals_cost_one_message(homed):
     assert len(homed.mailbox("ann")) == 1
     wait_until(lambda: len(homed.events("refuse")) == 600, 15, "600 refusals in the log")
     assert homed.pids() == before
+
+
+def test_a_message_that_cannot_be_written_costs_nobody_else(serve):
+    """What the old service died of: here the writer dies, three times, and that is all."""
+    service = serve(extra=CONF, env={"IMS_FAULT": "bounce.notice=mallory"})
+    service.crashes = True
+    others = {role: pids for role, pids in service.pids().items() if role != "bounce"}
+    with service.client(source=EXEMPT) as client:
+        client.expect(550, b"MAIL FROM:<mallory@elsewhere.example>")
+        client.expect(250, b"MAIL FROM:<bob@us.example>")
+    wait_until(lambda: len(service.events("crash_contained")) == 3, 60, "three deaths of bounce")
+    time.sleep(2.5)
+    deaths = service.events("crash_contained")
+    assert len(deaths) == 3 and {death["number"] for death in deaths} == {4037}
+    assert all(death["process"] == "bounce" for death in deaths), deaths
+    assert service.send("a@client.example", f"bob@{DOMAIN}", wire.message())[0] == 250
+    service.wait_mail("bob")
+    service.wait_empty()
+    assert not service.events("notify") and not service.mailbox("ann")
+    assert {role: pids for role, pids in service.pids().items() if role != "bounce"} == others
