@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Any bytes as configuration. A NUL begins a file of host rules named /h, which is
- * one of filtered senders named /s, too. What parses
- * must also be shown, and parse again; a bundle's record must never harm its reader. */
+/* Any bytes as configuration. A NUL begins a file of host rules named /h, which is one of
+ * filtered senders named /s, too. What parses must also be shown, and parse again; a
+ * bundle's record must never harm its reader. */
 #include <stdint.h>
 #include <stdlib.h>
 
