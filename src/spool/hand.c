@@ -118,6 +118,7 @@ static int gather_rcpt(void *ctx, const struct spool_rcpt *rcpt)
 		rcpt->index < g->e->rcpt_count ? &g->e->rcpts[rcpt->index] : NULL;
 	*to = (struct job_rcpt){ .index = rcpt->index, .attempts = rcpt->attempts,
 		.warned = rcpt->warned, .next = JOB_NO_RCPT,
+		.existed = action_existed(g->e, rcpt->index),
 		.address = arena_str(&job->arena, rcpt->address) };
 	if (!to->address.at) return -ENOMEM;
 	if (from) {
@@ -193,12 +194,10 @@ void line_put_off(struct spool *s, struct sched_dest *d)
 		}
 }
 
-static void place_rcpt(struct spool *s, struct job *job, const struct envelope *e, uint32_t at,
-                       int64_t now_ms)
+static void place_rcpt(struct spool *s, struct job *job, uint32_t at, int64_t now_ms)
 {
 	struct job_rcpt *rcpt = &job->rcpts[at];
-	struct route route =
-		route_find(s->frame->conf, rcpt->address, action_existed(e, rcpt->index));
+	struct route route = route_find(s->frame->conf, rcpt->address, rcpt->existed);
 	struct sched_dest *d = suspend_dest(s, &route, rcpt->address);
 	if (!d && route.kind != ROUTE_NONE) d = dest_of(s, &route);
 	if (!d) {
@@ -297,7 +296,7 @@ static int job_fill(struct spool *s, struct job *job)
 		return 0;
 	}
 	int64_t now_ms = loop_wall_ms(s->frame->loop);
-	for (uint32_t i = 0; i < job->rcpt_count; i++) place_rcpt(s, job, &e, i, now_ms);
+	for (uint32_t i = 0; i < job->rcpt_count; i++) place_rcpt(s, job, i, now_ms);
 	report_send(s, job);
 	LIST_EACH(it, &job->parts) {
 		struct part *part = CONTAINER(it, struct part, link);

@@ -20,7 +20,8 @@ static void fail_all(struct spool *s, struct job *job, struct str text)
 {
 	for (uint32_t i = 0; i < job->rcpt_count; i++) {
 		struct route route =
-			route_find(s->frame->conf, job->rcpts[i].address, false);
+			route_find(s->frame->conf, job->rcpts[i].address,
+				job->rcpts[i].existed);
 		outcome_fate(s, job, i, (struct fate){ .state = SPOOL_FAILED,
 			.dsn = STR("5.0.0"), .text = text, .route = route_name(&route) });
 	}

@@ -93,6 +93,7 @@ struct job_rcpt {
 	uint32_t index, attempts;
 	bool told;   /* its outcome is in a batch, or waits for a report */
 	bool warned; /* its sender knows of the delay */
+	bool existed; /* the directory said so at arrival: for route_find */
 	uint8_t notify;
 	uint32_t next; /* of the same part; JOB_NO_RCPT at the end */
 	struct str address, orcpt;
