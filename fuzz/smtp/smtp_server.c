@@ -20,7 +20,7 @@ struct talk {
 	uint8_t policy;
 	uint32_t questions;
 	uint64_t seen; /* hash of all events and accepted messages, in order */
-	bool open, text, closed;
+	bool open, text, closed, logging_in;
 	bool securing; /* between the 220 to STARTTLS and the first byte behind it */
 };
 
@@ -100,6 +100,19 @@ static void handle(struct talk *t, struct smtp_event ev)
 		answer(t);
 		break;
 	case SMTP_EV_VRFY: see(t, s->vrfy); answer(t); break;
+	case SMTP_EV_AUTH:
+		assert(!t->open && !s->authenticated && s->auth.mechanism.len);
+		assert(s->auth.begins == !t->logging_in);
+		see(t, s->auth.mechanism);
+		see(t, s->auth.response);
+		t->logging_in = t->policy & 1 && s->auth.response.len % 2;
+		if (t->logging_in) smtp_server_challenge(s, str_sub(s->helo, 0, 200));
+		else answer(t);
+		break;
+	case SMTP_EV_AUTH_END:
+		assert(t->logging_in);
+		t->logging_in = false;
+		break;
 	case SMTP_EV_DATA:
 		assert(t->open && s->rcpt_accepted > 0);
 		buf_reset(&t->body);
@@ -122,7 +135,7 @@ static void handle(struct talk *t, struct smtp_event ev)
 		see_number(t, ev.code);
 		t->open = t->text = false;
 		break;
-	case SMTP_EV_CLOSE: assert(!t->open); t->closed = true; break;
+	case SMTP_EV_CLOSE: assert(!t->open && !t->logging_in); t->closed = true; break;
 	}
 }
 
@@ -148,7 +161,7 @@ static void feed(struct talk *t, struct str bytes)
 		handle(t, ev);
 	}
 	buf_consume(&t->in, t->in.len - in.len);
-	assert(t->in.len < t->cfg.line_max);
+	assert(t->in.len < smtp_server_line_max(&t->server));
 }
 
 static void begin(struct talk *t, const uint8_t *head)
@@ -170,6 +183,8 @@ static void begin(struct talk *t, const uint8_t *head)
 	smtp_server_init(&t->server, &t->cfg, STR("[192.0.2.1]"), &t->out);
 	t->server.tls_offered = head[0] & 128;
 	t->server.tls_required = head[1] & 128;
+	if (head[1] & 64)
+		t->server.auth.offer = STR("PLAIN LOGIN SCRAM-SHA-256");
 	smtp_server_greet(&t->server);
 }
 

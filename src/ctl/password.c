@@ -3,11 +3,16 @@
 
 #include <crypt.h>
 #include <errno.h>
+#include <gsasl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <termios.h>
 #include <unistd.h>
+
+#include "lib/base/base64.h"
+#include "lib/sasl/scram.h"
 
 static const int breaks[] = { SIGINT, SIGTERM, SIGQUIT, SIGHUP };
 enum { BREAKS = sizeof breaks / sizeof *breaks };
@@ -96,7 +101,9 @@ const char *password_sentence(enum password_result result)
 	return "";
 }
 
-/* crypt(3) on a copy that ends with NUL; `data` is wiped and freed by the caller. */
+/* crypt(3) on a copy that ends with NUL, as SASLprep (RFC 4013) makes it if it is text:
+ * another keyboard may write the same letters in another way. `data` is wiped and freed by
+ * the caller. */
 static const char *crypt_with(struct crypt_data *data, struct str password,
 			      const char *setting)
 {
@@ -105,8 +112,13 @@ static const char *crypt_with(struct crypt_data *data, struct str password,
 		errno = ERANGE;
 		return NULL;
 	}
-	const char *hash = crypt_rn(phrase, setting, data, (int)sizeof *data);
+	char *text = NULL;
+	bool prepared = gsasl_saslprep(phrase, 0, &text, NULL) == GSASL_OK && text;
+	const char *hash =
+		crypt_rn(prepared ? text : phrase, setting, data, (int)sizeof *data);
 	explicit_bzero(phrase, sizeof phrase);
+	if (text) explicit_bzero(text, strlen(text));
+	gsasl_free(text);
 	return hash;
 }
 
@@ -123,6 +135,66 @@ int password_hash(struct buf *out, struct str password)
 	explicit_bzero(data, sizeof *data);
 	free(data);
 	return error ? error : out->overflowed ? -ERANGE : 0;
+}
+
+static struct str put_base64(struct buf *to, struct str bytes)
+{
+	size_t from = to->len;
+	base64_encode(to, bytes);
+	return str_from(buf_view(to), from);
+}
+
+/* `phrase` went through SASLprep (RFC 4013), as it does on the client's side. */
+static int scram_put(struct buf *out, const char *phrase, struct str mechanism,
+		     struct str salt, uint32_t iterations)
+{
+	char salted[GSASL_HASH_MAX_SIZE], client[GSASL_HASH_MAX_SIZE];
+	char server[GSASL_HASH_MAX_SIZE], stored[GSASL_HASH_MAX_SIZE];
+	char memory[3 * SCRAM_TEXT_MAX];
+	struct buf text;
+	size_t size = scram_key_size(mechanism);
+	Gsasl_hash hash = size == GSASL_HASH_SHA256_SIZE ? GSASL_HASH_SHA256 : GSASL_HASH_SHA1;
+	if (!size || salt.len > SCRAM_TEXT_MAX / 4 * 3) return -EPROTONOSUPPORT;
+	int code = gsasl_scram_secrets_from_password(hash, phrase, iterations, salt.at,
+						     salt.len, salted, client, server,
+						     stored);
+	buf_init_fixed(&text, memory, sizeof memory);
+	if (code == GSASL_OK)
+		scram_write(out, &(struct scram_keys){
+			.mechanism = mechanism,
+			.iterations = iterations,
+			.salt = put_base64(&text, salt),
+			.stored = put_base64(&text, (struct str){ stored, size }),
+			.server = put_base64(&text, (struct str){ server, size }) });
+	explicit_bzero(salted, sizeof salted);
+	explicit_bzero(client, sizeof client);
+	if (code != GSASL_OK) return -ENOMEM;
+	return out->overflowed ? -ERANGE : 0;
+}
+
+int password_scram_with(struct buf *out, struct str password, struct str mechanism,
+			struct str salt, uint32_t iterations)
+{
+	char phrase[PASSWORD_MAX + 1];
+	char *prepared = NULL;
+	if (!str_to_cstr(password, phrase, sizeof phrase)) return -ERANGE;
+	int code = gsasl_saslprep(phrase, 0, &prepared, NULL);
+	explicit_bzero(phrase, sizeof phrase);
+	if (code == GSASL_MALLOC_ERROR) return -ENOMEM;
+	if (code != GSASL_OK || !prepared) return -EINVAL;
+	int error = *prepared ? scram_put(out, prepared, mechanism, salt, iterations)
+			      : -EINVAL;
+	explicit_bzero(prepared, strlen(prepared));
+	gsasl_free(prepared);
+	return error;
+}
+
+int password_scram(struct buf *out, struct str password, struct str mechanism)
+{
+	char salt[SCRAM_SALT];
+	if (getrandom(salt, sizeof salt, 0) != (ssize_t)sizeof salt) return -EIO;
+	return password_scram_with(out, password, mechanism,
+				   (struct str){ salt, sizeof salt }, SCRAM_ITERATIONS);
 }
 
 bool password_matches(struct str password, struct str hash)

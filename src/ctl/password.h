@@ -26,8 +26,15 @@ enum password_result {
 enum password_result password_read(int fd, struct buf *out);
 const char *password_sentence(enum password_result result);
 
-/* Appends the yescrypt hash, as in crypt(5). Takes tens of milliseconds. 0 or -errno. */
+/* Appends the yescrypt hash, as in crypt(5), of the password as SASLprep (RFC 4013) makes
+ * it; of one that is no text as it is. Takes tens of milliseconds. 0 or -errno. */
 int password_hash(struct buf *out, struct str password);
+/* Appends what SCRAM keeps of it (lib/sasl/scram.h), with a salt from the kernel. Takes a
+ * tenth of a second. 0 or -errno; -EINVAL: the password is not text. */
+int password_scram(struct buf *out, struct str password, struct str mechanism);
+/* The same with this salt. */
+int password_scram_with(struct buf *out, struct str password, struct str mechanism,
+			struct str salt, uint32_t iterations);
 /* Whether `password` is the one that `hash` was made from. */
 bool password_matches(struct str password, struct str hash);
 

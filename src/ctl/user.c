@@ -263,9 +263,11 @@ static int status_of_errno(int error, bool make)
 	return make ? EX_CANTCREAT : EX_NOUSER;
 }
 
-typedef int act_fn(struct request *r, struct directory_db *db, struct str verifier);
+typedef int act_fn(struct request *r, struct directory_db *db,
+		   const struct directory_secrets *secrets);
 
-static int with_open(struct request *r, int folder, act_fn *act, struct str verifier)
+static int with_open(struct request *r, int folder, act_fn *act,
+		     const struct directory_secrets *secrets)
 {
 	char memory[256];
 	struct buf why;
@@ -277,13 +279,14 @@ static int with_open(struct request *r, int folder, act_fn *act, struct str veri
 		memory[why.len] = '\0';
 		return complain(status_of(result), memory, r->path);
 	}
-	int status = act(r, db, verifier);
+	int status = act(r, db, secrets);
 	directory_db_close(db);
 	return status;
 }
 
 /* `make`: the database may not exist yet. */
-static int with_database(struct request *r, bool make, act_fn *act, struct str verifier)
+static int with_database(struct request *r, bool make, act_fn *act,
+			 const struct directory_secrets *secrets)
 {
 	bool became = false;
 	int folder = open_folder(r, make);
@@ -292,7 +295,7 @@ static int with_database(struct request *r, bool make, act_fn *act, struct str v
 				r->path);
 	int error = user_become_owner(folder, directory_db_name(r->path), &became);
 	int status = error ? complain(EX_NOPERM, strerror(-error), r->path)
-			   : with_open(r, folder, act, verifier);
+			   : with_open(r, folder, act, secrets);
 	user_become_self(became);
 	(void)close(folder);
 	return status;
@@ -323,22 +326,25 @@ static int tell(const struct request *r, struct directory_db *db,
 
 /* --- verbs -------------------------------------------------------------------------- */
 
-static int act_add(struct request *r, struct directory_db *db, struct str verifier)
+static int act_add(struct request *r, struct directory_db *db,
+		  const struct directory_secrets *secrets)
 {
 	return tell(r, db,
-		    directory_db_add(db, r->address, r->home, verifier, time(NULL)),
+		    directory_db_add(db, r->address, r->home, secrets, time(NULL)),
 		    "added");
 }
 
-static int act_passwd(struct request *r, struct directory_db *db, struct str verifier)
+static int act_passwd(struct request *r, struct directory_db *db,
+		     const struct directory_secrets *secrets)
 {
-	return tell(r, db, directory_db_set_verifier(db, r->address, verifier),
+	return tell(r, db, directory_db_set_secrets(db, r->address, secrets),
 		    "new password for");
 }
 
-static int act_del(struct request *r, struct directory_db *db, struct str verifier)
+static int act_del(struct request *r, struct directory_db *db,
+		  const struct directory_secrets *secrets)
 {
-	(void)verifier;
+	(void)secrets;
 	return tell(r, db, directory_db_remove(db, r->address), "removed");
 }
 
@@ -397,16 +403,57 @@ static void print_entry(void *arg, const struct directory_entry *e)
 	(void)fwrite(line.at, 1, line.len, stdout);
 }
 
-static int act_list(struct request *r, struct directory_db *db, struct str verifier)
+static int act_list(struct request *r, struct directory_db *db,
+		   const struct directory_secrets *secrets)
 {
-	(void)verifier;
+	(void)secrets;
 	enum directory_result result = directory_db_each(db, print_entry, r);
 	if (result != DIRECTORY_OK) return tell(r, db, result, "");
 	return fflush(stdout) == 0 ? 0 : complain(EX_TEMPFAIL, strerror(errno), STR(""));
 }
 
+/* What is stored of a password; the strings are views of the two buffers. */
+struct stored {
+	char verifier_memory[PASSWORD_HASH_MAX], scram_memory[DIRECTORY_SCRAM_MAX];
+	struct directory_secrets secrets;
+};
+
+/* A password that SCRAM has no form for, because it is no text, can still be sent. */
+static int derive_scram(const struct request *r, struct str password, struct buf *scram)
+{
+	static const struct { unsigned flags; const char *mechanism; } rows[] = {
+		{ CONF_FLAG(AUTH_SCRAM_SHA_256) | CONF_FLAG(AUTH_SCRAM_SHA_256_PLUS),
+		  "SCRAM-SHA-256" },
+		{ CONF_FLAG(AUTH_SCRAM_SHA_1), "SCRAM-SHA-1" },
+	};
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		if (!(r->conf->auth.mechanisms & rows[i].flags)) continue;
+		if (scram->len) buf_byte(scram, ' ');
+		int error = password_scram(scram, password, str_of(rows[i].mechanism));
+		if (error == -EINVAL) {
+			buf_reset(scram);
+			return complain(0, "note: this password cannot be used with SCRAM",
+					STR(""));
+		}
+		if (error) return error;
+	}
+	return 0;
+}
+
+static int derive(const struct request *r, struct str password, struct stored *stored)
+{
+	struct buf verifier, scram;
+	buf_init_fixed(&verifier, stored->verifier_memory, sizeof stored->verifier_memory);
+	buf_init_fixed(&scram, stored->scram_memory, sizeof stored->scram_memory);
+	if (password_hash(&verifier, password) != 0 || derive_scram(r, password, &scram) != 0)
+		return complain(EX_TEMPFAIL, "the password could not be hashed", STR(""));
+	stored->secrets.verifier = buf_view(&verifier);
+	stored->secrets.scram = buf_view(&scram);
+	return 0;
+}
+
 /* Reads a password and hashes it. `optional`: an empty one at the terminal means none. */
-static int read_verifier(struct buf *verifier, bool optional)
+static int read_secrets(const struct request *r, struct stored *stored, bool optional)
 {
 	char memory[PASSWORD_MAX + 2];
 	struct buf password;
@@ -416,36 +463,31 @@ static int read_verifier(struct buf *verifier, bool optional)
 	if (result == PASSWORD_EMPTY && optional) status = 0;
 	else if (result != PASSWORD_OK)
 		status = complain(EX_DATAERR, password_sentence(result), STR(""));
-	else if (password_hash(verifier, buf_view(&password)) != 0)
-		status = complain(EX_TEMPFAIL, "the password could not be hashed",
-				  STR(""));
+	else
+		status = derive(r, buf_view(&password), stored);
 	explicit_bzero(memory, sizeof memory);
 	return status;
 }
 
 static int run_add(struct request *r)
 {
-	char memory[PASSWORD_HASH_MAX];
-	struct buf verifier;
-	buf_init_fixed(&verifier, memory, sizeof memory);
+	struct stored stored = { 0 };
 	int status = check_home(r);
 	bool terminal = !r->password_stdin && isatty(STDIN_FILENO);
 	if (!status && (r->password_stdin || terminal)) {
 		if (terminal)
 			(void)fputs("Empty for a user who cannot log in.\n", stderr);
-		status = read_verifier(&verifier, terminal);
+		status = read_secrets(r, &stored, terminal);
 	}
 	if (!status) warn_domain(r);
-	return status ? status : with_database(r, true, act_add, buf_view(&verifier));
+	return status ? status : with_database(r, true, act_add, &stored.secrets);
 }
 
 static int run_passwd(struct request *r)
 {
-	char memory[PASSWORD_HASH_MAX];
-	struct buf verifier;
-	buf_init_fixed(&verifier, memory, sizeof memory);
-	int status = read_verifier(&verifier, false);
-	return status ? status : with_database(r, false, act_passwd, buf_view(&verifier));
+	struct stored stored = { 0 };
+	int status = read_secrets(r, &stored, false);
+	return status ? status : with_database(r, false, act_passwd, &stored.secrets);
 }
 
 static int run_del(struct request *r)
@@ -456,7 +498,7 @@ static int run_del(struct request *r)
 		if (answer != 'y' && answer != 'Y')
 			return complain(0, "nothing done", STR(""));
 	}
-	return with_database(r, false, act_del, STR(""));
+	return with_database(r, false, act_del, NULL);
 }
 
 /* A database that nobody has made yet has no users, which is no error. */
@@ -466,7 +508,7 @@ static int run_list(struct request *r)
 	if (str_to_cstr(r->path, path, sizeof path) && access(path, F_OK) != 0 &&
 	    errno == ENOENT)
 		return complain(0, "there is no database yet", r->path);
-	return with_database(r, false, act_list, STR(""));
+	return with_database(r, false, act_list, NULL);
 }
 
 int ctl_user(const struct conf *conf, bool json, bool yes, int argc, char **argv)

@@ -240,6 +240,8 @@ void accept_reload(struct receive *rx)
 	}
 	for (int class = 0; class < IDLE_CLASSES; class++)
 		LIST_EACH(it, &rx->idle[class]) {
-			session_find_rules(CONTAINER(it, struct session, idle));
+			struct session *s = CONTAINER(it, struct session, idle);
+			session_find_rules(s);
+			auth_offer(s);
 		}
 }

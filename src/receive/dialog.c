@@ -221,6 +221,7 @@ static void dialog_data(struct session *s)
 		.smtputf8 = e->smtputf8,
 		.tls = s->smtp.tls,
 		.tls_name = tx->tls,
+		.authenticated = e->user.len > 0,
 		.id = buf_view(&id),
 		.rcpt = e->rcpt_count == 1 ? e->rcpts[0].address : STR(""),
 		.arrived_s = loop_wall_ms(s->rx->frame->loop) / 1000,
@@ -250,6 +251,8 @@ enum dialog dialog_event(struct session *s, const struct smtp_event *event)
 	case SMTP_EV_RCPT: return dialog_rcpt(s);
 	case SMTP_EV_VRFY: dialog_vrfy(s); return DIALOG_GO_ON;
 	case SMTP_EV_STARTTLS: dialog_starttls(s); return DIALOG_GO_ON;
+	case SMTP_EV_AUTH: return auth_event(s);
+	case SMTP_EV_AUTH_END: auth_drop(s); return DIALOG_GO_ON;
 	case SMTP_EV_DATA: dialog_data(s); return DIALOG_GO_ON;
 	case SMTP_EV_BODY:
 		mail_scan_feed(&s->tx->scan, event->bytes);

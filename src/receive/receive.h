@@ -32,6 +32,8 @@ enum {
 	RECEIVE_SESSIONS_MAX = 200000,
 	RECEIVE_LINGER_MS = 2000,
 	RECEIVE_LOOKUP_MS = 30 * 1000,
+	RECEIVE_LOGIN_MS = 90 * 1000, /* directory gives up before, delays counted in */
+	RECEIVE_USER_MAX = 320,       /* octets of an authenticated identity */
 	RECEIVE_SHUN_MAX = 1024,
 	RECEIVE_HANDSHAKES_MAX = 512, /* at one time; each needs about 60 KiB */
 	RECEIVE_HANDSHAKE_MS = 30 * 1000,
@@ -109,8 +111,10 @@ struct session {
 	struct buf in, out;
 	struct ip client;
 	uint64_t sid, query;
-	int64_t alive_ms, opened_ms, asked_ms;
+	uint64_t login; /* number of the login that goes on; 0: none */
 	struct str user; /* authenticated identity, the session's own; empty: none */
+	unsigned char binding[TLS_BINDING]; /* of the connection, for SASL */
+	int64_t alive_ms, opened_ms, asked_ms;
 	/* What directory said to the question of the event at hand; its strings live until
 	 * that is worked off. */
 	struct owner found;
@@ -120,6 +124,8 @@ struct session {
 	unsigned census_index; /* of the listener when the session began */
 	uint16_t port;
 	uint8_t state, idle_class;
+	bool bound;        /* `binding` is filled in */
+	bool login_waits;  /* directory owes the answer to a step of it */
 	bool polite; /* the client said QUIT: nothing more comes */
 	bool securing;    /* 220 to STARTTLS is said, or about to be */
 	bool handshaking; /* TLS has begun and does not stand yet */
@@ -145,6 +151,8 @@ struct receive {
 	struct smtp_server_settings smtp;
 	struct map transactions; /* handle -> struct transaction */
 	struct map lookups;      /* query -> struct session */
+	struct map logins;       /* login -> struct session */
+	char auth_offer[2][80];  /* mechanisms, without and with a channel binding */
 	struct link idle[IDLE_CLASSES];
 	struct link stalled;
 	struct rx_listener *listeners[RECEIVE_LISTENERS_MAX];
@@ -224,6 +232,16 @@ enum dialog ask_recipient(struct session *s, struct str address, struct str doma
 /* content.c: the end of the text */
 enum dialog content_end(struct session *s);
 
+/* auth.c: logging in, which directory decides */
+void auth_settings(struct receive *rx);
+void auth_offer(struct session *s); /* after whatever decides about it has changed */
+enum dialog auth_event(struct session *s);
+void auth_drop(struct session *s);  /* the login that goes on is over; no-op if none */
+void auth_secured(struct session *s); /* TLS stands; who logged in before has not */
+void auth_reply(struct receive *rx, const struct msg_auth_reply *m);
+void auth_directory_lost(struct receive *rx);
+void auth_sweep(struct receive *rx); /* answers what directory has forgotten */
+
 /* transaction.c */
 struct transaction *transaction_new(struct session *s);
 /* Lets go of the session's transaction; freed now, or when spool has answered. */
@@ -256,6 +274,10 @@ void tell_refused_connection(struct rx_listener *listener, struct ip client,
 void tell_refuse(struct session *s, const char *stage, struct str from, struct str to,
                  const struct verdict *v);
 void tell_receive(struct transaction *tx);
+void tell_auth(struct session *s, struct str mechanism);
+/* `user`: what the client called itself; empty if it did not get that far. */
+void tell_auth_fail(struct session *s, struct str user, unsigned code, const char *dsn,
+                    struct str reason);
 void tell_timeout(struct session *s);
 /* `stage`: handshake or session. Many are told as a few and a number. */
 void tell_tls_fail(struct session *s, const char *stage, const char *error);

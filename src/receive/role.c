@@ -24,6 +24,7 @@ static void role_settings(struct receive *rx)
 		.vrfy = conf->vrfy == CONF_SWITCH_ON,
 		.fix_newlines = conf->limit.bare_newline == CONF_NEWLINE_FIX,
 	};
+	auth_settings(rx);
 }
 
 static int role_open(struct frame *f)
@@ -39,6 +40,7 @@ static int role_open(struct frame *f)
 	uint64_t seed = rx->census->seed;
 	map_init(&rx->transactions, TRANSACTIONS_MAX, seed);
 	map_init(&rx->lookups, RECEIVE_SESSIONS_MAX, seed);
+	map_init(&rx->logins, RECEIVE_SESSIONS_MAX, seed);
 	for (int class = 0; class < IDLE_CLASSES; class++) list_init(&rx->idle[class]);
 	list_init(&rx->stalled);
 	role_settings(rx);
@@ -58,6 +60,7 @@ static int role_serve(struct frame *f)
 static void role_directory_lost(struct receive *rx)
 {
 	rx->directory = NULL;
+	auth_directory_lost(rx);
 	for (;;) {
 		size_t at = 0;
 		struct session *s = map_next(&rx->lookups, &at, NULL);
@@ -123,6 +126,7 @@ static void role_message(struct frame *f, struct channel *ch, enum msg_type type
 		struct msg_big_taken taken;
 		struct msg_pressure pressure;
 		struct msg_found found;
+		struct msg_auth_reply auth_reply;
 		struct msg_listener listener;
 		struct msg_listener_end listener_end;
 		struct msg_shun shun;
@@ -141,6 +145,8 @@ static void role_message(struct frame *f, struct channel *ch, enum msg_type type
 		rx->disk_low = m.pressure.disk_low != 0;
 	} else if (type == MSG_found && msg_found_get(payload, &m.found)) {
 		role_found(rx, &m.found);
+	} else if (type == MSG_auth_reply && msg_auth_reply_get(payload, &m.auth_reply)) {
+		auth_reply(rx, &m.auth_reply);
 	} else if (type == MSG_listener && msg_listener_get(payload, &m.listener)) {
 		accept_listener(rx, m.listener.name, m.listener.address, fd);
 	} else if (type == MSG_listener_end && msg_listener_end_get(payload, &m.listener_end)) {

@@ -22,6 +22,8 @@ static void session_free(struct session *s)
 {
 	struct receive *rx = s->rx;
 	if (s->query) (void)map_take(&rx->lookups, s->query);
+	auth_drop(s);
+	free((char *)(uintptr_t)s->user.at);
 	link_remove(&s->idle);
 	/* First of all: the end of its transaction wakes those who wait for blocks. */
 	link_remove(&s->stalled);
@@ -96,6 +98,7 @@ void session_close(struct session *s)
 	if (s->query) (void)map_take(&s->rx->lookups, s->query);
 	s->query = 0;
 	if (s->tls) tls_goodbye(s->tls);
+	auth_drop(s);
 	stream_shutdown_write(s->fd);
 	transaction_drop(s);
 	buf_free(&s->in);
@@ -288,6 +291,7 @@ struct session *session_new(struct rx_listener *listener, int fd, struct ip clie
 	buf_byte(&literal, ']');
 	smtp_server_init(&s->smtp, &rx->smtp, buf_view(&literal), &s->out);
 	session_find_rules(s);
+	auth_offer(s);
 	rx->session_count++;
 	listener->session_count++;
 	session_touch(s, IDLE_COMMAND);
@@ -364,7 +368,7 @@ void session_sweep(void *arg)
 				session_end(s, "timeout");
 			} else if (class == IDLE_LINGER || s->state != SESSION_OPEN) {
 				session_end(s, "closed");
-			} else if (s->query || (s->tx && s->tx->committing)) {
+			} else if (s->query || s->login_waits || (s->tx && s->tx->committing)) {
 				session_touch(s, class); /* we owe the answer, not the client */
 			} else {
 				tell_timeout(s);
@@ -381,6 +385,7 @@ void session_sweep(void *arg)
 		if (now_ms - s->asked_ms > RECEIVE_LOOKUP_MS) late = s;
 	if (late) dialog_found(late, &(struct owner){ .known = ANSWER_CANNOT_TELL });
 	rx->notes = 0;
+	auth_sweep(rx);
 	/* Blocks that became free without anybody's word (no memory for a piece). */
 	session_resume_stalled(rx);
 	loop_timer_set(rx->sweep, late ? 1 : 1000);

@@ -2,6 +2,11 @@
 #include "receive/receive.h"
 
 enum { TLS_FAILS_MS = 60 * 1000 };
+/* "-" where nobody has logged in. */
+static void tell_user(struct event_log *log, struct str user)
+{
+	event_str(log, FIELD_user, user.len ? user : STR("-"));
+}
 
 static struct event_log *tell_begin(struct session *s, enum event_name name, uint64_t id)
 {
@@ -91,10 +96,9 @@ static void tell_note(struct session *s, struct str from, const struct verdict *
 void tell_refuse(struct session *s, const char *stage, struct str from, struct str to,
                  const struct verdict *v)
 {
-	struct facts facts = dialog_facts(s);
 	struct event_log *log = tell_begin(s, EVENT_refuse, s->tx ? s->tx->handle : 0);
 	event_str(log, FIELD_helo, s->smtp.helo);
-	event_str(log, FIELD_user, facts.authenticated ? facts.user : STR("-"));
+	tell_user(log, s->user);
 	event_str(log, FIELD_from, from);
 	if (to.len) event_str(log, FIELD_to, to);
 	event_str(log, FIELD_stage, str_of(stage));
@@ -113,7 +117,7 @@ void tell_receive(struct transaction *tx)
 	event_begin(log, EVENT_receive, tx->sid, tx->handle);
 	event_ip(log, FIELD_client, e->client);
 	event_str(log, FIELD_helo, e->helo);
-	event_str(log, FIELD_user, STR("-"));
+	tell_user(log, e->user);
 	event_str(log, FIELD_from, e->sender);
 	/* The first of them; each has an event of its own when something happens to it. */
 	if (e->rcpt_count > 0) event_str(log, FIELD_to, e->rcpts[0].address);
@@ -122,6 +126,26 @@ void tell_receive(struct transaction *tx)
 	event_str(log, FIELD_msgid, mail_scan_message_id(&tx->scan));
 	event_str(log, FIELD_tls, tx->tls.len ? tx->tls : STR("-"));
 	event_i64(log, FIELD_delay, loop_now_ms(tx->rx->frame->loop) - tx->began_ms);
+	event_end(log);
+}
+
+void tell_auth(struct session *s, struct str mechanism)
+{
+	struct event_log *log = tell_begin(s, EVENT_auth, 0);
+	tell_user(log, s->user);
+	event_str(log, FIELD_mechanism, mechanism);
+	event_end(log);
+}
+
+void tell_auth_fail(struct session *s, struct str user, unsigned code, const char *dsn,
+                    struct str reason)
+{
+	struct event_log *log = tell_begin(s, EVENT_auth_fail, 0);
+	tell_user(log, user);
+	event_str(log, FIELD_mechanism, s->smtp.auth.mechanism);
+	event_i64(log, FIELD_code, code);
+	event_str(log, FIELD_dsn, str_of(dsn));
+	event_str(log, FIELD_reason, reason);
 	event_end(log);
 }
 

@@ -79,7 +79,8 @@ static size_t rcpt_len(const struct envelope_rcpt *rcpt)
 bool transaction_has_room(const struct transaction *tx, const struct envelope_rcpt *rcpt)
 {
 	const struct envelope *e = &tx->envelope;
-	size_t head = HEAD_MAX + e->sender.len + e->envid.len + e->helo.len + e->sid.len;
+	size_t head = HEAD_MAX + e->sender.len + e->envid.len + e->helo.len + e->sid.len +
+	              e->user.len;
 	return e->rcpt_count < RECEIVE_RCPTS_MAX &&
 	       head + tx->rcpts_len + rcpt_len(rcpt) <= RECEIVE_ENVELOPE_MAX;
 }

@@ -92,25 +92,60 @@ static bool does_somebody_relay(const struct conf *conf)
 	return conf->relay.from.count > 0;
 }
 
-/* Without AUTH only networks let anybody send to other domains. */
+static bool wants_auth(const struct conf_listener *l)
+{
+	return l->role == CONF_ROLE_SUBMISSION || l->auth != CONF_LISTENER_AUTH_OFF;
+}
+
+static bool is_cleartext_allowed(const struct conf *conf)
+{
+	for (size_t i = 0; i < conf->host_count; i++)
+		if (conf->hosts[i].auth == CONF_HOST_AUTH_CLEARTEXT &&
+		    conf->hosts[i].action == CONF_HOST_ACCEPT)
+			return true;
+	return false;
+}
+
+/* Passwords are not asked for where anybody on the way could read them. */
+static void check_login(struct conf_parser *p, const struct conf_listener *l,
+			bool cleartext)
+{
+	bool said = conf_is_said(&l->auth_from);
+	if (!wants_auth(l) || cleartext || l->tls != CONF_LISTENER_TLS_OFF) return;
+	if (!said && !conf_is_said(&l->role_from)) return;
+	AT(p, CONF_WARNING, said ? &l->auth_from : &l->role_from,
+	   said ? STR("auth") : STR("role"),
+	   "nobody can log in through listener '%.*s': it has no TLS, and no host rule says "
+	   "'auth cleartext'",
+	   STR_ARG(l->name));
+}
+
+/* Who sends to other domains comes from a network that may, or has logged in. */
 static void check_relay(struct conf_parser *p)
 {
 	const struct conf *conf = p->conf;
-	if (conf->relay.authenticated == CONF_RELAY_FOR_AUTHENTICATED)
-		AT(p, CONF_WARNING, &conf->relay.authenticated_from, STR("authenticated"),
-		   "AUTH is not served by this release: nobody can log in to relay");
-	if (does_somebody_relay(conf)) return;
+	bool networks = does_somebody_relay(conf), told = false;
+	bool cleartext = is_cleartext_allowed(conf), login = false;
+	bool by_login = conf->relay.authenticated == CONF_RELAY_FOR_AUTHENTICATED;
 	for (size_t i = 0; i < conf->listener_count; i++) {
 		const struct conf_listener *l = &conf->listeners[i];
-		if (l->role == CONF_ROLE_MX) continue;
+		login = login || wants_auth(l);
+		check_login(p, l, cleartext);
+		if (l->role != CONF_ROLE_RELAY || networks || told) continue;
+		if (by_login && wants_auth(l)) continue;
 		bool said = conf_is_said(&l->role_from);
 		AT(p, CONF_WARNING, said ? &l->role_from : &conf->profile_from,
 		   said ? STR("role") : STR(""),
-		   "nobody may send through listener '%.*s': AUTH is not served by this "
-		   "release, no host has 'relay yes', and relay has no 'from'",
+		   "nobody may send through listener '%.*s': no host has 'relay yes', relay "
+		   "has no 'from', and nobody can log in to relay",
 		   STR_ARG(l->name));
-		return;
+		told = true;
 	}
+	for (size_t i = 0; i < conf->host_count; i++)
+		login = login || conf->hosts[i].auth == CONF_HOST_AUTH_REQUIRE;
+	if (by_login && !login)
+		AT(p, CONF_WARNING, &conf->relay.authenticated_from, STR("authenticated"),
+		   "no listener lets clients log in: write auth offer into one");
 }
 
 /* -- Retries and reports ---------------------------------------------------------------

@@ -123,6 +123,18 @@ void tls_describe(const struct tls *t, struct buf *out)
 	buf_str(out, str_of(SSL_get_cipher_name(t->ssl)));
 }
 
+/* RFC 9266 2 and 3: from TLS 1.3 on it is what every client takes; before, clients take
+ * tls-unique, which is not sound everywhere, and would be refused for it. */
+bool tls_binding(const struct tls *t, unsigned char out[TLS_BINDING])
+{
+	static const struct str label = STR_INIT("EXPORTER-Channel-Binding");
+	if (!t->done || SSL_version(t->ssl) < TLS1_3_VERSION) return false;
+	bool good = SSL_export_keying_material(t->ssl, out, TLS_BINDING, label.at, label.len,
+	                                       (const unsigned char *)"", 0, 1) == 1;
+	ERR_clear_error();
+	return good;
+}
+
 const char *tls_fault(const struct tls *t) { return t->fault; }
 
 void tls_goodbye(struct tls *t)

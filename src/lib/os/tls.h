@@ -18,6 +18,7 @@ enum {
 	TLS_PEM_MAX = 256 * 1024,     /* bytes of one file */
 	TLS_RECORD_MAX = 16 * 1024,   /* least room for tls_recv */
 	TLS_DESCRIPTION_MAX = 96,
+	TLS_BINDING = 32, /* octets */
 };
 
 /* Versions and ciphers, in the order of enum conf_tls_profile. */
@@ -75,6 +76,9 @@ unsigned tls_wants(const struct tls *t);
 bool tls_recv_writes(const struct tls *t);
 /* "TLSv1.3 TLS_AES_256_GCM_SHA384"; empty before the handshake is done. */
 void tls_describe(const struct tls *t, struct buf *out);
+/* What no other connection has, for SASL (RFC 9266, tls-exporter). False before the
+ * handshake is done, and before TLS 1.3. */
+bool tls_binding(const struct tls *t, unsigned char out[TLS_BINDING]);
 /* Why it failed, in words of the library or the system; lives as long as the program. */
 const char *tls_fault(const struct tls *t);
 /* Says goodbye, once, as far as it can be said at once. */

@@ -75,6 +75,11 @@ bool policy_is_told(const struct facts *f, const struct verdict *v);
  * name) is to be asked; else that is empty. */
 struct owner policy_owner(const struct conf *conf, struct str address, struct str *directory);
 
+/* Whether the client can log in now, and whether it must before it sends. */
+enum policy_auth { POLICY_AUTH_OFF, POLICY_AUTH_AFTER_TLS, POLICY_AUTH_OFFERED };
+enum policy_auth policy_auth_offer(const struct facts *f);
+bool policy_auth_required(const struct facts *f);
+
 /* The postmaster of any local domain, or of this server (RFC 5321 4.5.1): exact, ASCII
  * case does not matter (Q245041: prefixes of it were taken for it). */
 bool policy_is_postmaster(struct str local);

@@ -1,14 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "lib/policy/facts.h"
 
-static bool policy_wants_auth(const struct facts *f)
-{
-	if (f->host && f->host->auth == CONF_HOST_AUTH_REQUIRE) return true;
-	if (f->host && f->host->auth == CONF_HOST_AUTH_EXEMPT) return false;
-	return f->listener->role == CONF_ROLE_SUBMISSION ||
-	       f->listener->auth == CONF_LISTENER_AUTH_REQUIRE;
-}
-
 /* The turf list. An entry that holds the mail is no reason to refuse it: that comes when
  * all else is found good. */
 struct verdict policy_filter(const struct facts *f)
@@ -32,7 +24,7 @@ static struct verdict policy_session(const struct facts *f)
 		return verdict_rule(530, "5.7.0",
 			STR("Encryption is required here; use STARTTLS first"),
 			&f->listener->tls_from);
-	if (policy_wants_auth(f) && !f->authenticated)
+	if (policy_auth_required(f) && !f->authenticated)
 		return verdict_rule(530, "5.7.0",
 			STR("Authentication is required here; log in first"),
 			f->host && f->host->auth == CONF_HOST_AUTH_REQUIRE

@@ -85,7 +85,7 @@ static enum smtp_params_result mail_param(const struct param *p, unsigned *seen,
 {
 	static const struct str names[] = {
 		STR_INIT("SIZE"), STR_INIT("BODY"), STR_INIT("SMTPUTF8"), STR_INIT("RET"),
-		STR_INIT("ENVID"),
+		STR_INIT("ENVID"), STR_INIT("AUTH"),
 	};
 	size_t which = 0;
 	while (which < sizeof names / sizeof *names &&
@@ -100,7 +100,9 @@ static enum smtp_params_result mail_param(const struct param *p, unsigned *seen,
 	case 1: good = parse_body(p->value, &params->body); break;
 	case 2: good = params->smtputf8 = !p->has_value; break;
 	case 3: good = parse_ret(p->value, &params->ret); break;
-	default: good = parse_envid(p->value, &params->envid); break;
+	case 4: good = parse_envid(p->value, &params->envid); break;
+	/* RFC 4954 5: who submitted it first. Nobody is trusted to say that. */
+	default: good = p->value.len > 0 && smtp_xtext_is_valid(p->value); break;
 	}
 	return good ? SMTP_PARAMS_OK : SMTP_PARAMS_BAD_VALUE;
 }

@@ -5,7 +5,8 @@
 #include <string.h>
 
 enum {
-	TRANSACTION_MEMORY = 8 * 1024,      /* sender, VRFY argument, refused recipient */
+	TRANSACTION_MEMORY = 32 * 1024,     /* sender, VRFY argument, refused recipient,
+					     * response to AUTH */
 	RECIPIENT_MEMORY_MAX = 1024,        /* of each: path and ORCPT, and rounding */
 	SESSION_MEMORY = SMTP_HELO_MAX + 1,
 	SLOT_FIRST = 32,
@@ -53,7 +54,7 @@ static const struct smtp_verb other_verb = {
 };
 
 /* Ten thousand idle sessions are to fit in 80 MiB with all that belongs to them. */
-static_assert(sizeof(struct smtp_server) <= 600, "a session stays small");
+static_assert(sizeof(struct smtp_server) <= 700, "a session stays small");
 
 void smtp_server_init(struct smtp_server *s, const struct smtp_server_settings *cfg,
 		      struct str client_literal, struct buf *out)
@@ -116,6 +117,7 @@ void smtp_transaction_abort(struct smtp_server *s, unsigned code)
 void smtp_close(struct smtp_server *s, unsigned code)
 {
 	smtp_transaction_abort(s, code);
+	smtp_auth_drop(s);
 	s->abort_code = (uint16_t)code;
 	s->owed = SMTP_OWED_NONE;
 	s->state = SMTP_CLOSED;
@@ -163,10 +165,17 @@ static enum line skip_line(struct smtp_server *s, struct str *in)
 	return s->skipped_cr || s->cfg->fix_newlines ? LINE_LONG : LINE_BARE;
 }
 
+size_t smtp_server_line_max(const struct smtp_server *s)
+{
+	size_t max = s->cfg->line_max;
+	return s->state == SMTP_AT_AUTH && max < SMTP_AUTH_LINE_MAX ? SMTP_AUTH_LINE_MAX
+								    : max;
+}
+
 /* Takes one line off `*in` into `*line`, without its end. */
 static enum line take_line(struct smtp_server *s, struct str *in, struct str *line)
 {
-	size_t max = s->cfg->line_max;
+	size_t max = smtp_server_line_max(s);
 	if (s->skipping) return skip_line(s, in);
 	ptrdiff_t lf = str_find(str_sub(*in, 0, max), '\n');
 	if (lf < 0 && in->len < max) return LINE_MORE;
@@ -210,10 +219,17 @@ static void run_line(struct smtp_server *s, struct str line, bool more,
 static bool line_step(struct smtp_server *s, struct str *in, struct smtp_event *ev)
 {
 	struct str line;
+	bool auth = s->state == SMTP_AT_AUTH;
 	switch (take_line(s, in, &line)) {
 	case LINE_MORE: return false;
-	case LINE_OK: run_line(s, line, in->len > 0, ev); break;
-	case LINE_LONG: smtp_bad(s, 500, "5.5.2", "The command line is too long"); break;
+	case LINE_OK:
+		if (auth) smtp_auth_line(s, line, ev);
+		else run_line(s, line, in->len > 0, ev);
+		break;
+	case LINE_LONG:
+		if (auth) smtp_auth_line_long(s);
+		else smtp_bad(s, 500, "5.5.2", "The command line is too long");
+		break;
 	case LINE_BARE:
 		/* Behind it may stand what another server took for a message's text. */
 		smtp_reply(s, 500, "5.5.2",
@@ -243,13 +259,18 @@ static struct smtp_event take_due(struct smtp_server *s)
 		s->due = (uint8_t)(s->due & ~SMTP_DUE_HELLO);
 		return (struct smtp_event){ .type = SMTP_EV_HELLO };
 	}
+	if (s->due & SMTP_DUE_AUTH_END) {
+		s->due = (uint8_t)(s->due & ~SMTP_DUE_AUTH_END);
+		return (struct smtp_event){ .type = SMTP_EV_AUTH_END };
+	}
 	s->due = (uint8_t)(s->due & ~SMTP_DUE_CLOSE);
 	return (struct smtp_event){ .type = SMTP_EV_CLOSE, .code = s->abort_code };
 }
 
 static bool is_idle(const struct smtp_server *s)
 {
-	return s->state <= SMTP_AT_READY && !s->in_transaction && !s->owed;
+	return (s->state <= SMTP_AT_READY || s->state == SMTP_AT_AUTH) &&
+	       !s->in_transaction && !s->owed;
 }
 
 /* The shutdown that was asked for, at its safe point. */
@@ -336,6 +357,7 @@ void smtp_server_answer(struct smtp_server *s, unsigned code, const char *enhanc
 		[SMTP_OWED_BDAT] = { 354, NULL, "" },
 		[SMTP_OWED_END] = { 250, "2.0.0", "Message accepted" },
 		[SMTP_OWED_TLS] = { 220, "2.0.0", "Ready to start TLS" },
+		[SMTP_OWED_AUTH] = { 235, "2.7.0", "You are logged in" },
 	};
 	if (s->state == SMTP_CLOSED) return;
 	enum smtp_owed owed = (enum smtp_owed)s->owed;
@@ -347,6 +369,11 @@ void smtp_server_answer(struct smtp_server *s, unsigned code, const char *enhanc
 		if (text.len == 0) text = str_of(usual[owed].text);
 	}
 	bool success = code < 400;
+	if (owed == SMTP_OWED_AUTH && !success && smtp_auth_is_last(s)) {
+		code = 421;
+		enhanced = "4.7.0";
+		text = SMTP_AUTH_TOO_MANY;
+	}
 	if (owed == SMTP_OWED_DATA && success) {
 		code = 354;
 		enhanced = NULL; /* RFC 2034 3: there is none for 3xx */
@@ -362,6 +389,7 @@ void smtp_server_answer(struct smtp_server *s, unsigned code, const char *enhanc
 	case SMTP_OWED_BDAT: smtp_bdat_answered(s, success, code, enhanced, text); return;
 	case SMTP_OWED_END: end_answered(s); break;
 	case SMTP_OWED_TLS: if (success) s->state = SMTP_AT_TLS; break;
+	case SMTP_OWED_AUTH: smtp_auth_answered(s, success); break;
 	}
 	if (code == 421) smtp_close(s, 421);
 }

@@ -7,7 +7,8 @@
  *	smtp_server_greet(&s);
  *	for (;;) {
  *		ev = smtp_server_next(&s, &in);     in: received and not yet consumed
- *		NONE    read more behind what is left of `in` (less than line_max)
+ *		NONE    read more behind what is left of `in` (less than
+ *		        smtp_server_line_max)
  *		FULL    send what is in `out`, then call again
  *		WAIT    an answer is owed: smtp_server_answer, then call again
  *		...
@@ -30,6 +31,9 @@ enum {
 	SMTP_ERRORS_MAX = 20,    /* default of errors_max */
 	SMTP_HELO_MAX = 255,
 	SMTP_REPLY_ROOM = 4096,  /* `out` must have at least that as its max */
+	SMTP_AUTH_LINE_MAX = 12288, /* of a response, RFC 4954 4 */
+	SMTP_AUTH_FAILURES_MAX = 5, /* failed logins of one connection, then 421 */
+	SMTP_CHALLENGE_MAX = 2048,  /* octets of a challenge, before base 64 */
 };
 
 /* Shared by all sessions of a listener; stays valid and unchanged while they live. */
@@ -57,6 +61,8 @@ enum smtp_event_type {
 	SMTP_EV_STARTTLS, /* answer: may TLS begin? With success `out` is sent, and all that
 			   * the client sends belongs to TLS: nothing of it comes here before
 			   * smtp_server_secured. */
+	SMTP_EV_AUTH,  /* answer, or smtp_server_challenge: s->auth */
+	SMTP_EV_AUTH_END, /* no answer: the login that SMTP_EV_AUTH told of was broken off */
 	SMTP_EV_DATA,  /* answer: may the message come? (354, or silence for BDAT) */
 	SMTP_EV_BODY, /* ev.bytes: next piece of the message, valid until the next call */
 	SMTP_EV_END,  /* answer: the message is whole, commit it */
@@ -82,12 +88,30 @@ struct smtp_server_rcpt {
 	struct smtp_rcpt_params params;
 };
 
+/* Logging in (RFC 4954). The caller sets `offer` and `wants_tls` before it calls
+ * smtp_server_next, and again where they change (TLS has begun, say). */
+struct smtp_server_auth {
+	struct str offer; /* mechanisms, blanks between them; empty: AUTH is not offered */
+	bool wants_tls;   /* it is not, but would be with TLS: 538 5.7.11 */
+	/* The current exchange, until it is answered. LOGIN comes as what PLAIN would have
+	 * sent (NUL, user, NUL, password), in one event. The response is wiped then. */
+	struct str mechanism; /* as in `offer` */
+	struct str response;  /* decoded, any octets */
+	bool begins;          /* the first response of an exchange */
+	/* The machine's own. */
+	bool asked;         /* the caller knows of the exchange */
+	uint8_t login;      /* what LOGIN asks for */
+	uint8_t failures;   /* of this connection */
+	struct str user;    /* of LOGIN */
+};
+
 struct smtp_server {
 	/* To be read by the caller. A transaction begins when MAIL is answered with
 	 * success and ends with the answer to END or with ABORT; until then the strings
 	 * of s->mail and of each accepted s->rcpt stay where they are. */
 	struct str helo; /* printable ASCII, at most SMTP_HELO_MAX, otherwise unchecked */
 	struct str vrfy; /* argument as sent; until it is answered */
+	struct smtp_server_auth auth;
 	struct smtp_server_mail mail;
 	struct smtp_server_rcpt rcpt; /* the current one */
 	uint64_t body_size;           /* octets of the message so far */
@@ -97,6 +121,7 @@ struct smtp_server {
 	bool esmtp;        /* EHLO, not HELO */
 	bool tls;          /* smtp_server_secured was called */
 	bool in_transaction;
+	bool authenticated; /* AUTH was answered with success */
 	/* The client sent on behind a command that it had to wait for (RFC 2920 3.1).
 	 * Depends on the segments; a fact for policy, the replies do not depend on it. */
 	bool unsynchronised;
@@ -137,18 +162,24 @@ void smtp_server_refuse(struct smtp_server *s, unsigned code, const char *enhanc
 /* Consumes from `*in` and appends replies to `out`. */
 struct smtp_event smtp_server_next(struct smtp_server *s, struct str *in);
 
-/* Answers MAIL, RCPT, VRFY, STARTTLS, DATA or END. Codes under 400 are success; 0 is the usual
+/* Answers MAIL, RCPT, VRFY, STARTTLS, AUTH, DATA or END. Codes under 400 are success; 0 is the usual
  * one, and `text` may then be empty for the usual text; 421 also closes. A refused DATA
  * leaves the transaction open, a refused BDAT ends it (ABORT follows the chunk).
  * `enhanced` ("5.1.1") may be NULL. Text is cut to 1600 octets, wrapped into reply lines
  * and stripped of all but printable ASCII. After smtp_server_timeout an answer is
- * ignored, because it may have been on its way. */
+ * ignored, because it may have been on its way. Of AUTH it ends the exchange. */
 void smtp_server_answer(struct smtp_server *s, unsigned code, const char *enhanced,
 			struct str text);
 
 /* The connection is encrypted now: after STARTTLS, or before the greeting where TLS came
  * first. What the client said in the clear is forgotten (RFC 3207 4.2). */
 void smtp_server_secured(struct smtp_server *s);
+
+/* Answers AUTH: the exchange goes on, the client's response comes as the next event. At
+ * most SMTP_CHALLENGE_MAX octets. */
+void smtp_server_challenge(struct smtp_server *s, struct str challenge);
+/* Octets of unfinished input that smtp_server_next leaves at most: less than that. */
+size_t smtp_server_line_max(const struct smtp_server *s);
 
 /* 421 4.4.2 and close; the next event is ABORT or CLOSE. */
 void smtp_server_timeout(struct smtp_server *s);

@@ -78,6 +78,11 @@ void smtp_verb_ehlo(struct smtp_server *s, struct str arg, struct smtp_event *ev
 		    "250-ENHANCEDSTATUSCODES\r\n"));
 	if (s->tls_offered && !s->tls) buf_str(s->out, STR("250-STARTTLS\r\n"));
 	if (s->cfg->vrfy) buf_str(s->out, STR("250-VRFY\r\n"));
+	if (s->auth.offer.len) {
+		buf_str(s->out, STR("250-AUTH "));
+		buf_str(s->out, s->auth.offer);
+		buf_crlf(s->out);
+	}
 	put_limits(s);
 	buf_str(s->out, STR("250 HELP\r\n"));
 }

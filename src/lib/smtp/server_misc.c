@@ -38,7 +38,7 @@ void smtp_verb_help(struct smtp_server *s, struct str arg, struct smtp_event *ev
 {
 	(void)arg, (void)ev;
 	smtp_reply(s, 214, "2.0.0",
-		   STR("Commands: EHLO HELO MAIL RCPT DATA BDAT RSET NOOP "
+		   STR("Commands: EHLO HELO AUTH MAIL RCPT DATA BDAT RSET NOOP "
 		       "VRFY HELP QUIT; see RFC 5321"));
 }
 
@@ -53,14 +53,6 @@ void smtp_verb_refused(struct smtp_server *s, struct str arg, struct smtp_event 
 {
 	(void)arg, (void)ev;
 	smtp_bad(s, 502, "5.5.1", "This command is not offered here");
-}
-
-/* RFC 4954 has no code for AUTH where EHLO did not announce it; to the client it is a
- * command out of place, and 503 is what the field says. */
-void smtp_verb_auth(struct smtp_server *s, struct str arg, struct smtp_event *ev)
-{
-	(void)arg, (void)ev;
-	smtp_bad(s, 503, "5.5.1", "Authentication is not offered here");
 }
 
 /* A browser that was talked into posting a form to us would go on with lines that its

@@ -53,7 +53,7 @@ void smtp_server_secured(struct smtp_server *s)
 	assert(!s->tls && !s->in_transaction);
 	arena_free(&s->session);
 	s->helo = (struct str){ NULL, 0 };
-	s->esmtp = s->unsynchronised = false;
+	s->esmtp = s->unsynchronised = s->authenticated = false;
 	s->errors = 0;
 	s->state = SMTP_AT_START;
 	s->tls = true;

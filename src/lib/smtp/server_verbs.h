@@ -11,6 +11,7 @@ enum smtp_state {
 	SMTP_AT_MAIL,   /* sender, no recipient yet */
 	SMTP_AT_RCPT,   /* at least one recipient */
 	SMTP_AT_CHUNKS, /* between two BDAT chunks */
+	SMTP_AT_AUTH,   /* the next line is a response */
 	SMTP_IN_DATA,   /* the text of DATA comes */
 	SMTP_IN_CHUNK,  /* the text of one BDAT comes */
 	SMTP_AT_TLS,    /* 220 to STARTTLS is said, TLS is the caller's business */
@@ -19,7 +20,7 @@ enum smtp_state {
 
 enum smtp_owed {
 	SMTP_OWED_NONE, SMTP_OWED_MAIL, SMTP_OWED_RCPT, SMTP_OWED_VRFY, SMTP_OWED_DATA,
-	SMTP_OWED_BDAT, SMTP_OWED_END, SMTP_OWED_TLS,
+	SMTP_OWED_BDAT, SMTP_OWED_END, SMTP_OWED_TLS, SMTP_OWED_AUTH,
 };
 
 /* Events that follow from what was read, in the order in which they come out. */
@@ -27,7 +28,8 @@ enum smtp_due {
 	SMTP_DUE_FORGET = 1,
 	SMTP_DUE_ABORT = 2,
 	SMTP_DUE_HELLO = 4,
-	SMTP_DUE_CLOSE = 8
+	SMTP_DUE_CLOSE = 8,
+	SMTP_DUE_AUTH_END = 16,
 };
 
 typedef void smtp_verb_fn(struct smtp_server *s, struct str arg, struct smtp_event *ev);
@@ -50,7 +52,17 @@ smtp_verb_fn smtp_verb_data, smtp_verb_bdat;
 /* server_misc.c */
 smtp_verb_fn smtp_verb_noop, smtp_verb_rset, smtp_verb_vrfy, smtp_verb_help,
 	smtp_verb_quit;
-smtp_verb_fn smtp_verb_refused, smtp_verb_auth, smtp_verb_http;
+smtp_verb_fn smtp_verb_refused, smtp_verb_http;
+/* server_auth.c */
+smtp_verb_fn smtp_verb_auth;
+void smtp_auth_line(struct smtp_server *s, struct str line, struct smtp_event *ev);
+void smtp_auth_line_long(struct smtp_server *s);
+/* Whether a login that fails now is the last that this connection gets. */
+bool smtp_auth_is_last(const struct smtp_server *s);
+#define SMTP_AUTH_TOO_MANY STR("Too many failed logins on this connection, closing")
+void smtp_auth_answered(struct smtp_server *s, bool success);
+/* The connection closes: an exchange that the caller knows of ends. No-op if none. */
+void smtp_auth_drop(struct smtp_server *s);
 
 /* server_tls.c */
 smtp_verb_fn smtp_verb_starttls;

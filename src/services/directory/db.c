@@ -14,8 +14,10 @@
 enum statement {
 	FIND_USER,
 	FIND_ALIAS,
+	FIND_LOGIN,
+	FIND_SECRET,
 	ADD,
-	SET_VERIFIER,
+	SET_SECRETS,
 	REMOVE,
 	EACH,
 	STATEMENT_COUNT
@@ -28,10 +30,13 @@ static const char *const statements[STATEMENT_COUNT] = {
 	[FIND_ALIAS] =
 		"SELECT " COLUMNS " FROM alias a JOIN user u ON u.address = a.address "
 		"WHERE a.alias = ?1",
-	[ADD] = "INSERT INTO user (address, home, verifier, created) "
-		"SELECT ?1, ?2, ?3, ?4 WHERE NOT EXISTS (SELECT 1 FROM alias WHERE alias "
+	[FIND_LOGIN] = "SELECT u.address, u.verifier, u.scram FROM user u "
+		       "WHERE u.address = ?1 AND NOT u.disabled",
+	[FIND_SECRET] = "SELECT octets FROM secret",
+	[ADD] = "INSERT INTO user (address, home, verifier, scram, created) "
+		"SELECT ?1, ?2, ?3, ?4, ?5 WHERE NOT EXISTS (SELECT 1 FROM alias WHERE alias "
 		"= ?1)",
-	[SET_VERIFIER] = "UPDATE user SET verifier = ?2 WHERE address = ?1",
+	[SET_SECRETS] = "UPDATE user SET verifier = ?2, scram = ?3 WHERE address = ?1",
 	[REMOVE] = "DELETE FROM user WHERE address = ?1",
 	[EACH] = "SELECT " COLUMNS " FROM user u ORDER BY u.address",
 };
@@ -51,7 +56,20 @@ static const char schema[] =
 	"CREATE INDEX alias_address ON alias (address);"
 	"PRAGMA user_version = 1;";
 
-enum { ENTRY_MAX = DIRECTORY_ADDRESS_MAX + DIRECTORY_HOME_MAX };
+/* Each makes the version behind it of the one before; those of earlier releases stay as
+ * they are. */
+static const char *const steps[DIRECTORY_SCHEMA] = {
+	schema,
+	"ALTER TABLE user ADD COLUMN scram TEXT;" /* lib/sasl/scram.h */
+	"CREATE TABLE secret (octets BLOB NOT NULL);"
+	"INSERT INTO secret (octets) VALUES (randomblob(32));"
+	"PRAGMA user_version = 2;",
+};
+
+enum {
+	ENTRY_MAX = DIRECTORY_ADDRESS_MAX + DIRECTORY_HOME_MAX + DIRECTORY_VERIFIER_MAX +
+		    DIRECTORY_SCRAM_MAX
+};
 
 struct directory_db {
 	sqlite3 *sql;
@@ -149,14 +167,16 @@ static int schema_version(struct directory_db *db, int *version)
 	return code == SQLITE_ROW ? SQLITE_OK : code;
 }
 
-/* Two programs may find it empty at once: the second sees the tables of the first. */
+/* Two programs may find it empty, or old, at once: the second sees what the first made.
+ */
 static int make_schema(struct directory_db *db)
 {
 	int version = 0;
 	int code = execute(db, "BEGIN IMMEDIATE");
 	if (code != SQLITE_OK) return code;
 	code = schema_version(db, &version);
-	if (code == SQLITE_OK && version == 0) code = execute(db, schema);
+	while (code == SQLITE_OK && version >= 0 && version < DIRECTORY_SCHEMA)
+		code = execute(db, steps[version++]);
 	if (code == SQLITE_OK) return execute(db, "COMMIT");
 	(void)execute(db, "ROLLBACK");
 	return code;
@@ -178,7 +198,7 @@ static int set_up(struct directory_db *db, int busy_ms, struct buf *why)
 			       "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
 			       "PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF");
 	if (code == SQLITE_OK) code = schema_version(db, &version);
-	if (code == SQLITE_OK && version == 0) {
+	if (code == SQLITE_OK && version < DIRECTORY_SCHEMA) {
 		db->wrote = true;
 		code = make_schema(db);
 	}
@@ -374,29 +394,81 @@ enum directory_result directory_db_lookup(struct directory_db *db, struct str ad
 	return result;
 }
 
+enum directory_result directory_db_login(struct directory_db *db, struct str address,
+					 struct directory_login *login)
+{
+	*login = (struct directory_login){ 0 };
+	if (!can_be_address(address)) return DIRECTORY_NONE;
+	sqlite3_stmt *s = begin(db, FIND_LOGIN);
+	bind(s, 1, address);
+	int code = sqlite3_step(s);
+	enum directory_result result =
+		code == SQLITE_DONE ? DIRECTORY_NONE : result_of(code);
+	if (code == SQLITE_ROW) {
+		struct buf text;
+		struct str *const to[] = { &login->address, &login->verifier, &login->scram };
+		buf_init_fixed(&text, db->text, sizeof db->text);
+		for (int i = 0; i < 3; i++) {
+			size_t from = text.len;
+			buf_str(&text, column(s, i));
+			*to[i] = str_from(buf_view(&text), from);
+		}
+		if (text.overflowed) result = DIRECTORY_BROKEN;
+	}
+	(void)sqlite3_reset(s);
+	return result;
+}
+
+enum directory_result directory_db_secret(struct directory_db *db,
+					  char secret[DIRECTORY_SECRET])
+{
+	sqlite3_stmt *s = begin(db, FIND_SECRET);
+	int code = sqlite3_step(s);
+	enum directory_result result =
+		code == SQLITE_DONE ? DIRECTORY_BROKEN : result_of(code);
+	if (code == SQLITE_ROW) {
+		const void *octets = sqlite3_column_blob(s, 0);
+		if (sqlite3_column_bytes(s, 0) == DIRECTORY_SECRET)
+			memcpy(secret, octets, DIRECTORY_SECRET);
+		else
+			result = DIRECTORY_BROKEN;
+	}
+	(void)sqlite3_reset(s);
+	return result;
+}
+
+static void bind_secrets(sqlite3_stmt *s, int at, const struct directory_secrets *secrets)
+{
+	if (!secrets) return;
+	assert(secrets->verifier.len <= DIRECTORY_VERIFIER_MAX &&
+	       secrets->scram.len <= DIRECTORY_SCRAM_MAX);
+	if (secrets->verifier.len) bind(s, at, secrets->verifier);
+	if (secrets->scram.len) bind(s, at + 1, secrets->scram);
+}
+
 enum directory_result directory_db_add(struct directory_db *db, struct str address,
-				       struct str home, struct str verifier,
+				       struct str home,
+				       const struct directory_secrets *secrets,
 				       int64_t now_s)
 {
-	assert(can_be_address(address) && home.len <= DIRECTORY_HOME_MAX &&
-	       verifier.len <= DIRECTORY_VERIFIER_MAX);
+	assert(can_be_address(address) && home.len <= DIRECTORY_HOME_MAX);
 	sqlite3_stmt *s = begin(db, ADD);
 	bind(s, 1, address);
 	bind(s, 2, home);
-	if (verifier.len) bind(s, 3, verifier);
-	(void)sqlite3_bind_int64(s, 4, now_s);
+	bind_secrets(s, 3, secrets);
+	(void)sqlite3_bind_int64(s, 5, now_s);
 	enum directory_result result = run(db, s);
 	return result == DIRECTORY_NONE ? DIRECTORY_EXISTS : result;
 }
 
-enum directory_result directory_db_set_verifier(struct directory_db *db,
-						struct str address, struct str verifier)
+enum directory_result directory_db_set_secrets(struct directory_db *db,
+					       struct str address,
+					       const struct directory_secrets *secrets)
 {
-	assert(verifier.len <= DIRECTORY_VERIFIER_MAX);
 	if (!can_be_address(address)) return DIRECTORY_NONE;
-	sqlite3_stmt *s = begin(db, SET_VERIFIER);
+	sqlite3_stmt *s = begin(db, SET_SECRETS);
 	bind(s, 1, address);
-	if (verifier.len) bind(s, 2, verifier);
+	bind_secrets(s, 2, secrets);
 	return run(db, s);
 }
 

@@ -14,7 +14,9 @@ enum {
 	DIRECTORY_ADDRESS_MAX = 320, /* octets of an address */
 	DIRECTORY_HOME_MAX = 255,
 	DIRECTORY_VERIFIER_MAX = 512,
-	DIRECTORY_SCHEMA = 1, /* PRAGMA user_version */
+	DIRECTORY_SCRAM_MAX = 512,
+	DIRECTORY_SECRET = 32, /* octets */
+	DIRECTORY_SCHEMA = 2, /* PRAGMA user_version */
 	DIRECTORY_PATH_MAX = 1024,
 	DIRECTORY_NAME_MAX = 240, /* of the file; helpers have longer names */
 };
@@ -71,15 +73,37 @@ struct directory_entry {
 enum directory_result directory_db_lookup(struct directory_db *db, struct str address,
 					  struct directory_entry *entry);
 
+/* What a user who logs in is compared with. */
+struct directory_login {
+	struct str address;  /* the entry's own */
+	struct str verifier; /* crypt(5); empty: none */
+	struct str scram;    /* lib/sasl/scram.h; empty: none */
+};
+
+/* Looks up who may log in by this name: users alone, no aliases, no "+detail"; a disabled
+ * one is DIRECTORY_NONE. The strings live until the next call on `db`. */
+enum directory_result directory_db_login(struct directory_db *db, struct str address,
+					 struct directory_login *login);
+/* Random octets that belong to this database and stay the same: what is made up for users
+ * who do not exist is made from them. */
+enum directory_result directory_db_secret(struct directory_db *db,
+					  char secret[DIRECTORY_SECRET]);
+
 /* --- administration --------------------------------------------------------------------
  */
 
-/* Of `verifier` (a crypt(5) hash, empty: no password) a copy is stored. */
+/* Of `secrets` copies are stored; NULL: no password. */
+struct directory_secrets {
+	struct str verifier; /* a crypt(5) hash */
+	struct str scram;    /* lib/sasl/scram.h; empty: SCRAM is not possible */
+};
 enum directory_result directory_db_add(struct directory_db *db, struct str address,
-				       struct str home, struct str verifier,
+				       struct str home,
+				       const struct directory_secrets *secrets,
 				       int64_t now_s);
-enum directory_result directory_db_set_verifier(struct directory_db *db,
-						struct str address, struct str verifier);
+enum directory_result directory_db_set_secrets(struct directory_db *db,
+					       struct str address,
+					       const struct directory_secrets *secrets);
 /* Its aliases go with it. */
 enum directory_result directory_db_remove(struct directory_db *db, struct str address);
 /* Calls `fn` for every user, in the order of addresses. */

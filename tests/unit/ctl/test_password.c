@@ -14,6 +14,7 @@
 #include <cmocka.h>
 
 #include "ctl/password.h"
+#include "lib/sasl/scram.h"
 
 #define TEN   "0123456789"
 #define FIFTY TEN TEN TEN TEN TEN
@@ -125,6 +126,8 @@ static void hashes(void **state)
 	assert_false(str_eq(buf_view(&one), buf_view(&two)));
 	assert_true(password_matches(STR("secret"), buf_view(&one)));
 	assert_false(password_matches(STR("Secret"), buf_view(&one)));
+	assert_true(password_matches(STR("se\xc2\xad" "cret"), buf_view(&one)));
+	assert_false(password_matches(STR("secret\xff"), buf_view(&one)));
 	assert_false(password_matches(STR("secret"), STR("")));
 	assert_false(password_matches(STR("secret"), STR("*")));
 	char memory[8];
@@ -139,12 +142,68 @@ static void hashes(void **state)
 	buf_free(&two);
 }
 
+/* RFC 7677 3 and RFC 5802 5: the password of their examples, with their salts. */
+static void derives_keys(void **state)
+{
+	static const char salt_256[] = "\x5b\x6d\x99\x68\x9d\x12\x35\x8e\xec\xa0\x4b\x14\x12"
+				       "\x36\xfa\x81";
+	static const char salt_1[] = "\x41\x25\xc2\x47\xe4\x3a\xb1\xe9\x3c\x6d\xff\x76";
+	static const struct {
+		const char *mechanism, *password;
+		struct str salt;
+		int error;
+		const char *want;
+	} cases[] = {
+		{ "SCRAM-SHA-256", "pencil", STR_INIT(salt_256), 0,
+		  "SCRAM-SHA-256$4096:W22ZaJ0SNY7soEsUEjb6gQ==$"
+		  "WG5d8oPm3OtcPnkdi4Uo7BkeZkBFzpcXkuLmtbsT4qY=:"
+		  "wfPLwcE6nTWhTAmQ7tl2KeoiWGPlZqQxSrmfPwDl2dU=" },
+		{ "SCRAM-SHA-1", "pencil", STR_INIT(salt_1), 0,
+		  "SCRAM-SHA-1$4096:QSXCR+Q6sek8bf92$6dlGYMOdZcOPutkcNY8U2g7vK9Y=:"
+		  "D+CSWLOshSulAsxiupA+qs2/fTE=" },
+		/* SASLprep: a soft hyphen is nothing, a full-width letter is a letter. */
+		{ "SCRAM-SHA-256", "pen\xc2\xad" "ci\xef\xbd\x8c", STR_INIT(salt_256), 0,
+		  "SCRAM-SHA-256$4096:W22ZaJ0SNY7soEsUEjb6gQ==$"
+		  "WG5d8oPm3OtcPnkdi4Uo7BkeZkBFzpcXkuLmtbsT4qY=:"
+		  "wfPLwcE6nTWhTAmQ7tl2KeoiWGPlZqQxSrmfPwDl2dU=" },
+		{ "SCRAM-SHA-256", "not\xff text", STR_INIT(salt_256), -EINVAL, "" },
+		{ "SCRAM-SHA-256", "\xc2\xad", STR_INIT(salt_256), -EINVAL, "" },
+		{ "SCRAM-SHA-256", L500 FIFTY, STR_INIT(salt_256), -ERANGE, "" },
+		{ "SCRAM-MD5", "pencil", STR_INIT(salt_256), -EPROTONOSUPPORT, "" },
+	};
+	char memory[512];
+	struct buf out;
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		buf_init_fixed(&out, memory, sizeof memory);
+		int error = password_scram_with(&out, str_of(cases[i].password),
+						str_of(cases[i].mechanism), cases[i].salt, 4096);
+		if (error != cases[i].error) fail_msg("row %zu: %d", i, error);
+		if (!str_eq(buf_view(&out), str_of(cases[i].want)))
+			fail_msg("row %zu: %.*s", i, (int)out.len, out.at);
+	}
+	struct scram_keys one, two;
+	char other[512];
+	struct buf again;
+	buf_init_fixed(&out, memory, sizeof memory);
+	buf_init_fixed(&again, other, sizeof other);
+	assert_int_equal(password_scram(&out, STR("x"), STR("SCRAM-SHA-256")), 0);
+	assert_int_equal(password_scram(&again, STR("x"), STR("SCRAM-SHA-256")), 0);
+	assert_true(scram_find(buf_view(&out), STR("SCRAM-SHA-256"), &one));
+	assert_true(scram_find(buf_view(&again), STR("SCRAM-SHA-256"), &two));
+	assert_int_equal(one.iterations, SCRAM_ITERATIONS);
+	assert_false(str_eq(one.salt, two.salt) || str_eq(one.stored, two.stored));
+	buf_init_fixed(&out, memory, 20);
+	assert_int_equal(password_scram(&out, STR("x"), STR("SCRAM-SHA-256")), -ERANGE);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(reads_lines),
 		cmocka_unit_test(asks_at_terminals),
 		cmocka_unit_test(hashes),
+		cmocka_unit_test(derives_keys),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

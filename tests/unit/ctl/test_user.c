@@ -22,6 +22,7 @@
 
 #include "ctl/password.h"
 #include "ctl/user.h"
+#include "lib/sasl/scram.h"
 #include "services/directory/db.h"
 
 enum { WORDS_MAX = 12 };
@@ -59,6 +60,7 @@ static int setup(void **state)
 	t->conf.directory_count = 2;
 	t->conf.domains = &t->domain;
 	t->conf.domain_count = 1;
+	t->conf.auth.mechanisms = CONF_FLAG(AUTH_PLAIN) | CONF_FLAG(AUTH_SCRAM_SHA_256);
 	*state = t;
 	return 0;
 }
@@ -192,14 +194,48 @@ static void keeps_hash_only(void **state)
 	assert_int_equal(run(t, "s3cret\n", "add ann@a.example --password-stdin"), 0);
 	assert_int_equal(sqlite3_open(t->path, &sql), SQLITE_OK);
 	assert_int_equal(
-		sqlite3_prepare_v2(sql, "SELECT verifier FROM user", -1, &s, NULL),
+		sqlite3_prepare_v2(sql, "SELECT verifier, scram FROM user", -1, &s, NULL),
 		SQLITE_OK);
 	assert_int_equal(sqlite3_step(s), SQLITE_ROW);
 	struct str hash = str_of((const char *)sqlite3_column_text(s, 0));
 	assert_true(str_starts(hash, STR("$y$")));
 	assert_true(password_matches(STR("s3cret"), hash));
+	struct scram_keys keys;
+	struct str scram = str_of((const char *)sqlite3_column_text(s, 1));
+	assert_true(scram_find(scram, STR("SCRAM-SHA-256"), &keys));
+	assert_false(scram_find(scram, STR("SCRAM-SHA-1"), &keys));
 	assert_int_equal(sqlite3_finalize(s), SQLITE_OK);
 	assert_int_equal(sqlite3_close(sql), SQLITE_OK);
+}
+
+/* SCRAM-SHA-1 only where the configuration asks for it; none for what is no text. */
+static void derives_what_is_offered(void **state)
+{
+	struct user_test *t = *state;
+	struct directory_db *db = NULL;
+	struct directory_login login;
+	struct scram_keys keys;
+	struct buf why;
+	buf_init(&why, 256);
+	t->conf.auth.mechanisms |= CONF_FLAG(AUTH_SCRAM_SHA_1);
+	assert_int_equal(run(t, "s3cret\n", "add both@a.example --password-stdin"), 0);
+	assert_int_equal(run(t, "s3\xff\n", "add odd@a.example --password-stdin"), 0);
+	assert_non_null(strstr(t->err, "cannot be used with SCRAM"));
+	t->conf.auth.mechanisms = CONF_FLAG(AUTH_PLAIN);
+	assert_int_equal(run(t, "s3cret\n", "add plain@a.example --password-stdin"), 0);
+	int folder = directory_db_folder(str_of(t->path), false, 0, 0);
+	assert_int_equal(directory_db_open(&db, folder, STR("users.db"), 100, &why),
+			 DIRECTORY_OK);
+	assert_int_equal(directory_db_login(db, STR("both@a.example"), &login), DIRECTORY_OK);
+	assert_true(scram_find(login.scram, STR("SCRAM-SHA-256-PLUS"), &keys));
+	assert_true(scram_find(login.scram, STR("SCRAM-SHA-1"), &keys));
+	assert_int_equal(directory_db_login(db, STR("odd@a.example"), &login), DIRECTORY_OK);
+	assert_true(login.scram.len == 0 && login.verifier.len > 0);
+	assert_int_equal(directory_db_login(db, STR("plain@a.example"), &login), DIRECTORY_OK);
+	assert_true(login.scram.len == 0 && login.verifier.len > 0);
+	directory_db_close(db);
+	(void)close(folder);
+	buf_free(&why);
 }
 
 static void wants_one_directory(void **state)
@@ -236,7 +272,9 @@ static void works_beside_service(void **state)
 	struct buf why;
 	buf_init(&why, 256);
 	assert_int_equal(run(t, "", "add joe@a.example"), 0);
-	assert_int_equal(directory_db_open(&db, str_of(t->path), 100, &why),
+	int folder = directory_db_folder(str_of(t->path), false, 0, 0);
+	assert_true(folder >= 0);
+	assert_int_equal(directory_db_open(&db, folder, STR("users.db"), 100, &why),
 			 DIRECTORY_OK);
 	struct directory_entry e;
 	assert_int_equal(directory_db_lookup(db, STR("joe@a.example"), &e), DIRECTORY_OK);
@@ -247,6 +285,7 @@ static void works_beside_service(void **state)
 	assert_int_equal(directory_db_lookup(db, STR("joe@a.example"), &e),
 			 DIRECTORY_NONE);
 	directory_db_close(db);
+	(void)close(folder);
 	buf_free(&why);
 }
 
@@ -284,6 +323,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(takes_steps),          TEST(keeps_hash_only),
+		TEST(derives_what_is_offered),
 		TEST(wants_one_directory),  TEST(tells_trouble),
 		TEST(works_beside_service), TEST(leaves_files_to_owner),
 	};

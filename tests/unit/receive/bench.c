@@ -219,6 +219,9 @@ SEND(big_abort)
 SEND(commit)
 SEND(lookup)
 SEND(refused_note)
+SEND(auth_begin)
+SEND(auth_step)
+SEND(auth_end)
 
 void channel_send_window_fd(struct channel *ch, const struct msg_window *m, int fd)
 {
@@ -521,6 +524,7 @@ static void rx_free(struct receive *rx)
 	window_free(rx->window);
 	map_free(&rx->transactions);
 	map_free(&rx->lookups);
+	map_free(&rx->logins);
 	free(rx);
 }
 
@@ -534,6 +538,7 @@ void bench_free(struct bench *b)
 	assert_int_equal(rx->session_count, 0);
 	assert_int_equal(rx->transactions.count, 0);
 	assert_int_equal(rx->lookups.count, 0);
+	assert_int_equal(rx->logins.count, 0);
 	assert_int_equal(window_free_blocks(rx->window), b->blocks);
 	assert_true(list_empty(&rx->stalled));
 	assert_int_equal(census.regions[0].all, 0);

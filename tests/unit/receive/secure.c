@@ -108,6 +108,45 @@ static void starttls(void **state)
 	bench_free(b);
 }
 
+/* A login in the clear is forgotten when TLS begins; then there is a binding to offer. */
+static void login_and_tls(void **state)
+{
+	(void)state;
+	struct bench *b = bench_tls("offer; auth offer");
+	struct str payload;
+	struct msg_auth_begin m;
+	give(b, "in", &one);
+	int client = bench_connect(b, "192.0.2.1");
+	bench_say(b, client, "EHLO c.example\r\n");
+	assert_null(strstr(bench_heard(client), "AUTH"));
+	bench_say(b, client, "AUTH PLAIN =\r\n");
+	assert_memory_equal(bench_heard(client), "538 5.7.11", 10);
+	struct session *s = bench_session(b, client);
+	s->smtp.auth.offer = STR("PLAIN"); /* as a host rule could have it */
+	bench_say(b, client, "AUTH PLAIN AGFubgBw\r\n");
+	assert_true(bench_sent(MSG_auth_begin, &payload) && msg_auth_begin_get(payload, &m));
+	assert_true(m.tls == 0 && m.binding.len == 0);
+	struct buf record;
+	buf_init(&record, 1024);
+	msg_auth_reply_put(&record, &(struct msg_auth_reply){
+		.query = m.query, .result = 1, .user = STR("ann"), .challenge = STR(""),
+		.reason = STR("") });
+	bench_message(b, b->directory, MSG_auth_reply, &record);
+	assert_memory_equal(bench_heard(client), "235", 3);
+	assert_true(str_eq(s->user, STR("ann")) && s->smtp.authenticated);
+	bench_say(b, client, "STARTTLS\r\n");
+	(void)bench_heard(client);
+	SSL *ssl = shake(b, client);
+	assert_true(s->user.len == 0 && !s->smtp.authenticated && s->bound);
+	assert_non_null(strstr(say(b, ssl, "EHLO c.example\r\n"), "250-AUTH SCRAM-SHA-256-PLUS "));
+	(void)say(b, ssl, "AUTH PLAIN AGFubgBw\r\n");
+	assert_true(bench_sent(MSG_auth_begin, &payload) && msg_auth_begin_get(payload, &m));
+	assert_true(m.tls == 1 && m.binding.len == sizeof s->binding);
+	assert_memory_equal(m.binding.at, s->binding, sizeof s->binding);
+	SSL_free(ssl);
+	bench_free(b);
+}
+
 static void implicit(void **state)
 {
 	(void)state;
@@ -293,6 +332,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(starttls),
+		cmocka_unit_test(login_and_tls),
 		cmocka_unit_test(implicit),
 		cmocka_unit_test(injection),
 		cmocka_unit_test(ends_in_handshake),

@@ -45,7 +45,8 @@ static int hello(struct bench *b, const char *from, const char *user)
 	int client = bench_connect(b, from);
 	bench_say(b, client, "EHLO c.example\r\n");
 	(void)bench_heard(client);
-	bench_session(b, client)->user = str_of(user);
+	char *owned = user[0] ? strdup(user) : NULL;
+	bench_session(b, client)->user = (struct str){ owned, owned ? strlen(owned) : 0 };
 	return client;
 }
 

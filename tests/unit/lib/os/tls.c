@@ -209,6 +209,27 @@ static void talk_end(struct talk *t)
 	if (t->fds[1] >= 0) (void)close(t->fds[1]);
 }
 
+/* Both ends come to the same octets, another connection to others; before TLS 1.3, and
+ * before the handshake, there are none. */
+static void bindings(void **state)
+{
+	(void)state;
+	unsigned char server[2][TLS_BINDING], client[TLS_BINDING];
+	for (int i = 0; i < 3; i++) {
+		struct talk t;
+		int version = i < 2 ? TLS1_3_VERSION : TLS1_2_VERSION;
+		talk_begin(&t, TLS_MODERN, NULL, version, version);
+		assert_false(tls_binding(t.tls, client));
+		assert_int_equal(talk_shake(&t), 0);
+		assert_int_equal(tls_binding(t.tls, server[i % 2]), i < 2);
+		assert_int_equal(SSL_export_keying_material(t.client, client, sizeof client,
+					"EXPORTER-Channel-Binding", 24, NULL, 0, 0), 1);
+		if (i < 2) assert_memory_equal(client, server[i], sizeof client);
+		talk_end(&t);
+	}
+	assert_memory_not_equal(server[0], server[1], sizeof client);
+}
+
 static void profiles(void **state)
 {
 	(void)state;
@@ -417,6 +438,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(certificates), cmocka_unit_test(ends_of_validity),
 		cmocka_unit_test(too_many),     cmocka_unit_test(records),
+		cmocka_unit_test(bindings),
 		cmocka_unit_test(profiles),     cmocka_unit_test(names),
 		cmocka_unit_test(both_kinds_of_key),
 		cmocka_unit_test(bytes_both_ways), cmocka_unit_test(key_updates),

@@ -20,6 +20,8 @@ struct run {
 	struct buf send;
 	bool started, greeted, failed;
 	struct str tls; /* option */
+	struct str auth;
+	bool auth_wants_tls;
 	struct smtp_server_settings cfg;
 };
 
@@ -118,6 +120,8 @@ static void start(struct run *r)
 	r->session.server.tls_required = str_eq(r->tls, STR("require"));
 	r->session.no_certificate = str_eq(r->tls, STR("broken"));
 	buf_init(&r->send, 4 * 1024 * 1024);
+	r->session.server.auth.offer = r->auth;
+	r->session.server.auth.wants_tls = r->auth_wants_tls;
 	r->started = true;
 }
 
@@ -200,6 +204,8 @@ static void option(struct run *r, struct str text)
 		r->cfg.fix_newlines = str_eq(value, STR("fix"));
 	else if (str_eq(name, STR("vrfy"))) r->cfg.vrfy = on;
 	else if (str_eq(name, STR("tls"))) r->tls = value;
+	else if (str_eq(name, STR("auth"))) r->auth = value;
+	else if (str_eq(name, STR("auth_wants_tls"))) r->auth_wants_tls = on;
 	else if (str_eq(name, STR("pure")) && on) return;
 	else if (!str_to_u64(value, &n)) fail(r, "option", name);
 	else if (str_eq(name, STR("size_max"))) r->cfg.size_max = n;

@@ -88,6 +88,27 @@ static void answer_end(struct session *s)
 	answer(s, 250, "2.0.0", "queued");
 }
 
+/* PLAIN, LOGIN and, as an example of more steps, CHALLENGE, which wants its challenge
+ * back: ann and her secret. */
+static void answer_auth(struct session *s)
+{
+	const struct smtp_server_auth *auth = &s->server.auth;
+	struct str response = auth->response;
+	if (auth->begins == s->logging_in) s->broken = "begin and step are mixed up";
+	s->logging_in = false;
+	if (str_eq(auth->mechanism, STR("CHALLENGE")) && auth->begins) {
+		s->logging_in = true;
+		smtp_server_challenge(&s->server, STR("say it"));
+	} else if (str_eq(response, STR("\0ann\0secret")) ||
+		   (!auth->begins && str_eq(response, STR("say it")))) {
+		answer(s, 0, NULL, NULL);
+	} else if (str_eq(response, STR("\0later\0secret"))) {
+		answer(s, 454, "4.7.0", "The directory can not be asked");
+	} else {
+		answer(s, 535, "5.7.8", "Wrong name or password");
+	}
+}
+
 static void handle(struct session *s, struct smtp_event ev)
 {
 	if (s->closed) s->broken = "event after CLOSE";
@@ -103,6 +124,11 @@ static void handle(struct session *s, struct smtp_event ev)
 	case SMTP_EV_MAIL: answer_mail(s); break;
 	case SMTP_EV_RCPT: answer_rcpt(s); break;
 	case SMTP_EV_VRFY: answer_vrfy(s); break;
+	case SMTP_EV_AUTH: answer_auth(s); break;
+	case SMTP_EV_AUTH_END:
+		if (!s->logging_in) s->broken = "AUTH_END without a login";
+		s->logging_in = false;
+		break;
 	case SMTP_EV_DATA: answer_data(s); break;
 	case SMTP_EV_BODY: buf_str(&s->body, ev.bytes); break;
 	case SMTP_EV_END: answer_end(s); break;
@@ -112,6 +138,7 @@ static void handle(struct session *s, struct smtp_event ev)
 		break;
 	case SMTP_EV_CLOSE:
 		if (s->open) s->broken = "CLOSE before ABORT";
+		if (s->logging_in) s->broken = "CLOSE before AUTH_END";
 		s->closed = true;
 		break;
 	}
@@ -129,7 +156,7 @@ void session_feed(struct session *s, struct str bytes)
 		if (ev.type == SMTP_EV_FULL || s->broken) break;
 	}
 	buf_consume(&s->in, s->in.len - in.len);
-	if (s->in.len >= s->cfg.line_max) s->broken = "more than line_max is left";
+	if (s->in.len >= smtp_server_line_max(&s->server)) s->broken = "more than line_max is left";
 }
 
 void session_secure(struct session *s)

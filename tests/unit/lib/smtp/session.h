@@ -14,6 +14,8 @@ struct session {
 	struct buf accepted; /* of the last message that got its 250 */
 	bool no_certificate; /* STARTTLS is answered with 454 */
 	unsigned messages;   /* accepted */
+	struct str auth_offer; /* set after session_init */
+	bool logging_in; /* between EV_AUTH and its end */
 	bool open;           /* between a successful MAIL and END or ABORT */
 	bool closed;
 	bool securing; /* STARTTLS has its 220; session_secure comes */

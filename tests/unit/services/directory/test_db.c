@@ -101,7 +101,7 @@ static void makes_private_files(void **state)
 	}
 	/* They stay when the last one closes, and making them again changes nothing. */
 	assert_int_equal(
-		directory_db_add(t->db, STR("joe@a.example"), STR("h"), STR(""), 1), 0);
+		directory_db_add(t->db, STR("joe@a.example"), STR("h"), NULL, 1), 0);
 	directory_db_close(t->db);
 	t->db = NULL;
 	assert_int_equal(stat(path, &st), 0);
@@ -188,17 +188,17 @@ static void administers(void **state)
 {
 	struct db_test *t = *state;
 	assert_int_equal(
-		directory_db_add(t->db, STR("joe@a.example"), STR("mx"), STR("$y$"), 7),
+		directory_db_add(t->db, STR("joe@a.example"), STR("mx"), &(struct directory_secrets){ .verifier = STR("$y$") }, 7),
 		DIRECTORY_OK);
 	assert_int_equal(
-		directory_db_add(t->db, STR("JOE@a.example"), STR(""), STR(""), 8),
+		directory_db_add(t->db, STR("JOE@a.example"), STR(""), NULL, 8),
 		DIRECTORY_EXISTS);
 	sql(t, "INSERT INTO alias VALUES ('info@a.example', 'joe@a.example')");
 	assert_int_equal(
-		directory_db_add(t->db, STR("Info@a.example"), STR(""), STR(""), 8),
+		directory_db_add(t->db, STR("Info@a.example"), STR(""), NULL, 8),
 		DIRECTORY_EXISTS);
 	assert_int_equal(
-		directory_db_add(t->db, STR("ann@a.example"), STR(""), STR(""), 9),
+		directory_db_add(t->db, STR("ann@a.example"), STR(""), NULL, 9),
 		DIRECTORY_OK);
 	struct buf out;
 	buf_init(&out, 4096);
@@ -206,12 +206,13 @@ static void administers(void **state)
 	assert_true(str_eq(buf_view(&out),
 			   STR("ann@a.example  9 0 0;joe@a.example mx 7 0 1;")));
 	assert_int_equal(
-		directory_db_set_verifier(t->db, STR("Ann@A.example"), STR("$y$2")),
+		directory_db_set_secrets(t->db, STR("Ann@A.example"),
+			&(struct directory_secrets){ .verifier = STR("$y$2") }),
 		DIRECTORY_OK);
 	assert_int_equal(
-		directory_db_set_verifier(t->db, STR("nobody@a.example"), STR("$y$")),
+		directory_db_set_secrets(t->db, STR("nobody@a.example"), NULL),
 		DIRECTORY_NONE);
-	assert_int_equal(directory_db_set_verifier(t->db, STR("joe@a.example"), STR("")),
+	assert_int_equal(directory_db_set_secrets(t->db, STR("joe@a.example"), NULL),
 			 DIRECTORY_OK);
 	buf_reset(&out);
 	assert_int_equal(directory_db_each(t->db, collect, &out), DIRECTORY_OK);
@@ -260,11 +261,88 @@ static void tells_broken_files(void **state)
 	sql(t, "CREATE TABLE user (x)");
 	assert_int_equal(open_db(t, "users.db"), DIRECTORY_BROKEN);
 	assert_int_equal(unlink(t->path), 0);
-	sql(t, "PRAGMA user_version = 2");
+	sql(t, "PRAGMA user_version = 3");
 	assert_int_equal(open_db(t, "users.db"), DIRECTORY_BROKEN);
 	assert_int_equal(unlink(t->path), 0);
-	sql(t, "PRAGMA user_version = 1");
+	sql(t, "PRAGMA user_version = 2");
 	assert_int_equal(open_db(t, "users.db"), DIRECTORY_BROKEN);
+}
+
+/* A database of the first release keeps its users, and learns what is new. */
+static void migrates(void **state)
+{
+	struct db_test *t = *state;
+	struct directory_login login;
+	struct directory_entry e;
+	char secret[DIRECTORY_SECRET], again[DIRECTORY_SECRET];
+	const struct directory_secrets more = { STR("$y$2"), STR("SCRAM") };
+	sql(t, "CREATE TABLE user (address TEXT PRIMARY KEY COLLATE NOCASE NOT NULL,"
+	       " home TEXT NOT NULL, verifier TEXT, created INTEGER NOT NULL,"
+	       " disabled INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID;"
+	       "CREATE TABLE alias (alias TEXT PRIMARY KEY COLLATE NOCASE NOT NULL,"
+	       " address TEXT NOT NULL COLLATE NOCASE REFERENCES user (address)"
+	       " ON UPDATE CASCADE ON DELETE CASCADE) WITHOUT ROWID;"
+	       "INSERT INTO user VALUES ('Joe@a.example', 'mx', '$y$1', 7, 0);"
+	       "INSERT INTO alias VALUES ('info@a.example', 'joe@a.example');"
+	       "PRAGMA user_version = 1");
+	assert_int_equal(open_db(t, "users.db"), DIRECTORY_OK);
+	assert_int_equal(directory_db_lookup(t->db, STR("info@a.example"), &e), DIRECTORY_OK);
+	assert_true(e.created_s == 7 && e.has_password);
+	assert_int_equal(directory_db_login(t->db, STR("joe@a.example"), &login), DIRECTORY_OK);
+	assert_true(str_eq(login.verifier, STR("$y$1")) && login.scram.len == 0);
+	assert_int_equal(directory_db_set_secrets(t->db, STR("joe@a.example"), &more),
+			 DIRECTORY_OK);
+	assert_int_equal(directory_db_secret(t->db, secret), DIRECTORY_OK);
+	directory_db_close(t->db);
+	t->db = NULL;
+	assert_int_equal(open_db(t, "users.db"), DIRECTORY_OK);
+	assert_int_equal(directory_db_secret(t->db, again), DIRECTORY_OK);
+	assert_memory_equal(secret, again, sizeof secret);
+	assert_int_equal(directory_db_login(t->db, STR("JOE@a.example"), &login), DIRECTORY_OK);
+	assert_true(str_eq(login.address, STR("Joe@a.example")));
+	assert_true(str_eq(login.verifier, STR("$y$2")) && str_eq(login.scram, STR("SCRAM")));
+}
+
+/* Who logs in: users by their own address alone. */
+static void logs_in(void **state)
+{
+	struct db_test *t = *state;
+	struct directory_login login;
+	static const struct { const char *name; enum directory_result want; } rows[] = {
+		{ "joe@a.example", DIRECTORY_OK },      { "JOE@A.example", DIRECTORY_OK },
+		{ "joe+x@a.example", DIRECTORY_NONE },  { "info@a.example", DIRECTORY_NONE },
+		{ "off@a.example", DIRECTORY_NONE },    { "joe", DIRECTORY_NONE },
+		{ "none@a.example", DIRECTORY_OK },     { "", DIRECTORY_NONE },
+		{ "joe@a.example\n", DIRECTORY_NONE },
+	};
+	const struct directory_secrets secrets = { STR("$y$"), STR("S") };
+	assert_int_equal(directory_db_add(t->db, STR("joe@a.example"), STR("mx"), &secrets, 1),
+			 DIRECTORY_OK);
+	assert_int_equal(directory_db_add(t->db, STR("off@a.example"), STR("mx"), &secrets, 1),
+			 DIRECTORY_OK);
+	assert_int_equal(directory_db_add(t->db, STR("none@a.example"), STR("mx"), NULL, 1),
+			 DIRECTORY_OK);
+	sql(t, "UPDATE user SET disabled = 1 WHERE address = 'off@a.example';"
+	       "INSERT INTO alias VALUES ('info@a.example', 'joe@a.example')");
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+		if (directory_db_login(t->db, str_of(rows[i].name), &login) != rows[i].want)
+			fail_msg("row %zu", i);
+	assert_int_equal(directory_db_login(t->db, STR("none@a.example"), &login),
+			 DIRECTORY_OK);
+	assert_true(login.verifier.len == 0 && login.scram.len == 0);
+	char secret[DIRECTORY_SECRET];
+	sql(t, "UPDATE secret SET octets = 'short'");
+	assert_int_equal(directory_db_secret(t->db, secret), DIRECTORY_BROKEN);
+	sql(t, "DELETE FROM secret");
+	assert_int_equal(directory_db_secret(t->db, secret), DIRECTORY_BROKEN);
+	char longer[1200];
+	struct buf text;
+	buf_init_fixed(&text, longer, sizeof longer);
+	buf_str(&text, STR("UPDATE user SET verifier = replace(hex(zeroblob(900)), '0', 'x')"));
+	buf_byte(&text, '\0');
+	sql(t, longer);
+	assert_int_equal(directory_db_login(t->db, STR("joe@a.example"), &login),
+			 DIRECTORY_BROKEN);
 }
 
 /* Damage that shows only in the middle of a question. */
@@ -276,7 +354,7 @@ static void tells_corruption(void **state)
 		char address[32];
 		(void)snprintf(address, sizeof address, "u%d@a.example", i);
 		assert_int_equal(
-			directory_db_add(t->db, str_of(address), STR("mx"), STR(""), 1),
+			directory_db_add(t->db, str_of(address), STR("mx"), NULL, 1),
 			0);
 	}
 	sql(t, "PRAGMA wal_checkpoint(TRUNCATE)");
@@ -308,7 +386,7 @@ static void waits_for_locks(void **state)
 	struct timespec before, after;
 	(void)clock_gettime(CLOCK_MONOTONIC, &before);
 	assert_int_equal(
-		directory_db_add(t->db, STR("joe@a.example"), STR(""), STR(""), 1),
+		directory_db_add(t->db, STR("joe@a.example"), STR(""), NULL, 1),
 		DIRECTORY_BUSY);
 	(void)clock_gettime(CLOCK_MONOTONIC, &after);
 	assert_true(after.tv_sec - before.tv_sec < 5);
@@ -316,10 +394,10 @@ static void waits_for_locks(void **state)
 	assert_int_equal(sqlite3_exec(other, "COMMIT", NULL, NULL, NULL), SQLITE_OK);
 	assert_int_equal(sqlite3_close(other), SQLITE_OK);
 	assert_int_equal(
-		directory_db_add(t->db, STR("joe@a.example"), STR(""), STR(""), 1),
+		directory_db_add(t->db, STR("joe@a.example"), STR(""), NULL, 1),
 		DIRECTORY_OK);
 	/* And a reader sees what another program wrote a moment ago. */
-	sql(t, "INSERT INTO user VALUES ('new@a.example', '', NULL, 1, 0)");
+	sql(t, "INSERT INTO user VALUES ('new@a.example', '', NULL, 1, 0, NULL)");
 	assert_int_equal(directory_db_lookup(t->db, STR("new@a.example"), &e),
 			 DIRECTORY_OK);
 }
@@ -347,7 +425,7 @@ static int from_inside(struct db_test *t)
 	if (setgid(65534) != 0 || setuid(65534) != 0) return 100;
 	if (access(t->path, F_OK) == 0) return 101;
 	if (open_db(t, "users.db") != DIRECTORY_OK) return 102;
-	if (directory_db_add(t->db, STR("joe@a.example"), STR("h"), STR(""), 1) !=
+	if (directory_db_add(t->db, STR("joe@a.example"), STR("h"), NULL, 1) !=
 	    DIRECTORY_OK)
 		return 103;
 	if (directory_db_lookup(t->db, STR("joe@a.example"), &e) != DIRECTORY_OK)
@@ -411,7 +489,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(makes_private_files), TEST(looks_up),
-		TEST(administers),         EMPTY(tells_broken_files),
+		TEST(administers),         EMPTY(migrates), TEST(logs_in), EMPTY(tells_broken_files),
 		TEST(tells_corruption),    TEST(waits_for_locks),
 		TEST(notices_replacement), EMPTY(tells_missing_rights),
 		EMPTY(works_from_inside),

@@ -53,7 +53,7 @@ static void add_user(const struct role_test *t, const char *address)
 	assert_int_equal(directory_db_open(&db, folder, STR("users.db"), 100, &why),
 			 DIRECTORY_OK);
 	assert_int_equal(
-		directory_db_add(db, str_of(address), STR("mx.test"), STR(""), 1),
+		directory_db_add(db, str_of(address), STR("mx.test"), NULL, 1),
 		DIRECTORY_OK);
 	directory_db_close(db);
 	struct stat st;
