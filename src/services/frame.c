@@ -30,6 +30,7 @@ static struct {
 	bool started; /* master has said so */
 	int status;   /* with which the process exits */
 	char title[FRAME_TITLE_MAX];
+	uint32_t links[ROLE_COUNT][FRAME_INDEX_MAX]; /* master's numbers of the channels */
 	struct loop_timer *leave_timer;
 	int64_t leave_by_ms;
 } self;
@@ -91,15 +92,23 @@ static void peer_message(void *arg, struct channel *ch, enum msg_type type,
 	else if (fd >= 0) (void)close(fd);
 }
 
-static void peer_closed(void *arg, struct channel *ch)
+static void peer_drop(struct frame *f, struct channel *ch)
 {
-	struct frame *f = arg;
 	enum role role = channel_peer(ch);
 	unsigned index = channel_peer_index(ch);
 	f->peers[role][index] = NULL;
 	if (role == ROLE_JOURNAL) records_journal(&self.records, NULL);
 	if (self.phase != PHASE_SETUP && f->ops->peer_down) f->ops->peer_down(f, ch);
 	channel_free(ch);
+}
+
+/* Master knows whether the peer died, or only the channel. */
+static void peer_closed(void *arg, struct channel *ch)
+{
+	struct frame *f = arg;
+	uint32_t link = self.links[channel_peer(ch)][channel_peer_index(ch)];
+	peer_drop(f, ch);
+	channel_send_peer_lost(f->master, &(struct msg_peer_lost){ link });
 }
 
 static const struct channel_handler peer_handler = { peer_message, peer_closed };
@@ -116,10 +125,11 @@ static struct channel *peer_new(struct frame *f, const struct msg_peer *m, int f
 	struct channel *old = f->peers[m->role][m->index];
 	if (old) channel_pump(old);
 	old = f->peers[m->role][m->index];
-	if (old) peer_closed(f, old);
+	if (old) peer_drop(f, old);
 	struct channel *ch = channel_new(f->loop, fd, f->ops->role, (enum role)m->role,
 					 m->index, &peer_handler, f);
 	f->peers[m->role][m->index] = ch;
+	self.links[m->role][m->index] = m->link;
 	if (ch && m->role == ROLE_JOURNAL) records_journal(&self.records, ch);
 	return ch;
 }

@@ -62,6 +62,11 @@ static void child_message(void *arg, struct channel *ch, enum msg_type type,
 	struct master *m = c->master;
 	(void)ch;
 	if (fd >= 0) (void)close(fd); /* nobody sends us one */
+	struct msg_peer_lost lost;
+	if (type == MSG_peer_lost && msg_peer_lost_get(payload, &lost)) {
+		links_lost(m, lost.link);
+		return;
+	}
 	if (type != MSG_ready) {
 		admin_message(c, type, payload);
 		return;
@@ -93,15 +98,16 @@ static void child_closed(void *arg, struct channel *ch)
 
 static const struct channel_handler child_handler = { child_message, child_closed };
 
-static void connect_one(struct child *a, struct child *b)
+void child_connect(struct child *a, struct child *b)
 {
+	uint32_t link = links_new(a->master, a, b);
 	int fds[2];
 	if (socket_pair(fds) != 0) return; /* no descriptors: both see no peer */
 	channel_send_peer_fd(a->ch,
-			     &(struct msg_peer){ (uint8_t)b->role, (uint16_t)b->index },
+			     &(struct msg_peer){ (uint8_t)b->role, (uint16_t)b->index, link },
 			     fds[0]);
 	channel_send_peer_fd(b->ch,
-			     &(struct msg_peer){ (uint8_t)a->role, (uint16_t)a->index },
+			     &(struct msg_peer){ (uint8_t)a->role, (uint16_t)a->index, link },
 			     fds[1]);
 	(void)close(fds[0]);
 	(void)close(fds[1]);
@@ -113,7 +119,7 @@ static void connect_all(struct child *c)
 	for (size_t i = 0; i < m->child_count; i++) {
 		struct child *other = &m->children[i];
 		if (other != c && other->ch && msg_pair(c->role, other->role))
-			connect_one(c, other);
+			child_connect(c, other);
 	}
 }
 

@@ -191,10 +191,11 @@ static bool master_begin(struct master *m)
 	m->stop_timer = loop_timer_new(m->loop, stop_timeout, m);
 	m->listen_timer = loop_timer_new(m->loop, listeners_retry, m);
 	m->certificate_timer = loop_timer_new(m->loop, certificates_timer, m);
+	m->link_timer = loop_timer_new(m->loop, links_timer, m);
 	m->listeners = calloc(1, sizeof *m->listeners);
 	m->slots = scoreboard_new(&m->slots_fd);
-	return m->stop_timer && m->listen_timer && m->certificate_timer && m->listeners && m->slots &&
-	       children_plan(m) && loop_signal(m->loop, SIGCHLD, children_reap, m) &&
+	return m->stop_timer && m->listen_timer && m->certificate_timer && m->link_timer &&
+	       m->listeners && m->slots && children_plan(m) && loop_signal(m->loop, SIGCHLD, children_reap, m) &&
 	       loop_signal(m->loop, SIGTERM, on_term, m) &&
 	       loop_signal(m->loop, SIGINT, on_int, m) &&
 	       loop_signal(m->loop, SIGHUP, on_hup, m);
@@ -207,6 +208,7 @@ static void master_end(struct master *m)
 	loop_timer_free(m->stop_timer);
 	loop_timer_free(m->listen_timer);
 	loop_timer_free(m->certificate_timer);
+	loop_timer_free(m->link_timer);
 	certificates_free(m);
 	if (m->listeners) listeners_close(m->listeners);
 	free(m->listeners);

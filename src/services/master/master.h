@@ -9,6 +9,7 @@
  *   reload.c     configuration             admin.c     questions of console
  *   children.c   processes and channels    crash.c     what a death means
  *   listeners.c  listening sockets      certificates.c  certificates and keys
+ *   links.c      channels that broke
  */
 #ifndef IMS_SERVICES_MASTER_MASTER_H
 #define IMS_SERVICES_MASTER_MASTER_H
@@ -72,6 +73,12 @@ struct listener {
 
 struct certificates; /* of one listener block */
 
+/* The channel between two children, by its latest number. */
+struct peer_link {
+	uint32_t number; /* 0: never made */
+	bool lost;       /* to be made anew */
+};
+
 struct listener_set {
 	size_t count;
 	struct listener list[MASTER_LISTENERS_MAX];
@@ -98,6 +105,8 @@ struct master {
 
 	struct child children[MASTER_CHILDREN_MAX];
 	size_t child_count;
+	struct peer_link links[MASTER_CHILDREN_MAX][MASTER_CHILDREN_MAX]; /* [lower][higher] slot */
+	uint32_t link_last;
 	struct scoreboard_slot *slots;
 	int slots_fd;
 	struct crash_history history;
@@ -107,7 +116,7 @@ struct master {
 	struct listener_set *listeners;
 	struct certificates *certificates[MASTER_LISTENERS_MAX];
 	size_t certificates_count;
-	struct loop_timer *stop_timer, *listen_timer, *certificate_timer;
+	struct loop_timer *stop_timer, *listen_timer, *certificate_timer, *link_timer;
 	int pid_fd;
 };
 
@@ -137,7 +146,14 @@ void child_send_conf(struct child *c);
 void child_ask_to_leave(struct child *c, bool now);
 void child_kill(struct child *c);
 void children_reap(void *arg); /* SIGCHLD */
+void child_connect(struct child *a, struct child *b); /* gives both a new channel */
 struct child *child_find(struct master *m, enum role role, unsigned index);
+
+/* links.c: a channel that breaks while both its processes live is made anew after a while;
+ * one of a process that died comes with its successor. */
+uint32_t links_new(struct master *m, const struct child *a, const struct child *b);
+void links_lost(struct master *m, uint32_t number);
+void links_timer(void *arg);
 
 /* crash.c */
 void crash_note(struct child *c, int status);

@@ -164,6 +164,25 @@ static void test_backends(void **state)
 	assert_string_equal(client_say(world.port, "mail"), "hello\n250\n");
 }
 
+/* A channel breaks while both its processes live: it is made anew, and nobody dies. */
+static void test_channels(void **state)
+{
+	(void)state;
+	world_configure(&world, "mail.example.com", true, false);
+	world_start(&world);
+	pid_t spool = world_pid_of(&world, "spool");
+	assert_string_equal(client_say(world.port, "sever"), "hello\n?\n");
+	world_expect(&world, "event=channel_lost", "reason=spool", 1);
+	for (int i = 0;
+	     i < 200 && strcmp(client_say(world.port, "mail"), "hello\n250\n") != 0; i++)
+		(void)usleep(20 * 1000);
+	assert_string_equal(client_say(world.port, "mail"), "hello\n250\n");
+	assert_int_equal(world_count(&world, "event=crash_contained", ""), 0);
+	assert_int_equal(world_pid_of(&world, "spool"), spool);
+	assert_int_equal(kill(world.pid, SIGTERM), 0);
+	assert_int_equal(world_wait(&world), 0);
+}
+
 static void test_reload(void **state)
 {
 	(void)state;
@@ -291,7 +310,7 @@ int main(int argc, char **argv)
 	if (argc > 1 || getenv("IMS_ROLE")) return imsd_main(argc, argv, family_roles);
 	const struct CMUnitTest tests[] = {
 		ROW(test_works_and_stops), ROW(test_deaths),      ROW(test_shun),
-		ROW(test_backends),        ROW(test_reload),      ROW(test_start_fails),
+		ROW(test_backends),        ROW(test_channels),    ROW(test_reload),      ROW(test_start_fails),
 		ROW(test_stop_now),        ROW(test_master_dies), ROW(test_command_line),
 	};
 	int failed = cmocka_run_group_tests(tests, NULL, NULL);

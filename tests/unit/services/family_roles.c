@@ -15,6 +15,7 @@
 #include "lib/ipc/scoreboard.h"
 #include "lib/os/sandbox.h"
 #include "lib/os/socket.h"
+#include "services/setup.h"
 
 enum { CLIENTS_MAX = 64, LISTENERS_MAX = 8 };
 
@@ -60,6 +61,18 @@ static void client_end(struct client *c, const char *text)
 	c->fd = -1;
 }
 
+/* Every channel but master's breaks. */
+static void sever(void)
+{
+	for (int fd = SETUP_FD_MASTER + 1; fd < 256; fd++) {
+		struct sockaddr_storage name;
+		socklen_t len = sizeof name;
+		if (getsockname(fd, (struct sockaddr *)&name, &len) == 0 &&
+		    name.ss_family == AF_UNIX)
+			(void)shutdown(fd, SHUT_RDWR);
+	}
+}
+
 static void client_word(struct client *c, struct str word)
 {
 	struct channel *spool = frame_peer(rx.frame, ROLE_SPOOL, 0);
@@ -69,6 +82,7 @@ static void client_word(struct client *c, struct str word)
 	if (str_eq(word, STR("segv"))) *nowhere = 1;
 	if (str_eq(word, STR("abort"))) abort();
 	if (str_eq(word, STR("exit"))) _exit(EX_SOFTWARE);
+	if (str_eq(word, STR("sever"))) sever();
 	if (str_eq(word, STR("forbidden"))) (void)socket(AF_NETLINK, SOCK_RAW, 0);
 	if (!str_eq(word, STR("mail"))) client_end(c, "?\n");
 	else if (!spool) client_end(c, "451\n");
