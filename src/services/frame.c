@@ -74,6 +74,12 @@ void frame_leave(struct frame *f)
 	loop_timer_set(self.leave_timer, 1);
 }
 
+void frame_fail(struct frame *f, int status)
+{
+	self.status = status;
+	frame_leave(f);
+}
+
 static void frame_drain(struct frame *f, bool now)
 {
 	if (self.phase == PHASE_LEAVE && now) self.leave_by_ms = 0;
@@ -341,5 +347,5 @@ int frame_main(const struct role_ops *ops)
 	int status = f->conf ? frame_open(f) : EX_CONFIG;
 	if (status == 0) loop_run(f->loop);
 	(void)flush_all(f);
-	return status;
+	return status ? status : self.status;
 }

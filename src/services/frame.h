@@ -56,6 +56,9 @@ struct channel *frame_peer(const struct frame *f, enum role role, unsigned index
  * the loop stops and the process exits with status 0. Without having been told to drain
  * that makes master start a fresh one at once. */
 void frame_leave(struct frame *f);
+/* The same because of a fault: with a sysexits status, which counts as a death, so that a
+ * fault that lasts does not make master start one process after the other. */
+void frame_fail(struct frame *f, int status);
 /* "receive[1]"; "spool" for a role that runs once. */
 enum { FRAME_TITLE_MAX = 32 };
 void frame_title(char title[FRAME_TITLE_MAX], enum role role, unsigned index);

@@ -24,7 +24,7 @@ void watch_store_lost(struct spool *s, int error)
 	watch_error(s, error, "the store failed; its process starts again");
 	/* Waiting operations end with the process: their clients are told 451 when the
 	 * channel closes. */
-	frame_leave(s->frame);
+	frame_fail(s->frame, EX_IOERR);
 }
 
 static void watch_pressure(struct spool *s, bool low, uint64_t free_b)

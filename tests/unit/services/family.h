@@ -9,7 +9,7 @@
 /* What the roles of family_roles.c do:
  *   receive  says "hello\n" to each client and takes one word a connection:
  *            mail (asks spool to keep something, says "250\n"), segv, abort, exit,
- * forbidden, sever (breaks its channels); a shunned client hears "shunned\n" instead spool    keeps nothing, but says
+ * forbidden, fail (leaves because of a fault), sever (breaks its channels); a shunned client hears "shunned\n" instead spool    keeps nothing, but says
  * so; logs the deaths that it is told journal  appends lines to STATE/events console asks
  * master for its processes when a word comes to RUNTIME/ask, or to reload hostname
  * `fail.open`: spool cannot open; `slow.leave`: receive leaves only when forced. */

@@ -83,6 +83,10 @@ static void client_word(struct client *c, struct str word)
 	if (str_eq(word, STR("abort"))) abort();
 	if (str_eq(word, STR("exit"))) _exit(EX_SOFTWARE);
 	if (str_eq(word, STR("sever"))) sever();
+	if (str_eq(word, STR("fail"))) {
+		frame_fail(rx.frame, EX_IOERR);
+		return;
+	}
 	if (str_eq(word, STR("forbidden"))) (void)socket(AF_NETLINK, SOCK_RAW, 0);
 	if (!str_eq(word, STR("mail"))) client_end(c, "?\n");
 	else if (!spool) client_end(c, "451\n");

@@ -35,6 +35,12 @@ void frame_leave(struct frame *f)
 	loop_stop(f->loop);
 }
 
+void frame_fail(struct frame *f, int status)
+{
+	assert_int_not_equal(status, 0);
+	frame_leave(f);
+}
+
 static void record(void *arg, struct str text)
 {
 	static struct event_view view;
