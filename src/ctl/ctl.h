@@ -50,6 +50,7 @@ bool ctl_is_running(const struct ctl *ctl);
 
 /* --- verbs ------------------------------------------------------------------------ */
 int ctl_status(struct ctl *ctl, int argc, char **argv);
+int ctl_metrics(struct ctl *ctl, int argc, char **argv);
 int ctl_reload(struct ctl *ctl, int argc, char **argv);
 int ctl_queue(struct ctl *ctl, int argc, char **argv);
 int ctl_msg(struct ctl *ctl, int argc, char **argv);

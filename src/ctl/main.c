@@ -54,6 +54,7 @@ static const struct verb {
 	const char *help;
 } verbs[] = {
 	{ "status", ctl_status, SERVICE, "status                      processes, queue totals, pressure" },
+	{ "metrics", ctl_metrics, SERVICE, "metrics                     counters and gauges in the text format of Prometheus" },
 	{ "queue", ctl_queue, 0, "queue list|summary [FILTER] what waits, and why" },
 	{ "msg", ctl_msg, 0, "msg show ID [--body]        one message; msg export ID: as RFC 5322" },
 	{ "retry", ctl_act, SERVICE | NAMED, "retry SELECTOR              try now" },

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sysexits.h>
+#include <time.h>
 
 static json_int_t number(const json_t *object, const char *key)
 {
@@ -27,6 +28,11 @@ static void status_text(json_t *row)
 		printf("%-12s %8d %9d\n", name, (int)number(role, "pid"),
 			(int)number(role, "restarts"));
 	}
+	json_array_foreach(json_object_get(row, "certificates"), i, role)
+		printf("certificate of %s for %s ends in %lld days\n",
+			json_string_value(json_object_get(role, "listener")),
+			json_string_value(json_object_get(role, "name")),
+			((long long)number(role, "not_after") - (long long)time(NULL)) / 86400);
 	if (!json_is_object(queue)) {
 		printf("queue: the mail store is restarting\n");
 		return;
@@ -61,6 +67,23 @@ int ctl_status(struct ctl *ctl, int argc, char **argv)
 	(void)argv;
 	if (argc > 0) return ctl_fail(EX_USAGE, "status takes no words");
 	int status = ctl_ask(ctl, json_pack("{s:s}", "verb", "status"), status_row, ctl, NULL, text);
+	if (status != 0 && text[0]) return ctl_fail(status, "%s", text);
+	return status;
+}
+
+static void metrics_row(void *arg, json_t *row)
+{
+	const char *text = json_string_value(json_object_get(row, "metrics"));
+	(void)arg;
+	if (text) fputs(text, stdout);
+}
+
+int ctl_metrics(struct ctl *ctl, int argc, char **argv)
+{
+	char text[CTL_TEXT_MAX];
+	(void)argv;
+	if (argc > 0) return ctl_fail(EX_USAGE, "metrics takes no words");
+	int status = ctl_ask(ctl, json_pack("{s:s}", "verb", "metrics"), metrics_row, NULL, NULL, text);
 	if (status != 0 && text[0]) return ctl_fail(status, "%s", text);
 	return status;
 }

@@ -186,3 +186,31 @@ def test_idle_sessions_are_small(tls_service, authority):
     for client in clients:
         client.close()
     assert each < (limit if not sanitized else 32 * limit)
+
+
+def test_metrics(tls_service, authority):
+    """What is counted, and when certificates end, in Prometheus' text format; a process that is away costs
+    its own lines only."""
+    cert, key = authority.make("counted", NAME)
+    service = tls_service("offer", (cert, key))
+    with service.client() as client:
+        client.expect(250, b"EHLO client.example")
+        client.expect(250, b"MAIL FROM:<a@client.example>")
+        client.expect(550, f"RCPT TO:<nobody@{DOMAIN}>".encode())
+    assert service.send("a@client.example", f"ann@{DOMAIN}", TEXT)[0] == 250
+    service.wait_event("deliver")
+
+    def numbers():
+        text = service.ctl("metrics")
+        return dict(line.rsplit(" ", 1) for line in text.splitlines() if not line.startswith("#"))
+    wait_until(lambda: numbers()['ims_events_total{event="deliver"}'] == "1", 15, "counted")
+    got = numbers()
+    assert got["ims_messages_received_total"] == "1"
+    assert got['ims_rejects_total{stage="recipient"}'] == "1"
+    ends = [value for name, value in got.items() if name.startswith("ims_cert_not_after_seconds{") and NAME in name]
+    assert len(ends) == 1 and int(ends[0]) > time.time()
+    assert got['ims_queue_messages{state="active"}'] == "0"
+    assert int(got["ims_spool_free_bytes"]) > 0
+    assert [c["name"] for c in service.status()["certificates"]] == [NAME]
+    for name, value in got.items():
+        assert name.startswith("ims_") and value.lstrip("-").isdigit(), name

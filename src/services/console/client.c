@@ -19,6 +19,8 @@ void client_free(struct console_client *client)
 	buf_free(&client->in);
 	buf_free(&client->out);
 	free(client->roles);
+	free(client->certificates);
+	buf_free(&client->counts);
 	free(client);
 	c->client_count--;
 }
@@ -96,6 +98,7 @@ void client_accept(struct console *c, int fd, unsigned uid)
 	client->began_ms = loop_now_ms(c->frame->loop);
 	buf_init(&client->in, CONSOLE_REQUEST_MAX);
 	buf_init(&client->out, CONSOLE_REPLY_MAX);
+	buf_init(&client->counts, CONSOLE_REPLY_MAX / 2);
 	list_add_tail(&c->clients, &client->link);
 	c->client_count++;
 	client->io = loop_io_new(c->frame->loop, fd, LOOP_READ, client_ready, client);

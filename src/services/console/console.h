@@ -17,6 +17,7 @@ enum {
 	CONSOLE_REPLY_MAX = 1024 * 1024,
 	CONSOLE_PATIENCE_MS = 60 * 1000, /* for a request and its answers */
 	CONSOLE_ROLES_MAX = 256,
+	CONSOLE_CERTIFICATES_MAX = 256,
 };
 
 struct console_role_row {
@@ -24,6 +25,11 @@ struct console_role_row {
 	uint16_t index;
 	uint32_t pid, restarts;
 	uint64_t generation;
+};
+
+struct console_certificate {
+	char listener[128], name[256];
+	int64_t until_s; /* Unix time */
 };
 
 /* One connection: one request, its answers, the end. */
@@ -36,16 +42,19 @@ struct console_client {
 	unsigned uid;
 	uint64_t query; /* 0: nothing is asked of other roles */
 	int64_t began_ms;
-	/* parts of a status */
+	/* parts of a status, or of the metrics */
 	struct console_role_row *roles; /* CONSOLE_ROLES_MAX */
-	size_t role_count;
-	bool roles_done, totals_done, has_totals, reloading, finished;
+	struct console_certificate *certificates; /* CONSOLE_CERTIFICATES_MAX; NULL: none */
+	size_t role_count, certificate_count;
+	bool metrics; /* wanted, not a status */
+	bool roles_done, totals_done, counts_done, has_totals, reloading, finished;
 	struct msg_totals totals;
+	struct buf counts; /* journal's */
 };
 
 struct console {
 	struct frame *frame;
-	struct channel *spool;
+	struct channel *spool, *journal; /* NULL: away */
 	int listen_fd;
 	unsigned start_uid;
 	struct loop_io *listen_io;
@@ -66,9 +75,15 @@ void client_sweep(void *arg);
 
 /* request.c */
 void request_run(struct console_client *client, struct str line);
+void request_certificate_row(struct console *c, const struct msg_certificate_row *m);
+void request_counts(struct console *c, const struct msg_counts *m);
 void request_role_row(struct console *c, const struct msg_role_row *m);
 void request_totals(struct console *c, const struct msg_totals *m);
 void request_answer(struct console *c, const struct msg_answer *m);
 void request_spool_lost(struct console *c);
+void request_journal_lost(struct console *c);
+
+/* metrics.c: all that is known, in the text format of Prometheus */
+void metrics_answer(struct console_client *client);
 
 #endif

@@ -74,9 +74,23 @@ static void request_status_queue(struct console_client *client, struct json *jso
 	json_end_object(json);
 }
 
-static void request_status_done(struct console_client *client)
+static void request_status_certificates(struct console_client *client, struct json *json)
 {
-	if (!client->roles_done || !client->totals_done) return;
+	json_key(json, STR("certificates"));
+	json_begin_array(json);
+	for (size_t i = 0; i < client->certificate_count; i++) {
+		const struct console_certificate *row = &client->certificates[i];
+		json_begin_object(json);
+		json_str_at(json, STR("listener"), str_of(row->listener));
+		json_str_at(json, STR("name"), str_of(row->name));
+		json_i64_at(json, STR("not_after"), row->until_s);
+		json_end_object(json);
+	}
+	json_end_array(json);
+}
+
+static void request_status_answer(struct console_client *client)
+{
 	struct json json = { .out = &client->out };
 	json_begin_object(&json);
 	request_status_roles(client, &json);
@@ -89,6 +103,7 @@ static void request_status_done(struct console_client *client)
 		json_i64_at(&json, STR("disk_free"), (int64_t)client->totals.free);
 	}
 	json_end_object(&json);
+	request_status_certificates(client, &json);
 	json_i64_at(&json, STR("config_generation"),
 		client->role_count ? (int64_t)client->roles[0].generation : 0);
 	json_end_object(&json);
@@ -96,7 +111,15 @@ static void request_status_done(struct console_client *client)
 	client_finish(client, EX_OK, client->role_count, STR(""));
 }
 
-static void request_status(struct console_client *client)
+/* Once all parts that can be had are here. */
+static void request_status_done(struct console_client *client)
+{
+	if (!client->roles_done || !client->totals_done || !client->counts_done) return;
+	if (client->metrics) metrics_answer(client);
+	else request_status_answer(client);
+}
+
+static void request_status(struct console_client *client, bool metrics)
 {
 	struct console *c = client->console;
 	client->roles = calloc(CONSOLE_ROLES_MAX, sizeof *client->roles);
@@ -104,6 +127,10 @@ static void request_status(struct console_client *client)
 		client_finish(client, EX_TEMPFAIL, 0, STR("out of memory"));
 		return;
 	}
+	client->metrics = metrics;
+	client->counts_done = !metrics || !c->journal;
+	if (!client->counts_done)
+		channel_send_ask_counts(c->journal, &(struct msg_ask_counts){ client->query });
 	channel_send_ask_roles(c->frame->master, &(struct msg_ask_roles){ client->query });
 	if (c->spool) channel_send_ask_totals(c->spool, &(struct msg_ask_totals){ client->query });
 	else client->totals_done = true;
@@ -115,6 +142,38 @@ void request_role_row(struct console *c, const struct msg_role_row *m)
 	if (!client || !client->roles || client->role_count == CONSOLE_ROLES_MAX) return;
 	client->roles[client->role_count++] = (struct console_role_row){
 		m->role, m->index, m->pid, m->restarts, m->generation };
+}
+
+void request_certificate_row(struct console *c, const struct msg_certificate_row *m)
+{
+	struct console_client *client = request_client(c, m->query);
+	if (!client || !client->roles || client->certificate_count == CONSOLE_CERTIFICATES_MAX) return;
+	if (!client->certificates)
+		client->certificates = calloc(CONSOLE_CERTIFICATES_MAX, sizeof *client->certificates);
+	if (!client->certificates) return;
+	struct console_certificate *row = &client->certificates[client->certificate_count++];
+	row->until_s = (int64_t)m->until_s;
+	(void)str_to_cstr(m->listener, row->listener, sizeof row->listener);
+	(void)str_to_cstr(m->name, row->name, sizeof row->name);
+}
+
+void request_counts(struct console *c, const struct msg_counts *m)
+{
+	struct console_client *client = request_client(c, m->query);
+	if (!client || client->finished) return;
+	buf_str(&client->counts, m->text);
+	client->counts_done = true;
+	request_status_done(client);
+}
+
+void request_journal_lost(struct console *c)
+{
+	LIST_EACH(it, &c->clients) {
+		struct console_client *client = CONTAINER(it, struct console_client, link);
+		if (!client->query || client->finished || !client->roles) continue;
+		client->counts_done = true;
+		request_status_done(client);
+	}
 }
 
 void request_totals(struct console *c, const struct msg_totals *m)
@@ -236,10 +295,11 @@ void request_run(struct console_client *client, struct str line)
 	json_error_t error;
 	json_t *request = json_loadb(line.at, line.len, JSON_REJECT_DUPLICATES, &error);
 	struct str verb = request ? request_text(request, "verb") : STR("");
-	if (str_eq(verb, STR("status"))) request_status(client);
+	if (str_eq(verb, STR("status"))) request_status(client, false);
+	else if (str_eq(verb, STR("metrics"))) request_status(client, true);
 	else if (str_eq(verb, STR("reload"))) request_reload(client);
 	else if (str_eq(verb, STR("act"))) request_act(client, request);
 	else if (!request) client_finish(client, EX_DATAERR, 0, STR("a request is one JSON object"));
-	else client_finish(client, EX_USAGE, 0, STR("the verbs are status, reload, act"));
+	else client_finish(client, EX_USAGE, 0, STR("the verbs are status, metrics, reload, act"));
 	json_decref(request);
 }

@@ -58,14 +58,19 @@ static void role_peer_up(struct frame *f, struct channel *ch)
 {
 	struct console *c = f->role;
 	if (channel_peer(ch) == ROLE_SPOOL) c->spool = ch;
+	if (channel_peer(ch) == ROLE_JOURNAL) c->journal = ch;
 }
 
 static void role_peer_down(struct frame *f, struct channel *ch)
 {
 	struct console *c = f->role;
-	if (ch != c->spool) return;
-	c->spool = NULL;
-	request_spool_lost(c);
+	if (ch == c->spool) {
+		c->spool = NULL;
+		request_spool_lost(c);
+	} else if (ch == c->journal) {
+		c->journal = NULL;
+		request_journal_lost(c);
+	}
 }
 
 static void role_message(struct frame *f, struct channel *ch, enum msg_type type,
@@ -75,10 +80,15 @@ static void role_message(struct frame *f, struct channel *ch, enum msg_type type
 	struct msg_role_row row;
 	struct msg_totals totals;
 	struct msg_answer answer;
+	struct msg_certificate_row certificate;
+	struct msg_counts counts;
 	(void)ch;
 	(void)fd;
 	if (type == MSG_role_row && msg_role_row_get(payload, &row)) request_role_row(c, &row);
 	else if (type == MSG_totals && msg_totals_get(payload, &totals)) request_totals(c, &totals);
+	else if (type == MSG_certificate_row && msg_certificate_row_get(payload, &certificate))
+		request_certificate_row(c, &certificate);
+	else if (type == MSG_counts && msg_counts_get(payload, &counts)) request_counts(c, &counts);
 	else if (type == MSG_answer && msg_answer_get(payload, &answer)) request_answer(c, &answer);
 }
 

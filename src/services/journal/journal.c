@@ -37,6 +37,7 @@ void journal_init(struct journal *j, const char *role, int copy_fd,
 	copy_init(&j->copy, copy_fd, journal_stream);
 	feed_init(&j->feed, feed_trouble, j);
 	event_log_init(&j->own, role, own_record, own_wall_ms, j);
+	j->metrics = metrics_new();
 	buf_init(&j->line, EVENT_LINE_MAX);
 }
 
@@ -91,6 +92,8 @@ void journal_free(struct journal *j, int64_t now_ms)
 	copy_free(&j->copy);
 	feed_free(&j->feed);
 	event_log_free(&j->own);
+	metrics_free(j->metrics);
+	j->metrics = NULL;
 	buf_free(&j->line);
 }
 
@@ -161,6 +164,7 @@ void journal_record(struct journal *j, struct str role, struct str record, int64
 	if (role.len) v->role = role;
 	if (v->ts_ms < wall_ms - JOURNAL_SKEW_MS || v->ts_ms > wall_ms + JOURNAL_SKEW_MS)
 		v->ts_ms = wall_ms;
+	if (j->metrics) metrics_count(j->metrics, v);
 	if (!passes(j, v)) return;
 	target_log(j);
 	write_view(j);

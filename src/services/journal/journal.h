@@ -11,6 +11,7 @@
 #ifndef IMS_JOURNAL_JOURNAL_H
 #define IMS_JOURNAL_JOURNAL_H
 
+#include "lib/event/metrics.h"
 #include "services/journal/copy.h"
 #include "services/journal/feed.h"
 #include "services/journal/sink.h"
@@ -49,6 +50,7 @@ struct journal {
 	struct feed feed;
 	struct event_log own; /* what journal itself has to say */
 	struct event_view view;
+	struct metrics *metrics; /* NULL: nothing is counted */
 	struct buf line;
 	int64_t now_ms, wall_ms; /* of the call under way */
 	int64_t day, minute;     /* that the file name and the zone's offset are for */

@@ -14,7 +14,7 @@
 #include "lib/os/sandbox.h"
 #include "services/journal/journal.h"
 
-enum { FOLDER_MODE = 0750 };
+enum { FOLDER_MODE = 0750, COUNTS_MAX = 256 * 1024 };
 
 struct journal_role_state {
 	struct frame *frame;
@@ -182,13 +182,25 @@ static int role_serve(struct frame *f)
 	return 0;
 }
 
+static void tell_counts(struct journal_role_state *s, struct channel *ch, uint64_t query)
+{
+	struct buf text;
+	buf_init(&text, COUNTS_MAX);
+	if (s->journal.metrics) metrics_write(s->journal.metrics, &text);
+	if (text.overflowed) buf_reset(&text);
+	channel_send_counts(ch, &(struct msg_counts){ query, buf_view(&text) });
+	buf_free(&text);
+}
+
 static void role_message(struct frame *f, struct channel *ch, enum msg_type type,
 			 struct str payload, int fd)
 {
 	struct journal_role_state *s = f->role;
 	struct msg_event m;
 	char title[FRAME_TITLE_MAX];
+	struct msg_ask_counts ask;
 	if (fd >= 0) (void)close(fd);
+	if (type == MSG_ask_counts && msg_ask_counts_get(payload, &ask)) tell_counts(s, ch, ask.query);
 	if (type != MSG_event || !msg_event_get(payload, &m)) return;
 	frame_title(title, channel_peer(ch), channel_peer_index(ch));
 	journal_record(&s->journal, str_of(title), m.record, loop_now_ms(f->loop),

@@ -21,6 +21,7 @@ static void answer_roles(struct master *m, struct channel *ch, uint64_t query)
 		channel_send_role_row(ch, &row);
 		count++;
 	}
+	certificates_tell(m, ch, query);
 	channel_send_answer(ch, &(struct msg_answer){ query, count, 0, STR("") });
 }
 

@@ -287,6 +287,19 @@ void certificates_load(struct master *m)
 	certificates_look(m, true);
 }
 
+void certificates_tell(struct master *m, struct channel *console, uint64_t query)
+{
+	for (size_t i = 0; i < m->certificates_count; i++) {
+		const struct certificates *set = m->certificates[i];
+		for (size_t j = 0; j < set->count; j++)
+			channel_send_certificate_row(console, &(struct msg_certificate_row){
+				.query = query,
+				.listener = str_of(set->name),
+				.name = str_of(set->list[j].is.name),
+				.until_s = (uint64_t)set->list[j].is.until_s });
+	}
+}
+
 void certificates_timer(void *arg) { certificates_look(arg, false); }
 
 void certificates_free(struct master *m)

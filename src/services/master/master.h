@@ -177,6 +177,8 @@ void listeners_send(struct master *m, struct channel *receive);
 /* certificates.c */
 void certificates_load(struct master *m); /* those of a new configuration */
 void certificates_send(struct master *m, struct channel *receive);
+/* A row of each to console. */
+void certificates_tell(struct master *m, struct channel *console, uint64_t query);
 void certificates_timer(void *arg); /* looks if files have changed, or end soon */
 void certificates_free(struct master *m);
 /* Whether all can be used; `text` says which cannot. */

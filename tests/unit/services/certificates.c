@@ -40,6 +40,17 @@ void loop_timer_set(struct loop_timer *t, int64_t delay_ms)
 	timers++;
 }
 
+static unsigned told_rows;
+
+void channel_send_certificate_row(struct channel *ch, const struct msg_certificate_row *m)
+{
+	assert_ptr_equal(ch, &master);
+	assert_int_equal(m->query, 7);
+	assert_true(m->listener.len > 0 && m->name.len > 0);
+	assert_true(m->until_s > 0);
+	told_rows++;
+}
+
 void channel_send_certificates_fd(struct channel *ch, const struct msg_certificates *m, int fd)
 {
 	struct str pairs;
@@ -173,6 +184,9 @@ static void new_ones_are_sent(void **state)
 	assert_true(last_says("two.example") && last_says("/b.pem") && last_says("T"));
 	/* a worker that is new gets them, too */
 	certificates_send(&master, (void *)&master);
+	told_rows = 0;
+	certificates_tell(&master, (void *)&master, 7);
+	assert_int_equal(told_rows, 2);
 	assert_int_equal(sent, 2);
 	/* the same again is no news, nor is a look at files that are as they were */
 	reload(words);
