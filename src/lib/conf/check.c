@@ -142,7 +142,7 @@ static bool check_hosts(struct conf_parser *p)
 	return true;
 }
 
-/* -- Domains, directories ---------------------------------------------------------------
+/* -- Domains ---------------------------------------------------------------
  */
 
 static void check_users(struct conf_parser *p, struct conf_domain *d)
@@ -221,26 +221,6 @@ static bool check_domains(struct conf_parser *p)
 	return true;
 }
 
-static void check_directories(struct conf_parser *p)
-{
-	const struct conf *conf = p->conf;
-	for (size_t i = 0; i < conf->directory_count; i++) {
-		const struct conf_directory *d = &conf->directories[i];
-		const struct conf_directory *first = conf_directory_find(conf, d->name);
-		if (first != d)
-			conf_report_twice(p, CONF_BLOCK_conf_directory, d->name,
-					  &d->origin, &first->origin);
-		if (str_eq(d->name, STR("any")))
-			AT(p, CONF_ERROR, &d->origin, d->name,
-			   "a directory cannot be named 'any', which stands for every "
-			   "address");
-		if (!conf_is_said(&d->sqlite_from))
-			AT(p, CONF_ERROR, &d->origin, d->name,
-			   "directory '%.*s' does not say where it is; write sqlite PATH",
-			   STR_ARG(d->name));
-	}
-}
-
 void conf_check(struct conf_parser *p)
 {
 	if (!check_hosts(p) || !check_domains(p) || !conf_check_in(p) || !conf_check_out(p)) {
@@ -249,5 +229,5 @@ void conf_check(struct conf_parser *p)
 	}
 	check_listeners(p);
 	check_host_tls(p);
-	check_directories(p);
+	conf_check_directories(p);
 }

@@ -66,6 +66,11 @@ struct conf_networks {
 	size_t count;
 };
 
+struct conf_texts {
+	struct str *at;
+	size_t count;
+};
+
 struct conf_path {
 	struct str path; /* absolute */
 	struct conf_origin from;
@@ -140,6 +145,8 @@ struct conf_levels {
 };
 
 /* C types of the table's TYPEs. */
+#define CONF_TYPE_TEXT      struct str /* without control characters */
+#define CONF_TYPE_TEXTS     struct conf_texts
 #define CONF_TYPE_PATH      struct str /* absolute */
 #define CONF_TYPE_PATHS     struct conf_paths
 #define CONF_TYPE_HOSTNAME  struct str /* as written, no final dot */
@@ -163,6 +170,7 @@ struct conf_levels {
 /* What a block has besides its settings. */
 #define CONF_KEY_NONE
 #define CONF_KEY_SENDERS
+#define CONF_KEY_VALUES
 #define CONF_KEY_NAME    struct str name;
 #define CONF_KEY_NETWORK struct ip_net net;
 #define CONF_KEY_DOMAINS \
@@ -291,6 +299,8 @@ const struct conf_host *conf_host_find(const struct conf *conf, struct ip ip);
 /* The local domain of that name (ASCII case does not matter), or NULL. */
 const struct conf_domain *conf_domain_find(const struct conf *conf, struct str name);
 const struct conf_directory *conf_directory_find(const struct conf *conf, struct str name);
+/* Whether two blocks say the same, wherever they stand. */
+bool conf_directory_is_same(const struct conf_directory *a, const struct conf_directory *b);
 const struct conf_route *conf_route_find(const struct conf *conf, struct str name);
 /* The route whose `match` fits the domain best (see settings.def), or NULL. Costs one hash
  * look-up for each label. */

@@ -118,6 +118,7 @@ bool conf_read_key(struct conf_parser *p, enum conf_block_id id, void *at,
 			    "what is filtered are senders: filter senders { @example.com }");
 		return false;
 	case CONF_KEYED_NONE:
+	case CONF_KEYED_VALUES:
 	case CONF_KEYED_FILE: return true;
 	}
 	return true;

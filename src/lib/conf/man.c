@@ -104,6 +104,8 @@ static struct str value_name(enum conf_type type)
 {
 	switch (type) {
 	case CONF_IS_PROFILE: return STR("PROFILE");
+	case CONF_IS_TEXT: return STR("TEXT");
+	case CONF_IS_TEXTS: return STR("TEXT...");
 	case CONF_IS_PATH:
 	case CONF_IS_PATHS: return STR("PATH");
 	case CONF_IS_HOSTNAME: return STR("NAME");
@@ -216,6 +218,7 @@ static struct str key_name(enum conf_key key)
 	case CONF_KEYED_NETWORK: return STR(" NETWORK");
 	case CONF_KEYED_DOMAINS: return STR(" NAME...");
 	case CONF_KEYED_SENDERS: return STR(" senders");
+	case CONF_KEYED_VALUES: return STR(" VALUE...");
 	case CONF_KEYED_NONE:
 	case CONF_KEYED_FILE: break;
 	}

@@ -101,13 +101,33 @@ static bool has_bare_words(enum conf_block_id id)
 	return false;
 }
 
+/* What stands in the line of a block of which the rest may be left out. */
+static bool read_own_values(struct conf_parser *p, struct conf_scope *block,
+			    const struct conf_token *word, size_t *used)
+{
+	const struct conf_row *row = conf_row_of_values(block->id);
+	struct str name = conf_blocks[block->id].word;
+	size_t max = row->type == CONF_IS_TEXTS ? (size_t)row->max : 1;
+	*used = p->value_count;
+	if (!p->value_count)
+		CONF_REPORT(p, word, "'%.*s' needs a value", STR_ARG(name));
+	else if (p->value_count > max)
+		CONF_REPORT(p, &p->values[max], "'%.*s' takes at most %zu value%s", STR_ARG(name),
+			    max, max == 1 ? "" : "s");
+	else return conf_set_values(p, block, row, word, 0, p->value_count);
+	*(struct conf_origin *)(void *)(block->at + row->from) = conf_origin_of(p, word);
+	return false;
+}
+
 /* The values have been taken; what follows is the block, if there is one. */
 static bool read_block(struct conf_parser *p, struct conf_scope *block,
 		       const struct conf_token *word)
 {
 	size_t used;
 	struct str name = conf_blocks[block->id].word;
+	bool values = conf_blocks[block->id].key == CONF_KEYED_VALUES;
 	bool good = conf_read_key(p, block->id, block->at, word, &used);
+	if (values) good = read_own_values(p, block, word, &used);
 	size_t words = p->value_count > used ? p->value_count - used : 0;
 	if (words && !has_bare_words(block->id)) {
 		CONF_REPORT(p, &p->values[used],
@@ -120,7 +140,7 @@ static bool read_block(struct conf_parser *p, struct conf_scope *block,
 	if (p->token.kind == CONF_TOKEN_OPEN) {
 		struct conf_token open = conf_take(p);
 		read_body(p, block, &open);
-	} else if (good && !words) {
+	} else if (good && !words && !values) {
 		if (block->id == CONF_BLOCK_conf_host)
 			CONF_REPORT(p, word, "say what the rule does: accept or reject");
 		else

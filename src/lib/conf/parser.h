@@ -110,6 +110,8 @@ bool conf_read_text(const struct conf_row *row, struct str text, struct arena *a
 /* Fills in what no file set; moves the arrays into conf. False without memory. */
 bool conf_complete(struct conf_parser *p);
 void conf_check(struct conf_parser *p);
+/* check_directory.c: where users are listed. */
+void conf_check_directories(struct conf_parser *p);
 /* check_in.c: who may send. False without memory. */
 bool conf_check_in(struct conf_parser *p);
 /* check_out.c: the part about the way to other hosts. False without memory. */

@@ -113,9 +113,22 @@ static void show_senders(struct show *s, const struct conf_filter *filter, unsig
 	}
 }
 
+/* Shown with the block. */
+static bool is_key(const struct conf_row *row)
+{
+	return !row->word.len && conf_blocks[row->block].key == CONF_KEYED_VALUES;
+}
+
+/* A block that is not there at all, and cannot be written as if it were. */
+static bool is_absent(enum conf_block_id id, const char *at)
+{
+	return conf_blocks[id].key == CONF_KEYED_VALUES && !is_from_file((const void *)at);
+}
+
 static void show_row(struct show *s, const struct conf_row *row, const char *at,
 		     unsigned depth)
 {
+	if (is_key(row)) return;
 	buf_reset(&s->value);
 	conf_value_write(row, at + row->offset, &s->value);
 	if (!is_shown(s, row, at)) return;
@@ -151,6 +164,11 @@ static void show_key(enum conf_block_id id, const void *at, struct buf *out)
 	case CONF_KEYED_NONE:
 	case CONF_KEYED_FILE: break;
 	case CONF_KEYED_NAME: conf_value_write_text(named->name, out); break;
+	case CONF_KEYED_VALUES: {
+		const struct conf_row *row = conf_row_of_values(id);
+		conf_value_write(row, (const char *)at + row->offset, out);
+		break;
+	}
 	case CONF_KEYED_NETWORK: ip_net_write(out, &host->net); break;
 	case CONF_KEYED_SENDERS: buf_str(out, STR("senders")); break;
 	case CONF_KEYED_DOMAINS:
@@ -190,6 +208,7 @@ static void show_block(struct show *s, enum conf_block_id id, const char *at,
 {
 	const struct conf_origin *origin = (const void *)at;
 	if (s->mode == CONF_SHOW_CHANGED && !is_from_file(origin)) return;
+	if (is_absent(id, at)) return;
 	if (id == CONF_BLOCK_conf_host) {
 		show_host(s, (const void *)at);
 		return;
@@ -261,6 +280,7 @@ static void json_value(struct show *s, struct json *j, const struct conf_row *ro
 	if (row->type == CONF_IS_DURATION)
 		json_i64_at(j, STR("milliseconds"), *(const int64_t *)field);
 	if (row->type == CONF_IS_PATH || row->type == CONF_IS_HOSTNAME ||
+	    row->type == CONF_IS_TEXT ||
 	    row->type == CONF_IS_MAILBOX) {
 		json_str_at(j, STR("value"), *(const struct str *)field);
 		return;
@@ -357,7 +377,9 @@ static void json_block(struct show *s, enum conf_block_id id, const char *at,
 {
 	size_t count;
 	const struct conf_row *row = conf_rows(id, &count);
+	if (is_absent(id, at)) return;
 	for (const struct conf_row *end = row + count; row < end; row++) {
+		if (is_key(row)) continue;
 		if (row->type == CONF_IS_BLOCK) {
 			s->outer = conf_blocks[id].word;
 			each_block(s, row, at, depth + 1, json_block);

@@ -79,6 +79,8 @@ static const struct conf_row rows[] = {
 	  .offset = offsetof(struct tag, CONF_PLURAL_##field), .from = CONF_NO_ORIGIN, \
 	  .many = true, .count = offsetof(struct tag, field##_count), .max = (max_) },
 #define WORDS_PROFILE   &conf_words_profile
+#define WORDS_TEXT      NULL
+#define WORDS_TEXTS     NULL
 #define WORDS_PATH      NULL
 #define WORDS_PATHS     NULL
 #define WORDS_HOSTNAME  NULL
@@ -143,7 +145,16 @@ static bool is_bare_word(const struct conf_row *row, struct str word)
 {
 	if (row->type == CONF_IS_SENDERS)
 		return str_find(word, '@') >= 0 || str_starts(word, STR("<"));
-	return conf_word_find(row->words, word) >= 0;
+	return row->words && conf_word_find(row->words, word) >= 0;
+}
+
+const struct conf_row *conf_row_of_values(enum conf_block_id block)
+{
+	size_t count;
+	const struct conf_row *row = conf_rows(block, &count);
+	if (conf_blocks[block].key != CONF_KEYED_VALUES) return NULL;
+	while (row->type == CONF_IS_BLOCK || row->word.len) row++;
+	return row;
 }
 
 const struct conf_row *conf_row_find(enum conf_block_id block, struct str word)
@@ -161,7 +172,8 @@ bool conf_type_is_list(enum conf_type type)
 {
 	return type == CONF_IS_DURATIONS || type == CONF_IS_ADDRESSES || type == CONF_IS_SERVERS ||
 	       type == CONF_IS_HOPS || type == CONF_IS_MATCHES || type == CONF_IS_NETWORKS ||
-	       type == CONF_IS_HOSTNAMES || type == CONF_IS_SENDERS || type == CONF_IS_FLAGS;
+	       type == CONF_IS_HOSTNAMES || type == CONF_IS_SENDERS || type == CONF_IS_FLAGS ||
+	       type == CONF_IS_TEXTS;
 }
 
 bool conf_type_adds(enum conf_type type)

@@ -9,6 +9,8 @@ enum conf_type {
 	CONF_IS_BLOCK, /* the row is a block inside another */
 	CONF_IS_CHOICE,
 	CONF_IS_PROFILE,
+	CONF_IS_TEXT,
+	CONF_IS_TEXTS,
 	CONF_IS_PATH,
 	CONF_IS_PATHS,
 	CONF_IS_HOSTNAME,
@@ -36,6 +38,7 @@ enum conf_key {
 	CONF_KEYED_NETWORK,
 	CONF_KEYED_DOMAINS,
 	CONF_KEYED_SENDERS,
+	CONF_KEYED_VALUES,
 	CONF_KEYED_FILE
 };
 
@@ -108,6 +111,8 @@ int conf_word_find(const struct conf_words *words, struct str word);
 /* The word of the block that stands nearest to a misspelt one (edit distance), or "". */
 struct str conf_row_suggest(enum conf_block_id block, struct str word);
 struct str conf_word_suggest(const struct conf_words *words, struct str word);
+/* The row that the values in the line of a block of the key VALUES set; NULL of others. */
+const struct conf_row *conf_row_of_values(enum conf_block_id block);
 bool conf_type_is_list(enum conf_type type);
 /* May stand several times; each time adds to the field. */
 bool conf_type_adds(enum conf_type type);

@@ -221,6 +221,32 @@ bool conf_read_choice(const struct conf_row *row, struct str value, unsigned *ou
 	return false;
 }
 
+static bool check_text(const struct conf_row *row, struct str value, size_t index,
+		       struct conf_problem *problem)
+{
+	size_t max = row->max && row->type == CONF_IS_TEXT ? (size_t)row->max : PATH_LEN_MAX;
+	if (value.len && value.len <= max) return true;
+	if (value.len)
+		conf_problem_set(problem, index, "the text is longer than %zu bytes", max);
+	else conf_problem_set(problem, index, "the text is empty");
+	return false;
+}
+
+static bool read_texts(const struct conf_row *row, const struct str *values, size_t count,
+		       struct arena *arena, struct conf_texts *out,
+		       struct conf_problem *problem)
+{
+	struct conf_texts list = { arena_alloc(arena, count * sizeof *list.at), count };
+	if (!list.at) return false;
+	for (size_t i = 0; i < count; i++) {
+		if (!check_text(row, values[i], i, problem)) return false;
+		list.at[i] = arena_str(arena, values[i]);
+		if (!list.at[i].at) return false;
+	}
+	*out = list;
+	return true;
+}
+
 static bool check_path(const struct conf_row *row, struct str value,
 		       struct conf_problem *problem)
 {
@@ -264,6 +290,7 @@ static bool read_text(const struct conf_row *row, struct str value, struct arena
 {
 	struct conf_quote quote;
 	bool good = row->type == CONF_IS_PATH       ? check_path(row, value, problem)
+		    : row->type == CONF_IS_TEXT     ? check_text(row, value, 0, problem)
 		    : row->type == CONF_IS_HOSTNAME ? conf_is_domain(value)
 						    : conf_is_mailbox(value);
 	if (!good && row->type == CONF_IS_HOSTNAME)
@@ -307,6 +334,8 @@ bool conf_value_read(const struct conf_row *row, const struct str *values, size_
 	switch (row->type) {
 	case CONF_IS_CHOICE:
 	case CONF_IS_PROFILE: return conf_read_choice(row, values[0], field, problem);
+	case CONF_IS_TEXTS: return read_texts(row, values, count, arena, field, problem);
+	case CONF_IS_TEXT:
 	case CONF_IS_PATH:
 	case CONF_IS_HOSTNAME:
 	case CONF_IS_MAILBOX: return read_text(row, values[0], arena, field, problem);

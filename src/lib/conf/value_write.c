@@ -106,6 +106,14 @@ static void write_matches(const struct conf_matches *matches, struct buf *out)
 	}
 }
 
+static void write_texts(const struct conf_texts *texts, struct buf *out)
+{
+	for (size_t i = 0; i < texts->count; i++) {
+		if (i) buf_byte(out, ' ');
+		conf_value_write_text(texts->at[i], out);
+	}
+}
+
 static void write_flags(const struct conf_words *words, unsigned flags, struct buf *out)
 {
 	if (flags == (1u << words->count) - 1) {
@@ -127,6 +135,8 @@ void conf_value_write(const struct conf_row *row, const void *field, struct buf 
 	case CONF_IS_PROFILE:
 		buf_str(out, row->words->at[*(const unsigned *)field].word);
 		break;
+	case CONF_IS_TEXTS: write_texts(field, out); break;
+	case CONF_IS_TEXT:
 	case CONF_IS_PATH:
 	case CONF_IS_HOSTNAME:
 	case CONF_IS_MAILBOX: {

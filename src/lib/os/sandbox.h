@@ -21,6 +21,9 @@ enum sandbox_level {
  * changed) afterwards. The folder or file must exist. 0 or -errno (-ENOSPC: too many). */
 int sandbox_allow_path(const char *path, bool write);
 int sandbox_allow_fd(int fd, bool write); /* the same for an open folder; duplicates it */
+/* Before sandbox_enter: connections may be made afterwards, to hosts by name or address, and
+ * to unix sockets. For roles whose row has neither, where their configuration wants it. */
+void sandbox_allow_clients(void);
 
 /* Becomes `user`, loses all capabilities, and puts on the role's row. `empty`: an empty
  * folder for chroot where the role has no paths and is root, or NULL. Threads that run

@@ -126,6 +126,14 @@ static int inet_add(scmp_filter_ctx ctx, int kind)
 	return rc == 0 ? family_add(ctx, AF_INET6, kind) : rc;
 }
 
+/* The C library asks the kernel for its addresses when it looks for a host; it can do
+ * without. */
+static int netlink_refuse(scmp_filter_ctx ctx)
+{
+	return seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EAFNOSUPPORT), SCMP_SYS(socket), 1,
+				SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)AF_NETLINK, 0));
+}
+
 /* A thread, never a process. clone3 keeps its flags in memory where a filter cannot look:
  * without it the C library takes clone. */
 static int threads_add(scmp_filter_ctx ctx)
@@ -150,6 +158,7 @@ static int calls_add(scmp_filter_ctx ctx, unsigned groups)
 	if (rc == 0 && groups & SANDBOX_DATAGRAMS) rc = inet_add(ctx, SOCK_DGRAM);
 	if (rc == 0 && groups & SANDBOX_CLIENT) rc = inet_add(ctx, SOCK_STREAM);
 	if (rc == 0 && groups & SANDBOX_LOCAL) rc = family_add(ctx, AF_UNIX, SOCK_STREAM);
+	if (rc == 0 && groups & SANDBOX_NAMES) rc = netlink_refuse(ctx);
 	if (rc == 0 && !(groups & SANDBOX_FILES))
 		rc = list_add(ctx, SCMP_ACT_ERRNO(EACCES), refused_calls);
 	return rc;

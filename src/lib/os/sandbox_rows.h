@@ -16,6 +16,7 @@ enum {
 	SANDBOX_DATAGRAMS = 64, /* make and bind sockets of UDP over IPv4 and IPv6 */
 	SANDBOX_CLIENT = 128,   /* make and connect sockets of TCP over IPv4 and IPv6 */
 	SANDBOX_LOCAL = 256,    /* make and connect unix stream sockets */
+	SANDBOX_NAMES = 512,    /* the C library looks for names of hosts */
 };
 
 #if defined(__SANITIZE_ADDRESS__)

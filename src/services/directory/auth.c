@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "services/directory/auth.h"
+#include "services/directory/auth_session.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -7,61 +7,11 @@
 #include <string.h>
 #include <sys/random.h>
 
-#include "lib/base/list.h"
-#include "lib/base/map.h"
-#include "lib/policy/throttle.h"
-#include "services/directory/checker.h"
-#include "services/directory/sasl.h"
-#include "services/directory/verified.h"
-
-enum { TICK_MS = 50, INDEX_SHIFT = 56, NAME_MAX_LEN = DIRECTORY_ADDRESS_MAX };
-
-enum state {
-	AT_CLIENT, /* it owes a response */
-	AT_CHECK,  /* a thread compares the password */
-	AT_DELAY,  /* refused; the answer waits */
-};
-
-struct session {
-	struct link age;  /* in auth->sessions, oldest first */
-	struct auth *auth;
-	struct channel *ch; /* NULL: nobody waits for the answer */
-	uint64_t key, serial, query;
-	struct sasl_session *sasl;
-	struct ip client;
-	int64_t began_ms, due_ms;
-	enum state state;
-	const char *reason; /* of the refusal */
-	bool known;         /* the name is a user's */
-	bool banned;        /* by this failure */
-	struct verified_mark mark;
-	char name[NAME_MAX_LEN]; /* as given, cut */
-	size_t name_len;
-	char address[DIRECTORY_ADDRESS_MAX]; /* the entry's own */
-	size_t address_len;
-};
-
-struct auth {
-	struct directory *d;
-	struct sasl *sasl;
-	struct checker *checker;
-	struct verified *verified;
-	struct throttle *throttle;
-	struct loop_timer *tick;
-	struct map by_key, by_serial;
-	struct link sessions;
-	size_t count;
-	uint64_t serial;
-	bool ticking;
-	char secret[DIRECTORY_SECRET];
-};
+enum { TICK_MS = 50, INDEX_SHIFT = 56 };
 
 /* --- life --------------------------------------------------------------------------- */
 
-static int64_t now_ms(const struct auth *a) { return loop_now_ms(a->d->frame->loop); }
-
-static bool find_keys(void *arg, struct str user, struct str mechanism,
-		      struct scram_keys *keys);
+int64_t auth_now_ms(const struct auth *a) { return loop_now_ms(a->d->frame->loop); }
 
 struct auth *auth_new(struct directory *d)
 {
@@ -75,7 +25,7 @@ struct auth *auth_new(struct directory *d)
 	if (good) {
 		map_init(&a->by_key, AUTH_SESSIONS_MAX, seed);
 		map_init(&a->by_serial, AUTH_SESSIONS_MAX, seed);
-		a->sasl = sasl_new(find_keys);
+		a->sasl = sasl_new(auth_find_keys);
 		a->verified = verified_new();
 		a->throttle = throttle_new(AUTH_THROTTLED_MAX, seed);
 	}
@@ -94,7 +44,10 @@ static void session_free(struct session *s)
 	if (s->ch) (void)map_take(&a->by_key, s->key);
 	(void)map_take(&a->by_serial, s->serial);
 	link_remove(&s->age);
+	pool_cancel(&s->ask);
 	sasl_end(s->sasl);
+	free(s->response);
+	free(s->user);
 	free(s);
 	a->count--;
 }
@@ -115,7 +68,7 @@ void auth_free(struct auth *a)
 
 /* --- answers ------------------------------------------------------------------------ */
 
-static struct str session_name(const struct session *s)
+struct str auth_name(const struct session *s)
 {
 	return (struct str){ s->name, s->name_len };
 }
@@ -130,19 +83,19 @@ static void reply(struct session *s, enum auth_result result, struct str text,
 			.result = (uint8_t)result,
 			.challenge = text,
 			.user = yes ? (struct str){ s->address, s->address_len }
-				    : session_name(s),
+				    : auth_name(s),
 			.reason = str_of(reason) });
 	if (result != AUTH_CHALLENGE) session_free(s);
 }
 
-static void reply_later(struct session *s, const char *reason)
+void auth_reply_later(struct session *s, const char *reason)
 {
 	reply(s, AUTH_LATER, STR(""), reason);
 }
 
 static struct throttle_who who_of(const struct session *s)
 {
-	return (struct throttle_who){ .client = s->client, .account = session_name(s) };
+	return (struct throttle_who){ .client = s->client, .account = auth_name(s) };
 }
 
 static struct throttle_limits limits_of(const struct auth *a)
@@ -158,47 +111,43 @@ static struct throttle_limits limits_of(const struct auth *a)
 
 static void refuse_now(struct session *s)
 {
-	char memory[128];
+	char memory[AUTH_WHY_MAX + 32];
 	struct buf reason;
 	buf_init_fixed(&reason, memory, sizeof memory - 1);
-	buf_str(&reason, str_of(s->reason));
+	buf_str(&reason, str_of(s->why));
 	if (s->banned) buf_str(&reason, STR("; banned from now on"));
 	memory[reason.len] = '\0';
 	reply(s, AUTH_NO, STR(""), memory);
 }
 
-/* `guess`: what was tried, as far as that can be told from others. */
-static void refuse(struct session *s, const char *reason, uint64_t guess)
+void auth_refuse(struct session *s, struct str reason, uint64_t guess)
 {
 	struct auth *a = s->auth;
 	struct throttle_limits limits = limits_of(a);
 	struct throttle_who who = who_of(s);
 	struct throttle_result cost =
-		throttle_fail(a->throttle, &limits, &who, guess, now_ms(a));
-	s->reason = reason;
+		throttle_fail(a->throttle, &limits, &who, guess, auth_now_ms(a));
+	(void)str_to_cstr(reason, s->why, sizeof s->why);
 	s->banned = cost.ban != THROTTLE_OPEN;
 	s->state = AT_DELAY;
-	s->due_ms = now_ms(a) + cost.delay_ms;
+	s->due_ms = auth_now_ms(a) + cost.delay_ms;
 	if (cost.delay_ms <= 0) refuse_now(s);
 }
 
-static bool is_open(struct session *s);
-
 /* Looked at once more: of guesses that were made at the same time those behind the last
  * one that is borne are worth nothing. */
-static void accept(struct session *s)
+void auth_accept(struct session *s)
 {
-	if (!is_open(s)) return;
+	if (!auth_is_open(s)) return;
 	struct throttle_who who = who_of(s);
-	throttle_success(s->auth->throttle, &who, now_ms(s->auth));
+	throttle_success(s->auth->throttle, &who, auth_now_ms(s->auth));
 	reply(s, AUTH_YES, STR(""), "");
 }
 
-/* Whether the login may go on; answers it if not. */
-static bool is_open(struct session *s)
+bool auth_is_open(struct session *s)
 {
 	struct throttle_who who = who_of(s);
-	switch (throttle_check(s->auth->throttle, &who, now_ms(s->auth))) {
+	switch (throttle_check(s->auth->throttle, &who, auth_now_ms(s->auth))) {
 	case THROTTLE_OPEN: return true;
 	case THROTTLE_CLIENT:
 		reply(s, AUTH_BANNED, STR(""), "client is banned for a while");
@@ -219,82 +168,6 @@ static void name_set(struct session *s)
 	s->name_len = name.len;
 }
 
-static void user_set(struct session *s, const struct auth_user *user)
-{
-	s->known = user->known == ANSWER_YES;
-	memcpy(s->address, user->address, user->address_len);
-	s->address_len = user->address_len;
-}
-
-/* Called within sasl_step. The strings of the keys are copied by the library at once. */
-static bool find_keys(void *arg, struct str name, struct str mechanism,
-		      struct scram_keys *keys)
-{
-	static struct auth_user user;
-	struct session *s = arg;
-	auth_user_find(s->auth->d, name, mechanism, s->auth->secret, &user);
-	user_set(s, &user);
-	*keys = user.keys;
-	return user.known != ANSWER_LATER;
-}
-
-static const char *wrong(const struct session *s)
-{
-	return s->known ? "wrong password" : "unknown user";
-}
-
-static uint64_t guess_of(const struct session *s)
-{
-	uint64_t guess;
-	memcpy(&guess, s->mark.octets, sizeof guess);
-	return guess;
-}
-
-static void check_password(struct session *s)
-{
-	struct auth *a = s->auth;
-	struct auth_user user;
-	struct str name = sasl_user(s->sasl), password = sasl_password(s->sasl);
-	if (!is_open(s)) return;
-	auth_user_find(a->d, name, STR(""), a->secret, &user);
-	user_set(s, &user);
-	if (user.known == ANSWER_LATER) {
-		reply_later(s, "directory cannot be asked");
-		return;
-	}
-	s->mark = verified_mark(a->verified, session_name(s), password, user.verifier);
-	if (s->known && verified_has(a->verified, &s->mark, now_ms(a))) {
-		accept(s);
-		return;
-	}
-	if (!checker_put(a->checker, s->serial, password, user.verifier)) {
-		reply_later(s, "too many passwords wait to be checked");
-		return;
-	}
-	s->state = AT_CHECK;
-	sasl_end(s->sasl);
-	s->sasl = NULL;
-}
-
-static void checked(void *arg, uint64_t id, enum check_result result)
-{
-	struct auth *a = arg;
-	struct session *s = map_get(&a->by_serial, id);
-	if (!s || s->state != AT_CHECK) return;
-	switch (result) {
-	case CHECK_YES:
-		if (!s->known) break;
-		verified_put(a->verified, &s->mark, now_ms(a));
-		accept(s);
-		return;
-	case CHECK_CANNOT:
-		reply_later(s, "the stored hash cannot be used now");
-		return;
-	case CHECK_NO: break;
-	}
-	refuse(s, wrong(s), guess_of(s));
-}
-
 static void step(struct session *s, struct str response)
 {
 	char memory[AUTH_CHALLENGE_MAX];
@@ -305,18 +178,32 @@ static void step(struct session *s, struct str response)
 	s->state = AT_CLIENT;
 	switch (result) {
 	case SASL_CHALLENGE:
-		if (is_open(s)) reply(s, AUTH_CHALLENGE, buf_view(&challenge), "");
+		if (auth_is_open(s)) reply(s, AUTH_CHALLENGE, buf_view(&challenge), "");
 		break;
-	case SASL_PASSWORD: check_password(s); break;
+	case SASL_PASSWORD: auth_check_password(s); break;
 	case SASL_YES:
-		if (s->known) accept(s);
-		else refuse(s, wrong(s), 0);
+		if (s->known) auth_accept(s);
+		else auth_refuse(s, auth_wrong(s), 0);
 		break;
-	case SASL_LATER: reply_later(s, "directory cannot be asked"); break;
+	case SASL_LATER:
+		if (s->wants) auth_find_user(s);
+		else auth_reply_later(s, "directory cannot be asked");
+		break;
 	case SASL_NO:
-		refuse(s, s->name_len ? wrong(s) : "the response is not understood", 0);
+		auth_refuse(s, s->name_len ? auth_wrong(s) : STR("the response is not understood"),
+			    0);
 		break;
 	}
+}
+
+void auth_begin_again(struct session *s)
+{
+	sasl_end(s->sasl);
+	s->sasl = sasl_begin(s->auth->sasl, str_of(s->mechanism),
+			     (struct str){ (const char *)s->binding, s->binding_len }, s);
+	s->wants = false;
+	if (!s->sasl) auth_reply_later(s, "the mechanism cannot be used");
+	else step(s, (struct str){ s->response, s->response_len });
 }
 
 /* --- messages ----------------------------------------------------------------------- */
@@ -329,12 +216,12 @@ static uint64_t key_of(unsigned index, uint64_t query)
 static void tick(void *arg)
 {
 	struct auth *a = arg;
-	int64_t now = now_ms(a);
+	int64_t now = auth_now_ms(a);
 	LIST_EACH(it, &a->sessions) {
 		struct session *s = CONTAINER(it, struct session, age);
 		if (s->state == AT_DELAY && s->due_ms <= now) refuse_now(s);
 		else if (now - s->began_ms >= AUTH_SESSION_MS)
-			reply_later(s, "the login took too long");
+			auth_reply_later(s, "the login took too long");
 	}
 	a->ticking = a->count > 0;
 	if (a->ticking) loop_timer_set(a->tick, TICK_MS);
@@ -342,7 +229,7 @@ static void tick(void *arg)
 
 int auth_start(struct auth *a)
 {
-	a->checker = checker_new(a->d->frame->loop, checked, a);
+	a->checker = checker_new(a->d->frame->loop, auth_checked, a);
 	a->tick = loop_timer_new(a->d->frame->loop, tick, a);
 	return a->checker && a->tick ? 0 : -ENOMEM;
 }
@@ -356,12 +243,27 @@ static struct session *session_new(struct auth *a, struct channel *ch, uint64_t 
 	s->query = query;
 	s->key = key_of(channel_peer_index(ch), query);
 	s->serial = ++a->serial;
-	s->began_ms = now_ms(a);
+	s->began_ms = auth_now_ms(a);
 	a->count++;
 	list_add_tail(&a->sessions, &s->age);
 	if (map_put(&a->by_key, s->key, s) && map_put(&a->by_serial, s->serial, s)) return s;
 	session_free(s);
 	return NULL;
+}
+
+/* What the mechanism begins with, if it is one that may have to begin again. */
+static bool session_keep(struct session *s, const struct msg_auth_begin *m)
+{
+	if (!scram_key_size(m->mechanism)) return true;
+	bool good = str_to_cstr(m->mechanism, s->mechanism, sizeof s->mechanism) &&
+		    m->binding.len <= sizeof s->binding && m->response.len <= AUTH_RESPONSE_MAX;
+	if (good) s->response = malloc(m->response.len + 1);
+	if (!s->response) return false;
+	memcpy(s->response, m->response.at, m->response.len);
+	s->response_len = m->response.len;
+	memcpy(s->binding, m->binding.at, m->binding.len);
+	s->binding_len = m->binding.len;
+	return true;
 }
 
 void auth_begin(struct auth *a, struct channel *ch, const struct msg_auth_begin *m)
@@ -379,9 +281,9 @@ void auth_begin(struct auth *a, struct channel *ch, const struct msg_auth_begin 
 	memcpy(s->client.octets, m->client.at, sizeof s->client.octets);
 	if (!a->ticking) loop_timer_set(a->tick, TICK_MS);
 	a->ticking = true;
-	if (!is_open(s)) return;
-	s->sasl = sasl_begin(a->sasl, m->mechanism, m->binding, s);
-	if (!s->sasl) reply_later(s, "the mechanism cannot be used");
+	if (!auth_is_open(s)) return;
+	s->sasl = session_keep(s, m) ? sasl_begin(a->sasl, m->mechanism, m->binding, s) : NULL;
+	if (!s->sasl) auth_reply_later(s, "the mechanism cannot be used");
 	else step(s, m->response);
 }
 

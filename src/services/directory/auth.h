@@ -35,17 +35,30 @@ void auth_end(struct auth *a, struct channel *ch, uint64_t query);
 void auth_forget(struct auth *a, unsigned index);
 
 /* auth_user.c: who is meant, and what is known of him. */
+struct auth_place {
+	struct source *source; /* his directory; NULL: none, or not a database */
+	struct remote *remote; /* the same; NULL: none, or not asked through a pool */
+	struct str address;    /* with the domain that is not written; in `memory`, or the name */
+	char memory[DIRECTORY_ADDRESS_MAX];
+};
+/* Of `name` as the client said it; lives as long as that and until the next reload. */
+void auth_place_find(struct directory *d, struct str name, struct auth_place *place);
+
 struct auth_user {
 	enum answer known; /* NO: made up, so that nobody sees it; LATER: the rest is empty */
+	bool listed;       /* the user exists, whatever there is of a password */
 	char address[DIRECTORY_ADDRESS_MAX]; /* the entry's own */
 	size_t address_len;
 	char text[DIRECTORY_VERIFIER_MAX + DIRECTORY_SCRAM_MAX];
 	struct str verifier; /* crypt(5), never empty; in `text` or constant */
 	struct scram_keys keys; /* if a mechanism was given; in `text` */
 };
-/* `mechanism` may be empty: a password will be compared. `secret`: for names of domains
- * that are not served here. */
-void auth_user_find(struct directory *d, struct str name, struct str mechanism,
+/* Asks a database, if there is one. `mechanism` may be empty: a password will be compared.
+ * `secret`: for names of domains that are not served here. */
+void auth_user_find(struct directory *d, const struct auth_place *place, struct str mechanism,
 		    const char secret[DIRECTORY_SECRET], struct auth_user *user);
+/* The same from the answer of a pool. */
+void auth_user_set(const struct pool_answer *answer, struct str address, struct str mechanism,
+		   const char secret[DIRECTORY_SECRET], struct auth_user *user);
 
 #endif

@@ -10,14 +10,16 @@
 static const struct str nobodys_hash = STR_INIT(
 	"$y$j9T$Kq7n0vHc1y5sWbQ0dE8rP1$u5r5V6oZ9mB0d6v2K5qS4nC8yTtXwRkJfLgHsDpAzE1");
 
-/* The directory of the address's domain; NULL if that is not served here. */
-static struct source *find_source(struct directory *d, struct str address)
+/* The directory of the address's domain; none if that is not served here. */
+static void find_directory(struct directory *d, struct auth_place *place)
 {
-	ptrdiff_t at = str_rfind(address, '@');
-	if (at < 0) return NULL;
-	const struct conf_domain *domain =
-		conf_domain_find(d->frame->conf, str_from(address, (size_t)at + 1));
-	return domain && domain->users.directory ? source_find(d, domain->users.name) : NULL;
+	ptrdiff_t at = str_rfind(place->address, '@');
+	if (at < 0) return;
+	const struct conf_domain *domain = conf_domain_find(
+		d->frame->conf, str_from(place->address, (size_t)at + 1));
+	if (!domain || !domain->users.directory) return;
+	place->source = source_find(d, domain->users.name);
+	place->remote = remote_find(d, domain->users.name);
 }
 
 /* A name without a domain is one of the only domain, if there is only one. */
@@ -36,6 +38,16 @@ static struct str whole_address(struct directory *d, struct str name, struct buf
 	buf_byte(out, '@');
 	buf_str(out, only->names[0]);
 	return out->overflowed ? name : buf_view(out);
+}
+
+void auth_place_find(struct directory *d, struct str name, struct auth_place *place)
+{
+	struct buf whole;
+	buf_init_fixed(&whole, place->memory, sizeof place->memory);
+	place->source = NULL;
+	place->remote = NULL;
+	place->address = whole_address(d, name, &whole);
+	find_directory(d, place);
 }
 
 static struct str keep_base64(struct buf *to, const unsigned char *octets, size_t len)
@@ -74,6 +86,7 @@ static void keep(struct auth_user *user, struct buf *text, struct str mechanism,
 	buf_init_fixed(&address, user->address, sizeof user->address);
 	buf_str(&address, login->address);
 	user->address_len = address.len;
+	user->listed = true;
 	if (!mechanism.len && login->verifier.len) {
 		buf_str(text, login->verifier);
 		user->verifier = buf_view(text);
@@ -85,29 +98,56 @@ static void keep(struct auth_user *user, struct buf *text, struct str mechanism,
 	if (scram_find(buf_view(text), mechanism, &user->keys)) user->known = ANSWER_YES;
 }
 
-void auth_user_find(struct directory *d, struct str name, struct str mechanism,
+static void user_begin(struct auth_user *user, struct buf *text)
+{
+	buf_init_fixed(text, user->text, sizeof user->text);
+	*user = (struct auth_user){ .known = ANSWER_NO, .verifier = nobodys_hash };
+}
+
+static void user_end(struct auth_user *user, struct buf *text, struct str address,
+		     struct str mechanism, const char secret[DIRECTORY_SECRET])
+{
+	if (user->known != ANSWER_NO || !mechanism.len) return;
+	buf_reset(text);
+	make_up_keys(user, text, address, mechanism, secret);
+}
+
+void auth_user_find(struct directory *d, const struct auth_place *place, struct str mechanism,
 		    const char secret[DIRECTORY_SECRET], struct auth_user *user)
 {
-	char memory[DIRECTORY_ADDRESS_MAX], own[DIRECTORY_SECRET];
-	struct buf whole, text;
+	char own[DIRECTORY_SECRET];
+	struct buf text;
 	struct directory_login login = { 0 };
-	buf_init_fixed(&whole, memory, sizeof memory);
-	buf_init_fixed(&text, user->text, sizeof user->text);
-	*user = (struct auth_user){ .known = ANSWER_NO, .verifier = nobodys_hash };
-	struct str address = whole_address(d, name, &whole);
-	struct source *source = find_source(d, address);
+	struct source *source = place->source;
+	user_begin(user, &text);
 	memcpy(own, secret, sizeof own);
 	if (source) {
-		enum answer answer = source_login(d, source, address, &login);
+		enum answer answer = source_login(d, source, place->address, &login);
 		if (answer == ANSWER_YES) keep(user, &text, mechanism, &login);
 		if (answer == ANSWER_NO && mechanism.len &&
 		    directory_db_secret(source->db, own) != DIRECTORY_OK)
 			answer = ANSWER_LATER;
 		if (answer == ANSWER_LATER) user->known = ANSWER_LATER;
 	}
-	if (user->known == ANSWER_NO && mechanism.len) {
-		buf_reset(&text);
-		make_up_keys(user, &text, address, mechanism, own);
-	}
+	user_end(user, &text, place->address, mechanism, own);
 	explicit_bzero(own, sizeof own);
+}
+
+void auth_user_set(const struct pool_answer *answer, struct str address, struct str mechanism,
+		   const char secret[DIRECTORY_SECRET], struct auth_user *user)
+{
+	struct buf text;
+	const struct backend_entry *e = answer->entry;
+	user_begin(user, &text);
+	if (answer->result == BACKEND_OK) {
+		const struct directory_login login = {
+			.address = { e->address, e->address_len },
+			.verifier = { e->verifier, e->verifier_len },
+			.scram = { e->scram, e->scram_len },
+		};
+		keep(user, &text, mechanism, &login);
+	} else if (answer->result != BACKEND_NONE) {
+		user->known = ANSWER_LATER;
+	}
+	user_end(user, &text, address, mechanism, secret);
 }

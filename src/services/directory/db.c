@@ -11,6 +11,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "services/directory/answer.h"
+
 enum statement {
 	FIND_USER,
 	FIND_ALIAS,
@@ -367,18 +369,6 @@ static enum directory_result find_both(struct directory_db *db, struct str addre
 	return find(db, FIND_ALIAS, address, entry);
 }
 
-/* Writes `address` without its detail; false if it has none. */
-static bool without_detail(struct buf *out, struct str address)
-{
-	ptrdiff_t at = str_rfind(address, '@');
-	struct str local = str_sub(address, 0, at < 0 ? 0 : (size_t)at);
-	ptrdiff_t plus = str_find(str_from(local, 1), '+');
-	if (plus < 0 || local.at[0] == '"') return false;
-	buf_str(out, str_sub(local, 0, (size_t)plus + 1));
-	buf_str(out, str_from(address, local.len));
-	return !out->overflowed;
-}
-
 enum directory_result directory_db_lookup(struct directory_db *db, struct str address,
 					  struct directory_entry *entry)
 {
@@ -389,7 +379,7 @@ enum directory_result directory_db_lookup(struct directory_db *db, struct str ad
 	struct buf plain;
 	buf_init_fixed(&plain, memory, sizeof memory);
 	if (result == DIRECTORY_NONE && !entry->disabled &&
-	    without_detail(&plain, address))
+	    answer_without_detail(&plain, address))
 		result = find_both(db, buf_view(&plain), entry);
 	return result;
 }

@@ -6,9 +6,15 @@
 
 #include "lib/os/process.h"
 #include "services/directory/db.h"
+#include "services/directory/pool.h"
 #include "services/frame.h"
 
-enum { SOURCES_MAX = 64 };
+enum {
+	SOURCES_MAX = 64,
+	REMOTE_NAME_MAX = 64,
+	LOOKUPS_MAX = 65536,             /* that wait */
+	SECRETS_MAX = SOURCES_MAX * 2048, /* octets of master's record */
+};
 
 enum answer { ANSWER_NO, ANSWER_YES, ANSWER_LATER };
 
@@ -21,6 +27,16 @@ struct source {
 	int64_t back_off_ms;
 };
 
+/* A directory that is asked through a pool (remote.c). What there is of them stays the
+ * same as long as the process: what they need is opened with the first rights. */
+struct remote {
+	struct directory *d;
+	char name[REMOTE_NAME_MAX + 1];
+	struct pool *list;   /* says who there is; NULL: a source does, or nobody can */
+	struct pool *checks; /* compares passwords; may be `list`; NULL: verifiers are in the list */
+	int64_t unsure_ms;   /* when an answer that cannot be used may be told of again */
+};
+
 struct auth;
 
 struct directory {
@@ -28,6 +44,11 @@ struct directory {
 	struct process_user user;
 	struct source sources[SOURCES_MAX];
 	size_t count;
+	struct remote remotes[SOURCES_MAX];
+	size_t remote_count;
+	bool has_secrets;      /* they came once */
+	struct link lookups;   /* that wait for a remote */
+	size_t lookup_count;
 	struct auth *auth; /* NULL: the role leaves */
 };
 
@@ -46,5 +67,20 @@ enum answer source_lookup(struct directory *d, struct source *s, struct str addr
 			  struct directory_entry *entry);
 enum answer source_login(struct directory *d, struct source *s, struct str address,
 			 struct directory_login *login);
+
+/* remote.c */
+/* With the first rights: those of the configuration. */
+bool remotes_open(struct directory *d); /* false: no memory */
+void remotes_free(struct directory *d); /* those who wait are not answered */
+struct remote *remote_find(struct directory *d, struct str name); /* NULL: none */
+/* Whether the new configuration needs others: then the process has to be made anew. */
+bool remotes_differ(const struct conf *old, const struct conf *conf);
+/* Master's record: name, text, name, text ... False: they are others than before, so the
+ * process has to be made anew. */
+bool remotes_secrets(struct directory *d, struct str record);
+
+/* lookup.c: whether an address exists, for receive. */
+void lookup_ask(struct directory *d, struct channel *ch, const struct msg_lookup *q);
+void lookups_forget(struct directory *d, const struct channel *ch); /* NULL: all */
 
 #endif

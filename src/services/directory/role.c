@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Role `directory`: tells receive whether an address exists, and who logs in. Looks into
- * SQLite databases that the role can only reach with its own user's rights. */
+ * SQLite databases that the role can only reach with its own user's rights, and asks other
+ * directories through backends (backend.h). */
 #include <stdlib.h>
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "lib/os/memfile.h"
 #include "services/directory/auth.h"
 
 static int directory_open(struct frame *f)
@@ -16,6 +18,8 @@ static int directory_open(struct frame *f)
 	d->user = f->user;
 	sources_set(d, f->conf);
 	for (size_t i = 0; i < d->count; i++) source_prepare(d, &d->sources[i]);
+	list_init(&d->lookups);
+	if (!remotes_open(d)) return EX_OSERR;
 	d->auth = auth_new(d);
 	return d->auth ? 0 : EX_OSERR;
 }
@@ -30,8 +34,9 @@ static int directory_serve(struct frame *f)
 
 static void directory_reload(struct frame *f, struct conf *old)
 {
-	(void)old;
 	sources_set(f->role, f->conf);
+	/* What they need cannot be opened with the rights that are left. */
+	if (remotes_differ(old, f->conf)) frame_leave(f);
 }
 
 static void directory_drain(struct frame *f, bool now)
@@ -40,6 +45,8 @@ static void directory_drain(struct frame *f, bool now)
 	(void)now;
 	auth_free(d->auth);
 	d->auth = NULL;
+	lookups_forget(d, NULL);
+	remotes_free(d);
 	for (size_t i = 0; i < d->count; i++) source_free(&d->sources[i]);
 	d->count = 0;
 	frame_leave(f);
@@ -49,21 +56,18 @@ static void directory_drain(struct frame *f, bool now)
 static void directory_peer(struct frame *f, struct channel *ch)
 {
 	struct directory *d = f->role;
-	if (d->auth && channel_peer(ch) == ROLE_RECEIVE)
-		auth_forget(d->auth, channel_peer_index(ch));
+	if (channel_peer(ch) != ROLE_RECEIVE || !d->auth) return;
+	auth_forget(d->auth, channel_peer_index(ch));
+	lookups_forget(d, ch);
 }
 
-static void lookup(struct directory *d, struct channel *ch, const struct msg_lookup *q)
+/* A set-up without them, or an empty one, is fine: then none is named. */
+static void secrets(struct frame *f, int fd)
 {
-	struct directory_entry entry = { 0 };
-	enum answer answer =
-		source_lookup(d, source_find(d, q->directory), q->address, &entry);
-	struct msg_found found = { .query = q->query, .result = (uint8_t)answer };
-	if (answer == ANSWER_YES) {
-		found.address = entry.address;
-		found.home = entry.home;
-	}
-	channel_send_found(ch, &found);
+	struct str record;
+	if (fd < 0 || !memfile_map(fd, SECRETS_MAX, &record)) return;
+	if (!remotes_secrets(f->role, record)) frame_leave(f);
+	memfile_unmap(record);
 }
 
 static void directory_message(struct frame *f, struct channel *ch, enum msg_type type,
@@ -76,10 +80,11 @@ static void directory_message(struct frame *f, struct channel *ch, enum msg_type
 		struct msg_auth_step step;
 		struct msg_auth_end end;
 	} m;
+	if (type == MSG_secrets && d->auth) secrets(f, fd);
 	if (fd >= 0) (void)close(fd);
 	if (!d->auth) return; /* on its way out */
 	if (type == MSG_lookup && msg_lookup_get(payload, &m.lookup))
-		lookup(d, ch, &m.lookup);
+		lookup_ask(d, ch, &m.lookup);
 	else if (type == MSG_auth_begin && msg_auth_begin_get(payload, &m.begin))
 		auth_begin(d->auth, ch, &m.begin);
 	else if (type == MSG_auth_step && msg_auth_step_get(payload, &m.step))

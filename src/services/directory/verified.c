@@ -86,11 +86,12 @@ bool verified_has(const struct verified *v, const struct verified_mark *mark,
 	return false;
 }
 
-void verified_put(struct verified *v, const struct verified_mark *mark, int64_t now_ms)
+void verified_put(struct verified *v, const struct verified_mark *mark, int64_t now_ms,
+		  int64_t keep_ms)
 {
 	struct entry *set = &v->entries[first_of(mark)], *to = set;
 	for (size_t i = 1; i < WAYS; i++)
 		if (set[i].until_ms < to->until_ms) to = &set[i];
 	to->mark = *mark;
-	to->until_ms = now_ms + VERIFIED_MS;
+	to->until_ms = now_ms + (keep_ms < VERIFIED_MS ? keep_ms : VERIFIED_MS);
 }

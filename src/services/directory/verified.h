@@ -26,7 +26,9 @@ struct verified_mark verified_mark(const struct verified *v, struct str user,
 				   struct str password, struct str hash);
 bool verified_has(const struct verified *v, const struct verified_mark *mark,
 		  int64_t now_ms);
-void verified_put(struct verified *v, const struct verified_mark *mark, int64_t now_ms);
+/* `keep_ms` is cut to VERIFIED_MS. */
+void verified_put(struct verified *v, const struct verified_mark *mark, int64_t now_ms,
+		  int64_t keep_ms);
 
 /* HMAC-SHA-256 of `text` and `more`, which can not be taken for another split. */
 void keyed_hash(const unsigned char key[VERIFIED_KEY], struct str text, struct str more,

@@ -10,6 +10,7 @@
  *   children.c   processes and channels    crash.c     what a death means
  *   listeners.c  listening sockets      certificates.c  certificates and keys
  *   links.c      channels that broke
+ *   secrets.c    secrets of directories
  */
 #ifndef IMS_SERVICES_MASTER_MASTER_H
 #define IMS_SERVICES_MASTER_MASTER_H
@@ -117,6 +118,7 @@ struct master {
 	struct certificates *certificates[MASTER_LISTENERS_MAX];
 	size_t certificates_count;
 	struct loop_timer *stop_timer, *listen_timer, *certificate_timer, *link_timer;
+	int secrets_fd; /* memfd of the last ones that could be read; -1: none */
 	int pid_fd;
 };
 
@@ -183,6 +185,12 @@ void certificates_timer(void *arg); /* looks if files have changed, or end soon 
 void certificates_free(struct master *m);
 /* Whether all can be used; `text` says which cannot. */
 bool certificates_check(const struct conf *conf, struct buf *text);
+
+/* secrets.c */
+void secrets_load(struct master *m); /* those of a new configuration */
+void secrets_send(struct master *m, struct channel *directory);
+/* Whether all can be read; `text` says which cannot. */
+bool secrets_check(const struct conf *conf, struct buf *text);
 
 /* admin.c */
 void admin_message(struct child *console, enum msg_type type, struct str payload);

@@ -91,6 +91,7 @@ int config_reload(struct master *m, struct buf *text)
 			child_send_conf(&m->children[i]);
 		/* After the configuration that names them. */
 		certificates_load(m);
+		secrets_load(m);
 		listeners_reload(m);
 		event_begin(&m->log, EVENT_reload, 0, 0);
 		event_i64(&m->log, FIELD_generation, (int64_t)m->generation);
@@ -110,6 +111,7 @@ int config_check(const struct options *o)
 	buf_init(&text, 64 * 1024);
 	int status = generation_make(o->config, 1, &conf, &fd, &errors, &text);
 	if (status == 0 && !certificates_check(conf, &text)) status = EX_CONFIG;
+	if (status == 0 && !secrets_check(conf, &text)) status = EX_CONFIG;
 	fprintf(stderr, "%.*s", STR_ARG(buf_view(&text)));
 	if (fd >= 0) (void)close(fd);
 	conf_free(conf);

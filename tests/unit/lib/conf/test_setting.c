@@ -312,7 +312,44 @@ static const struct {
 	{ "directory a", "sqlite /d", "" },
 	{ "directory a", "sqlite d", "'d' is a relative path; paths begin with /" },
 	{ "directory a", "", "directory 'a' does not say where it is; write sqlite PATH" },
-	{ "directory a", "sqlite /d; ldap x", "unknown word 'ldap'" },
+	{ "directory a", "sqlite /d; ldap ldap://h { base dc=x }", "directory 'a' has two lists of users, sqlite and ldap; make a directory of each" },
+	{ "directory a", "file /d; home mx.a.example; connections 16; timeout 20s; cache 0s", "" },
+	{ "directory a", "file d", "'d' is a relative path; paths begin with /" },
+	{ "directory a", "file /d; home -x", "'-x' is not a host name" },
+	{ "directory a", "file /d; connections 17", "'17' is out of range: connections is 1 to 16" },
+	{ "directory a", "file /d; timeout 21s", "'21s' is out of range: timeout is 1s to 20s" },
+	{ "directory a", "file /d; cache 61m", "'61m' is out of range: cache is 0s to 1h" },
+	{ "directory a", "file /d; sqlite /d", "directory 'a' has two lists of users, sqlite and file; make a directory of each" },
+	/* ldap */
+	{ "directory a", "ldap ldaps://h:636 ldap://[::1]:389 ldapi://%2Frun%2Fldapi { base dc=x }", "" },
+	{ "directory a", "ldap ldap://h { base dc=x; profile ad; bind \"cn=ims,dc=x\"; secret ad; tls off }", "" },
+	{ "directory a", "ldap ldap://h { base dc=x; filter \"(&(mail=%u)(uid=%n)(dc=%d)(cn=%%))\"; mail m; aliases a; home h; certificates /ca }", "" },
+	{ "directory a", "ldap", "'ldap' needs a value" },
+	{ "directory a", "ldap { base dc=x }", "'ldap' needs a value" },
+	{ "directory a", "ldap 1 2 3 4 5 6 7 8 9 { base dc=x }", "'ldap' takes at most 8 values" },
+	{ "directory a", "ldap ldap://h", "directory 'a' does not say where in LDAP its users are; write base dc=example,dc=com" },
+	{ "directory a", "ldap h { base x }", "'h' is not the URL of an LDAP server; write ldaps://HOST or ldap://HOST:PORT, without anything behind it" },
+	{ "directory a", "ldap ldap:// { base x }", "'ldap://' is not the URL of an LDAP server; write ldaps://HOST or ldap://HOST:PORT, without anything behind it" },
+	{ "directory a", "ldap ldap://h/dc=x?mail { base x }", "'ldap://h/dc=x?mail' is not the URL of an LDAP server; write ldaps://HOST or ldap://HOST:PORT, without anything behind it" },
+	{ "directory a", "ldap \"\" { base x }", "the text is empty" },
+	{ "directory a", "ldap ldap://h { base x; bind cn=a }", "the password of this DN is not named; write secret NAME" },
+	{ "directory a", "ldap ldap://h { base x; secret a }", "it is not said whose password this is; write bind DN" },
+	{ "directory a", "ldap ldap://h { base x; bind cn=a; secret ../a }", "'../a' is not a name of a secret; names have letters, digits, dots, - and _, and do not begin with a dot" },
+	{ "directory a", "ldap ldap://h { base x; bind cn=a; secret ..a }", "'..a' is not a name of a secret; names have letters, digits, dots, - and _, and do not begin with a dot" },
+	{ "directory a", "ldap ldap://h { base x; filter mail=%u }", "this is not a filter; write (mail=%u), where behind % stands u (address), n (local part), d (domain) or %" },
+	{ "directory a", "ldap ldap://h { base x; filter (mail=%u))( }", "this is not a filter; write (mail=%u), where behind % stands u (address), n (local part), d (domain) or %" },
+	{ "directory a", "ldap ldap://h { base x; filter (mail=%x) }", "this is not a filter; write (mail=%u), where behind % stands u (address), n (local part), d (domain) or %" },
+	{ "directory a", "ldap ldap://h { base x; filter (mail=*) }", "this filter finds the same for everybody; write %u where the address is to stand, or %n for the local part" },
+	{ "directory a", "ldap ldap://h { base x; mail a=b }", "'a=b' is not the name of an attribute" },
+	{ "directory a", "ldap ldap://h { base x; aliases a* }", "'a*' is not the name of an attribute" },
+	{ "directory a", "ldap ldap://h { base x; home a(b }", "'a(b' is not the name of an attribute" },
+	{ "directory a", "ldap ldap://h { base x; profile adx }", "'adx' is not one of generic or ad; did you mean 'ad'?" },
+	{ "directory a", "ldap ldap://h { base x; tls on }", "'on' is not one of start or off" },
+	{ "directory a", "ldap ldap://h { base x }; ldap ldap://g { }", "'ldap' is set a second time; first at t.conf:1" },
+	{ "directory a", "ldap ldap://h { base x; base y }", "'base' is set a second time; first at t.conf:1" },
+	{ "directory a", "ldap ldap://h { base x; zzz y }", "unknown word 'zzz'" },
+	{ "", "secrets /s", "" },
+	{ "", "secrets s", "'s' is a relative path; paths begin with /" },
 	{ "directory any", "sqlite /d", "a directory cannot be named 'any', which stands for every address" },
 	/* route */
 	{ "route a", "via a.example:x", "'a.example:x' is not HOST or HOST:PORT" },
@@ -380,6 +417,7 @@ static bool is_tried(enum conf_block_id block, struct str word)
 		if (block == CONF_BLOCK_conf_limit_connections) name = STR("limit");
 		if (block == CONF_BLOCK_conf_retry_expire) name = STR("retry");
 		if (block == CONF_BLOCK_conf_retry_warn) name = STR("retry");
+		if (block == CONF_BLOCK_conf_ldap) name = STR("directory");
 		if (!str_eq(str_word(&of), name)) continue;
 		for (size_t at = 0; at + word.len <= statement.len; at++)
 			if (str_eq(str_sub(statement, at, word.len), word)) return true;
@@ -399,6 +437,7 @@ static void test_every_setting_has_a_row(void **state)
 			struct str word = row[i].word.len ? row[i].word
 					  : row[i].words  ? row[i].words->at[0].word
 					  : row[i].type == CONF_IS_SENDERS ? STR("@c.example")
+					  : conf_row_of_values(block) == &row[i] ? conf_blocks[block].word
 							  : conf_blocks[row[i].inner].word;
 			if (row[i].many || row[i].type == CONF_IS_BLOCK) continue;
 			if (!is_tried(block, word)) print_error("no row tries %.*s\n", STR_ARG(word));

@@ -83,10 +83,14 @@ static void remembers(void **state)
 	(void)state;
 	struct verified_mark mark = verified_mark(v, STR("ann"), STR("secret"), STR("$y$1"));
 	assert_false(verified_has(v, &mark, 5));
-	verified_put(v, &mark, 5);
+	verified_put(v, &mark, 5, INT64_MAX);
 	assert_true(verified_has(v, &mark, 5));
 	assert_true(verified_has(v, &mark, 5 + VERIFIED_MS - 1));
 	assert_false(verified_has(v, &mark, 5 + VERIFIED_MS));
+	struct verified_mark brief = verified_mark(v, STR("eve"), STR("secret"), STR("$y$1"));
+	verified_put(v, &brief, 5, 100);
+	assert_true(verified_has(v, &brief, 104));
+	assert_false(verified_has(v, &brief, 105));
 	/* Another user, password or stored hash, and another split of the same letters. */
 	static const struct { struct str user, password, hash; } others[] = {
 		{ STR_INIT("bob"), STR_INIT("secret"), STR_INIT("$y$1") },
@@ -115,10 +119,10 @@ static void forgets_the_oldest(void **state)
 	struct verified *v = verified_new();
 	struct verified_mark first = { { 0 } }, mark = { { 0 } };
 	(void)state;
-	verified_put(v, &first, 1);
+	verified_put(v, &first, 1, VERIFIED_MS);
 	for (unsigned i = 1; i <= 4; i++) {
 		mark.octets[31] = (unsigned char)i; /* the same place of the table */
-		verified_put(v, &mark, 1 + (int64_t)i);
+		verified_put(v, &mark, 1 + (int64_t)i, VERIFIED_MS);
 		assert_true(verified_has(v, &mark, 10));
 	}
 	assert_false(verified_has(v, &first, 10));
