@@ -6,6 +6,7 @@
 
 #include "ctl/user.h"
 #include "services/directory/db.h"
+#include "services/directory/file.h"
 
 enum { BUSY_MS = 1000 };
 
@@ -54,15 +55,45 @@ static void ask(int folder, struct str path, struct str address, struct lookup *
 	directory_db_close(db);
 }
 
+static void take_entry(enum backend_result result, const struct backend_entry *e,
+		       const char *home, struct lookup *out)
+{
+	if (result == BACKEND_OK)
+		out->owner = (struct owner){ ANSWER_YES,
+			keep(out->address, sizeof out->address,
+			     (struct str){ e->address, e->address_len }),
+			keep(out->home, sizeof out->home,
+			     e->home_len ? (struct str){ e->home, e->home_len }
+					 : str_of(home)) };
+	else if (result == BACKEND_NONE) out->owner = (struct owner){ .known = ANSWER_NO };
+}
+
+static void ask_file(const struct conf *conf, const struct conf_directory *d,
+		     struct str address, struct lookup *out)
+{
+	char memory[BACKEND_WHY_MAX];
+	struct buf why;
+	struct backend_entry entry;
+	struct backend_settings *settings = backend_settings_new(conf, d);
+	buf_init_fixed(&why, memory, sizeof memory - 1);
+	enum backend_result result =
+		settings ? file_ask(settings, address, &entry, &why) : BACKEND_DOWN;
+	memory[why.len] = '\0';
+	if (result == BACKEND_OK || result == BACKEND_NONE)
+		take_entry(result, &entry, settings->home, out);
+	else cannot_tell(out, memory);
+	backend_settings_free(settings);
+}
+
 void lookup_ask(const struct conf *conf, struct str directory, struct str address,
 		struct lookup *out)
 {
 	const struct conf_directory *d = conf_directory_find(conf, directory);
 	bool became = false;
-	if (!d || d->sqlite.len == 0) {
-		cannot_tell(out, "there is no such directory");
-		return;
-	}
+	if (!d) cannot_tell(out, "there is no such directory");
+	else if (d->file.len) ask_file(conf, d, address, out);
+	else if (!d->sqlite.len) cannot_tell(out, "only the service can ask it");
+	if (!d || !d->sqlite.len) return;
 	int folder = directory_db_folder(d->sqlite, false, 0, 0);
 	int error = folder < 0 ? folder
 			       : user_become_owner(folder, directory_db_name(d->sqlite), &became);

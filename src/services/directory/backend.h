@@ -46,6 +46,7 @@ struct backend_settings {
 	const char *secret;    /* its text, never to be logged */
 	size_t secret_len;
 	const char *path;      /* file */
+	int folder;            /* of it, opened with the first rights; or -errno */
 	struct {
 		const char *urls[8];
 		size_t url_count;
@@ -65,7 +66,8 @@ struct backend {
 	/* A connection is used by one thread at a time. NULL: down. One that answers DOWN is
 	 * closed; if it had served before, a new one is tried at once. */
 	void *(*open)(const struct backend_settings *c, struct buf *why);
-	/* `address`: in lower case, at most 320 octets of whatever the client said. NULL:
+	/* With OK and NONE `why` is a notice for the administrator, empty for none.
+	 * `address`: in lower case, at most 320 octets of whatever the client said. NULL:
 	 * cannot say whether a user exists. */
 	enum backend_result (*find)(void *conn, struct str address,
 				    struct backend_entry *entry, struct buf *why);

@@ -90,6 +90,8 @@ static void weigh(struct pool *p, const struct question *q, const struct pool_an
 	good(p);
 	if (answer->result == BACKEND_UNSURE)
 		p->news(p->news_arg, p->settings, POOL_UNSURE, answer->why);
+	else if (answer->result != BACKEND_WRONG && answer->why.len)
+		p->news(p->news_arg, p->settings, POOL_NOTICE, answer->why);
 	struct str address = { q->address, q->address_len };
 	bool exists = answer->result == BACKEND_OK;
 	if (exists || (answer->result == BACKEND_NONE && q->kind == THREADS_RECIPIENT))

@@ -38,7 +38,12 @@ struct pool_ask {
 };
 
 /* What the administrator is to know, told on the loop. */
-enum pool_news { POOL_DOWN, POOL_BACK, POOL_UNSURE };
+enum pool_news {
+	POOL_DOWN,   /* it cannot be asked */
+	POOL_BACK,   /* it can again */
+	POOL_UNSURE, /* of one user it said what cannot be used */
+	POOL_NOTICE, /* it answers, and there is something to say about it */
+};
 typedef void pool_news_fn(void *arg, const struct backend_settings *c, enum pool_news news,
 			  struct str why);
 

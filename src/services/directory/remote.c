@@ -15,7 +15,7 @@ static void tell(struct directory *d, enum event_name event, struct str name,
 	buf_str(&path, name);
 	event_begin(d->frame->log, event, 0, 0);
 	event_str(d->frame->log, FIELD_path, buf_view(&path));
-	if (event == EVENT_directory_error) event_str(d->frame->log, FIELD_error, error);
+	if (event != EVENT_directory_back) event_str(d->frame->log, FIELD_error, error);
 	event_end(d->frame->log);
 }
 
@@ -29,8 +29,13 @@ static void news(void *arg, const struct backend_settings *c, enum pool_news wha
 	(void)c;
 	if (what == POOL_UNSURE && now_ms < r->unsure_ms) return;
 	if (what == POOL_UNSURE) r->unsure_ms = now_ms + UNSURE_EVERY_MS;
-	tell(r->d, what == POOL_BACK ? EVENT_directory_back : EVENT_directory_error,
-	     str_of(r->name), why);
+	static const enum event_name events[] = {
+		[POOL_DOWN] = EVENT_directory_error,
+		[POOL_BACK] = EVENT_directory_back,
+		[POOL_UNSURE] = EVENT_directory_error,
+		[POOL_NOTICE] = EVENT_directory_notice,
+	};
+	tell(r->d, events[what], str_of(r->name), why);
 }
 
 static struct pool *open_one(struct remote *r, const struct conf_directory *c,

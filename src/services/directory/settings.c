@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the configuration says of a directory, as its backend gets it. */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "lib/conf/conf.h"
 #include "services/directory/backend.h"
+#include "services/directory/db.h"
 
 enum { SETTINGS_MAX = 64 * 1024 };
 
@@ -43,6 +46,7 @@ struct backend_settings *backend_settings_new(const struct conf *conf,
 	bool good = true;
 	if (!s) return NULL;
 	arena_init(&s->memory, SETTINGS_MAX);
+	s->folder = -ENOENT;
 	s->directory = keep(&s->memory, &good, c->name);
 	s->hostname = keep(&s->memory, &good, conf->hostname);
 	s->home = keep(&s->memory, &good, c->home.len ? c->home : conf->hostname);
@@ -50,6 +54,8 @@ struct backend_settings *backend_settings_new(const struct conf *conf,
 	s->cache_ms = c->cache_ms;
 	s->connections = (unsigned)c->connections;
 	s->secret = "";
+	s->folder = c->file.len ? directory_db_folder(c->file, false, 0, 0) : -ENOENT;
+	if (c->file.len) s->connections = 1; /* one copy in memory, and answers in no time */
 	s->path = keep(&s->memory, &good, c->file);
 	good &= keep_ldap(s, &c->ldap);
 	if (good) return s;
@@ -71,6 +77,7 @@ void backend_settings_free(struct backend_settings *c)
 {
 	if (!c) return;
 	if (c->secret_len) explicit_bzero((void *)(uintptr_t)c->secret, c->secret_len);
+	if (c->folder >= 0) (void)close(c->folder);
 	arena_free(&c->memory);
 	free(c);
 }

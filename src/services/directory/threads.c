@@ -58,7 +58,6 @@ static enum backend_result call(const struct backend *b, void *conn, struct ques
 				struct str address, struct buf *why)
 {
 	q->entry = (struct backend_entry){ 0 };
-	buf_reset(why);
 	if (q->kind != THREADS_VERIFY) return b->find(conn, address, &q->entry, why);
 	struct str password = { q->password, q->password_len };
 	enum backend_result result = b->verify(conn, address, password, &q->entry, why);
@@ -102,11 +101,14 @@ static void work(struct threads *t, void **conn, struct question *q)
 	q->why_len = why.len;
 }
 
+/* With the lock. The connection goes first: its settings go with the last thread. */
 static void thread_end(struct threads *t, void *conn)
 {
-	bool last = --t->count == 0 && t->left;
 	(void)pthread_mutex_unlock(&t->lock);
 	if (conn) t->backend->close(conn);
+	(void)pthread_mutex_lock(&t->lock);
+	bool last = --t->count == 0;
+	(void)pthread_mutex_unlock(&t->lock);
 	if (last) threads_free(t);
 }
 

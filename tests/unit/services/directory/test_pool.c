@@ -21,7 +21,7 @@ enum { ASKS = 1024, PATIENCE_MS = 20 * 1000 };
 
 static struct loop *loop;
 static struct pool *pool;
-static unsigned news_count[3];
+static unsigned news_count[4];
 static char last_news[BACKEND_WHY_MAX + 1];
 
 static struct ask {
