@@ -23,6 +23,8 @@ LIVE, DEAD = "live.example", "dead.example" # other hosts: the sink, and nobody
 USERS = 100
 # 2520 and 2521 are the peers'; ten more is where a sink tells what it counted.
 SINK_PORT, LMTP_PORT, DEAD_PORT = 2522, 2523, 2529
+TLS_PORTS = {"ims": 2540, "postfix": 2541} # TLS from the first byte
+PASSWORD = "secret-1" # of every user
 CONCURRENCY = 100 # connections to one destination, of both peers
 CGROUPS = (pathlib.Path("/sys/fs/cgroup/cpuacct"), pathlib.Path("/sys/fs/cgroup"))
 
@@ -53,6 +55,18 @@ def greeting(address, seconds):
             pass
         time.sleep(0.005)
     return None
+
+
+def certificate():
+    """Paths of a self-signed P-256 certificate and its key."""
+    folder = SCRATCH / "tls"
+    cert, key = folder / "cert.pem", folder / "key.pem"
+    if not cert.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+                        "ec_paramgen_curve:P-256", "-nodes", "-subj", f"/CN=mx.{DOMAIN}", "-days",
+                        "3650", "-keyout", key, "-out", cert], check=True, capture_output=True)
+    return cert, key
 
 
 def must_be_closed(port):
@@ -109,14 +123,19 @@ class Peer:
                 pass
         self.sweep()
 
-    def inside(self, *command, **options):
-        """Runs a command in the namespace and in the peer's cgroup; a Popen."""
+    def inside(self, *command, told="", **options):
+        """Runs a command in the namespace and in the peer's cgroup, which reads what it is
+        told; a Popen."""
         def join():
             if self.cgroup:
                 (self.cgroup / "cgroup.procs").write_text(str(os.getpid()))
-        return subprocess.Popen(["nsenter", f"--mount=/proc/{self.holder.pid}/ns/mnt", "--",
-                                 *map(str, command)], stdin=subprocess.DEVNULL,
-                                preexec_fn=join, **options)
+        process = subprocess.Popen(["nsenter", f"--mount=/proc/{self.holder.pid}/ns/mnt", "--",
+                                    *map(str, command)], preexec_fn=join,
+                                   stdin=subprocess.PIPE if told else subprocess.DEVNULL, **options)
+        if told:
+            process.stdin.write(told.encode())
+            process.stdin.close()
+        return process
 
     def pids(self):
         """Processes of the namespace, but for the holder."""
@@ -148,7 +167,7 @@ class Peer:
         etc.mkdir(parents=True, exist_ok=True)
         names = ["postfix", "postdrop", "vmail", "ims-receive", "ims-spool", "ims-mailbox",
                  "ims-journal", "ims-directory", "ims-console", "ims-deliver", "ims-bounce",
-                 "ims-dns"]
+                 "ims-dns", "dovecot", "dovenull"]
         passwd = pathlib.Path("/etc/passwd").read_text()
         group = pathlib.Path("/etc/group").read_text()
         for number, name in enumerate(names, 5001):
@@ -198,6 +217,10 @@ class Peer:
     def address(self):
         return f"127.0.0.1:{self.port}"
 
+    @property
+    def tls_address(self):
+        return f"127.0.0.1:{TLS_PORTS[self.name]}"
+
     def wait(self, seconds=60):
         ready = greeting(("127.0.0.1", self.port), seconds)
         if ready is None:
@@ -230,6 +253,7 @@ class Ims(Peer):
         self.build = pathlib.Path(build).resolve()
         self.conf = self.inst / "ims.conf"
         self.process = None
+        self.extra = "" # more of the configuration
 
     def setup(self):
         if not (self.build / "imsd").exists():
@@ -238,6 +262,9 @@ class Ims(Peer):
     def configure(self, mode):
         here = self.inst
         deliver = f"lmtp 127.0.0.1:{LMTP_PORT}" if mode == "lmtp" else f"maildir {self.mail}/%n"
+        if mode == "front":
+            self.configure_front()
+            return
         routes = f"""\
 host 127.0.0.0/8 {{ accept; relay yes }}
 route live {{ match {LIVE}; via 127.0.0.1:{SINK_PORT} }}
@@ -258,7 +285,34 @@ limit {{
 domain {DOMAIN} {{ users any; deliver {deliver} }}
 {routes if mode in ('relay', 'keep') else ''}\
 transfer {'in' if mode in ('accept', 'keep') else 'both'}
+{self.extra}""")
+
+    def configure_front(self):
+        """TLS and logins; nothing is delivered. Who guesses is neither slowed nor banned."""
+        here = self.inst
+        tls = "certificate %s; key %s" % certificate()
+        self.conf.write_text(f"""\
+hostname mx.{DOMAIN}
+postmaster u0@{DOMAIN}
+state {here}/state
+runtime {here}/runtime
+spool {{ path {here}/spool }}
+log {{ file {here}/ims.log }}
+listener in {{ address {self.address}; connections 60000; tls offer; auth offer; {tls} }}
+listener smtps {{ address {self.tls_address}; connections 60000; tls implicit; auth offer; {tls} }}
+limit {{ connections {{ in 60000; per-host 60000 }}; messages-per-connection 0 }}
+host 127.0.0.0/8 {{ accept; auth cleartext }}
+auth {{ delay 0s; failures 0 }}
+directory people {{ sqlite {here}/state/directory.db }}
+domain {DOMAIN} {{ users people; deliver maildir {self.mail}/%n }}
+transfer in
 """)
+        for i in range(USERS):
+            made = self.inside(self.build / "imsctl", "--config", self.conf, "user", "add",
+                               f"u{i}@{DOMAIN}", "--password-stdin", told=PASSWORD + "\n",
+                               stdout=subprocess.DEVNULL)
+            if made.wait() != 0:
+                raise SystemExit(f"imsctl user add u{i}@{DOMAIN} failed")
 
     def start(self, mode):
         for name in ("state", "runtime", "spool"):
@@ -323,11 +377,49 @@ scache unix - - n - 1 scache
 """
 
 
+POSTFIX_FRONT = """\
+{address} inet n - n - 1100 smtpd
+  -o smtpd_tls_wrappermode=yes
+tlsmgr unix - - n 1000? 1 tlsmgr
+"""
+
+# Passwords in clear text, so that no hash is computed: the least work that there is.
+DOVECOT = """\
+base_dir = {inst}/dovecot
+state_dir = {inst}/dovecot
+log_path = {inst}/dovecot.log
+protocols =
+ssl = no
+disable_plaintext_auth = no
+auth_mechanisms = plain login
+default_internal_user = dovecot
+default_login_user = dovenull
+passdb {{
+  driver = passwd-file
+  args = scheme=PLAIN {inst}/conf/users
+}}
+userdb {{
+  driver = static
+  args = uid=vmail gid=vmail home=/nonexistent
+}}
+service auth {{
+  client_limit = 3000
+  unix_listener {queue}/private/auth {{
+    mode = 0660
+    user = postfix
+    group = postfix
+  }}
+}}
+"""
+
+
 class Postfix(Peer):
+    """With `dovecot` Debian's Dovecot beside it, which says who may log in."""
     name, port = "postfix", 2521
 
-    def __init__(self):
+    def __init__(self, dovecot=False):
         super().__init__()
+        self.dovecot = dovecot
         self.conf = self.inst / "conf"
         self.queue = self.inst / "queue"
 
@@ -344,11 +436,24 @@ class Postfix(Peer):
             self.root.mkdir(parents=True, exist_ok=True)
             for deb in sorted(debs.glob("*.deb")):
                 subprocess.run(["dpkg", "-x", deb, self.root], check=True)
+        if self.dovecot and not (self.root / "usr/sbin/dovecot").exists():
+            self.fetch_dovecot(SCRATCH / "debs-dovecot")
         if not (self.inst / "etc/postfix").exists():
             shutil.copytree(self.root / "etc/postfix", self.inst / "etc/postfix")
         for folder in (self.conf, self.queue, self.inst / "data"):
             folder.mkdir(parents=True, exist_ok=True)
         os.chown(self.inst / "data", 5001, 5001)
+
+    def fetch_dovecot(self, debs):
+        debs.mkdir(parents=True, exist_ok=True)
+        told = subprocess.run(["apt-get", "-s", "install", "--no-install-recommends", "dovecot-core"],
+                              capture_output=True, text=True, check=True).stdout
+        wanted = [line.split()[1] for line in told.splitlines() if line.startswith("Inst ")]
+        subprocess.run(["apt-get", "-q", "download",
+                        *(name for name in wanted if name.startswith(("lib", "dovecot-core")))],
+                       cwd=debs, check=True)
+        for deb in sorted(debs.glob("*.deb")):
+            subprocess.run(["dpkg", "-x", deb, self.root], check=True)
 
     @staticmethod
     def missing_libraries():
@@ -362,13 +467,17 @@ class Postfix(Peer):
         return missing
 
     def configure(self, mode):
-        (self.conf / "master.cf").write_text(POSTFIX_MASTER.format(address=self.address))
+        front = mode == "front"
+        (self.conf / "master.cf").write_text(
+            POSTFIX_MASTER.format(address=self.address)
+            + (POSTFIX_FRONT.format(address=self.tls_address) if front else ""))
         (self.conf / "vmap").write_text(
             "".join(f"u{i}@{DOMAIN} u{i}/\n" for i in range(USERS)))
         modes = {
             "accept": "smtpd_client_restrictions = check_client_access static:HOLD\n",
             "relay": f"relayhost = [127.0.0.1]:{SINK_PORT}\n",
-            "lmtp": f"virtual_transport = lmtp:inet:127.0.0.1:{LMTP_PORT}\n"}
+            "lmtp": f"virtual_transport = lmtp:inet:127.0.0.1:{LMTP_PORT}\n",
+            "front": self.front() if front else ""}
         (self.conf / "main.cf").write_text(f"""\
 compatibility_level = 3.6
 queue_directory = {self.queue}
@@ -401,6 +510,19 @@ virtual_uid_maps = static:5003
 virtual_gid_maps = static:5003
 {modes.get(mode, '')}""")
 
+    def front(self):
+        """Parameters for TLS and logins, which Dovecot is asked about."""
+        text = ("smtpd_tls_cert_file = %s\nsmtpd_tls_key_file = %s\n" % certificate()
+                + "smtpd_tls_security_level = may\nsmtpd_error_sleep_time = 0\n")
+        if self.dovecot:
+            (self.conf / "users").write_text(
+                "".join(f"u{i}@{DOMAIN}:{{PLAIN}}{PASSWORD}\n" for i in range(USERS)))
+            (self.conf / "dovecot.conf").write_text(
+                DOVECOT.format(inst=self.inst, queue=self.queue))
+            text += ("smtpd_sasl_auth_enable = yes\nsmtpd_sasl_type = dovecot\n"
+                     "smtpd_sasl_path = private/auth\nsmtpd_tls_auth_only = no\n")
+        return text
+
     def command(self, word):
         with open(self.inst / "start.log", "a", encoding="utf-8") as log:
             return self.inside("/usr/sbin/postfix", "-c", self.conf, word,
@@ -409,6 +531,10 @@ virtual_gid_maps = static:5003
     def start(self, mode):
         self.configure(mode)
         self.command("start")
+        if mode == "front" and self.dovecot:
+            with open(self.inst / "start.log", "a", encoding="utf-8") as log:
+                self.inside("/usr/sbin/dovecot", "-c", self.conf / "dovecot.conf",
+                            stdout=log, stderr=log).wait()
         return self.wait()
 
     def stop(self):

@@ -10,14 +10,23 @@ import peers
 ROOT = peers.HERE.parent
 CFLAGS = ["-O2", "-g", "-std=gnu17", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Isrc"]
 BASE = ["src/lib/base/buf.c", "src/lib/base/str.c"]
-TOOLS = {"load": ["load.c", "dialogue.c"], "sink": ["sink.c"], "logd": ["logd.c"]}
+TOOLS = {"load": ["load.c", "dialogue.c", "secure.c"], "sink": ["sink.c"], "logd": ["logd.c"],
+         "signing": ["signing.c"]}
+# What is measured of the service's own libraries, as the release build has them.
+LIBRARIES = {"policy": ["policy", "conf", "smtp", "mail", "os", "base"]}
 
 
-def build():
+def build(release):
     peers.BIN.mkdir(parents=True, exist_ok=True)
     for name, sources in TOOLS.items():
         subprocess.run(["gcc", *CFLAGS, "-o", peers.BIN / name,
-                        *(f"bench/src/{s}" for s in sources), *BASE], cwd=ROOT, check=True)
+                        *(f"bench/src/{s}" for s in sources), *BASE, "-lssl", "-lcrypto"],
+                       cwd=ROOT, check=True)
+    for name, libraries in LIBRARIES.items():
+        subprocess.run(["gcc", *CFLAGS, "-o", peers.BIN / name, f"bench/src/{name}.c",
+                        "-Wl,--start-group",
+                        *(release / f"src/lib/{lib}/libims_{lib}.a" for lib in libraries),
+                        "-Wl,--end-group", "-lcrypt", "-lidn2"], cwd=ROOT, check=True)
 
 
 def load(address, *options, to=f"u%d@{peers.DOMAIN}", seconds=60):

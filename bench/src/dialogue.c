@@ -6,7 +6,6 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
 #include "load.h"
@@ -24,7 +23,7 @@ void session_failed(struct load *l, struct str why)
 	l->sum.last_failure[b.len] = '\0';
 }
 
-static void session_watch(struct load *l, struct session *s, int operation, bool write)
+void session_watch(struct load *l, struct session *s, int operation, bool write)
 {
 	struct epoll_event e = { .events = EPOLLIN | (write ? EPOLLOUT : 0), .data.ptr = s };
 	(void)epoll_ctl(l->epoll, operation, s->fd, &e);
@@ -43,6 +42,7 @@ void session_open(struct load *l, struct session *s)
 	s->body = (struct str){ NULL, 0 };
 	s->started = s->answered = 0;
 	s->step = CONNECTING;
+	s->connection = l->sum.opened++;
 	s->opened_us = now_us();
 	l->sum.open++;
 	s->fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -65,6 +65,7 @@ void session_end(struct load *l, struct session *s, bool good)
 {
 	const struct options *o = &l->opt;
 	if (!good && s->step >= SENDER && s->step <= FINAL) l->sum.failed++;
+	secure_end(s);
 	(void)close(s->fd);
 	s->fd = -1;
 	s->step = OVER;
@@ -81,13 +82,7 @@ void session_end(struct load *l, struct session *s, bool good)
 bool session_flush(struct load *l, struct session *s)
 {
 	while (s->out.len || s->body.len) {
-		struct iovec pieces[2] = {
-			{ s->out.at, s->out.len },
-			{ (void *)(uintptr_t)s->body.at, s->body.len },
-		};
-		struct msghdr m = { .msg_iov = s->out.len ? pieces : pieces + 1,
-			.msg_iovlen = s->out.len && s->body.len ? 2 : 1 };
-		ssize_t sent = sendmsg(s->fd, &m, MSG_NOSIGNAL);
+		ssize_t sent = secure_write(s);
 		if (sent < 0 && errno == EAGAIN) {
 			if (!s->wants_write) session_watch(l, s, EPOLL_CTL_MOD, true);
 			return true;
@@ -102,17 +97,17 @@ bool session_flush(struct load *l, struct session *s)
 	return true;
 }
 
-static void say_address(struct session *s, const char *pattern, unsigned value)
+static void say_address(struct buf *out, const char *pattern, unsigned value)
 {
 	struct str rest = str_of(pattern);
 	ptrdiff_t at = str_find(rest, '%');
 	if (at < 0 || (size_t)at + 1 >= rest.len || rest.at[at + 1] != 'd') {
-		buf_str(&s->out, rest);
+		buf_str(out, rest);
 		return;
 	}
-	buf_str(&s->out, str_sub(rest, 0, (size_t)at));
-	buf_u64(&s->out, value);
-	buf_str(&s->out, str_from(rest, (size_t)at + 2));
+	buf_str(out, str_sub(rest, 0, (size_t)at));
+	buf_u64(out, value);
+	buf_str(out, str_from(rest, (size_t)at + 2));
 }
 
 static unsigned recipient_value(const struct load *l, const struct session *s, unsigned recipient)
@@ -123,7 +118,7 @@ static unsigned recipient_value(const struct load *l, const struct session *s, u
 static void say_recipient(struct load *l, struct session *s, unsigned recipient)
 {
 	buf_str(&s->out, STR("RCPT TO:<"));
-	say_address(s, l->opt.to, recipient_value(l, s, recipient));
+	say_address(&s->out, l->opt.to, recipient_value(l, s, recipient));
 	buf_str(&s->out, STR(">\r\n"));
 }
 
@@ -154,7 +149,7 @@ static void say_body(struct load *l, struct session *s)
 {
 	size_t before = s->out.len;
 	buf_fmt(&s->out, "From: <%s>\r\nTo: <", l->opt.from);
-	say_address(s, l->opt.to, recipient_value(l, s, 0));
+	say_address(&s->out, l->opt.to, recipient_value(l, s, 0));
 	buf_fmt(&s->out, ">\r\nDate: Sun, 22 Nov 2026 00:00:00 +0000\r\nSubject: bench %u\r\n"
 	        "Message-ID: <%u.%d@client.example>\r\n\r\n", s->number, s->number, (int)getpid());
 	size_t head = s->out.len - before;
@@ -191,8 +186,36 @@ static void recipient_answered(struct load *l, struct session *s, struct str lin
 	if (!l->opt.pipeline) buf_str(&s->out, STR("DATA\r\n"));
 }
 
-static void greeted(struct load *l, struct session *s)
+/* RFC 4616: nobody else's name, the user's, the password; in base 64. */
+static void say_login(struct load *l, struct session *s)
 {
+	static const char digits[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	char memory[512];
+	struct buf text;
+	buf_init_fixed(&text, memory, sizeof memory);
+	buf_byte(&text, '\0');
+	say_address(&text, l->opt.user, s->connection % l->opt.modulus);
+	buf_byte(&text, '\0');
+	say_address(&text, l->opt.password, s->connection);
+	buf_str(&s->out, STR("AUTH PLAIN "));
+	for (size_t i = 0; i < text.len; i += 3) {
+		size_t left = text.len - i;
+		unsigned value = (unsigned)(unsigned char)memory[i] << 16;
+		if (left > 1) value |= (unsigned)(unsigned char)memory[i + 1] << 8;
+		if (left > 2) value |= (unsigned char)memory[i + 2];
+		for (unsigned d = 0; d < 4; d++)
+			buf_byte(&s->out, d > left ? '=' : digits[value >> (18 - 6 * d) & 63]);
+	}
+	buf_str(&s->out, STR("\r\n"));
+	s->step = LOGIN;
+}
+
+/* All that comes before the first message is done. */
+static void session_ready(struct load *l, struct session *s)
+{
+	if (l->opt.setup_only)
+		l->sum.latency_us[l->sum.ok++] = (unsigned)(now_us() - s->opened_us);
 	if (l->opt.hold_s >= 0) {
 		s->step = IDLE;
 		l->sum.idle++;
@@ -201,6 +224,25 @@ static void greeted(struct load *l, struct session *s)
 	} else {
 		say_message(l, s);
 	}
+}
+
+/* After EHLO. */
+static void greeted(struct load *l, struct session *s)
+{
+	if (l->opt.tls == TLS_STARTTLS && !s->secured) {
+		buf_str(&s->out, STR("STARTTLS\r\n"));
+		s->step = STARTTLS;
+	} else if (l->opt.user) {
+		say_login(l, s);
+	} else {
+		session_ready(l, s);
+	}
+}
+
+static void encrypt(struct load *l, struct session *s)
+{
+	s->step = SECURING;
+	if (!secure_step(l, s)) session_end(l, s, false);
 }
 
 void session_reply(struct load *l, struct session *s, struct str line, bool last)
@@ -219,6 +261,14 @@ void session_reply(struct load *l, struct session *s, struct str line, bool last
 		} else {
 			greeted(l, s);
 		}
+		break;
+	case STARTTLS:
+		if (good) encrypt(l, s);
+		else refused(l, s, line);
+		break;
+	case LOGIN:
+		if (good) session_ready(l, s);
+		else refused(l, s, line);
 		break;
 	case SENDER:
 		if (!good) {
@@ -243,6 +293,7 @@ void session_reply(struct load *l, struct session *s, struct str line, bool last
 		session_end(l, s, false);
 		break;
 	case CONNECTING:
+	case SECURING:
 	case OVER: break;
 	}
 }

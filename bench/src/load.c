@@ -3,8 +3,12 @@
  *
  *   load -a ADDR:PORT [-c sessions] [-n messages] [-k per-session] [-s octets]
  *        [-f from] [-t to] [-R modulus] [-r recipients] [-P] [-E] [-x seconds] [-I seconds]
+ *        [-S | -T] [-u user -w password]
  *
- * -P pipelines MAIL, RCPT and DATA; -E only greets and quits; -I opens -c sessions, holds
+ * -P pipelines MAIL, RCPT and DATA; -S begins TLS with STARTTLS, -T at once (1.3; nothing is
+ * checked of the certificate); -u and -w log in with AUTH PLAIN, %d in them is the number of
+ * the connection (of the user modulo -R); -E sends no message: it greets, does these, and quits,
+ * and then `ok`, `rate` and the times are of sessions; -I opens -c sessions, holds
  * them that long and says how many lived. After QUIT it closes without waiting for the
  * answer, as Postfix's client does. `start_us` is when the first connection was begun, in
  * microseconds of CLOCK_MONOTONIC. */
@@ -35,6 +39,7 @@ int64_t now_us(void)
 static void session_lines(struct load *l, struct session *s)
 {
 	size_t used = 0;
+	const SSL *tls = s->tls;
 	for (;;) {
 		struct str rest = str_from(buf_view(&s->in), used);
 		ptrdiff_t lf = str_find(rest, '\n');
@@ -43,7 +48,8 @@ static void session_lines(struct load *l, struct session *s)
 		if (lf > 0 && rest.at[lf - 1] == '\r') lf--;
 		struct str line = str_sub(rest, 0, (size_t)lf);
 		session_reply(l, s, line, line.len < 4 || line.at[3] != '-');
-		if (s->fd < 0 || s->step == CONNECTING) return; /* over, or another connection */
+		/* over, another connection, or the rest is TLS */
+		if (s->fd < 0 || s->step == CONNECTING || s->tls != tls) return;
 	}
 	buf_consume(&s->in, used);
 }
@@ -51,7 +57,7 @@ static void session_lines(struct load *l, struct session *s)
 static void session_readable(struct load *l, struct session *s)
 {
 	char *room = buf_room(&s->in, REPLY_MAX - s->in.len);
-	ssize_t got = room ? read(s->fd, room, REPLY_MAX - s->in.len) : 0;
+	ssize_t got = room ? secure_read(s, room, REPLY_MAX - s->in.len) : 0;
 	if (got < 0 && errno == EAGAIN) return;
 	if (got <= 0) {
 		if (s->step != QUIT) session_failed(l, STR("connection lost"));
@@ -60,12 +66,13 @@ static void session_readable(struct load *l, struct session *s)
 	}
 	buf_added(&s->in, (size_t)got);
 	session_lines(l, s);
-	if (s->fd < 0 || s->step == CONNECTING) return;
+	if (s->fd < 0 || s->step <= SECURING) return;
 	if (!session_flush(l, s)) {
 		session_end(l, s, s->step == QUIT);
 		return;
 	}
 	if (s->step == QUIT && s->out.len == 0) session_end(l, s, true);
+	else if (secure_has_more(s)) session_readable(l, s);
 }
 
 static void session_event(struct load *l, struct session *s, unsigned events)
@@ -80,7 +87,11 @@ static void session_event(struct load *l, struct session *s, unsigned events)
 			session_end(l, s, false);
 			return;
 		}
-		s->step = BANNER;
+		s->step = l->opt.tls == TLS_IMPLICIT ? SECURING : BANNER;
+	}
+	if (s->step == SECURING) {
+		if (!secure_step(l, s)) session_end(l, s, false);
+		if (s->fd < 0 || s->step <= SECURING) return;
 	}
 	if ((events & EPOLLOUT) && !session_flush(l, s)) {
 		session_end(l, s, false);
@@ -189,7 +200,7 @@ static unsigned number(const char *text, unsigned least, unsigned most)
 static bool options_read(int argc, char **argv, struct options *o)
 {
 	bool addressed = false;
-	for (int c; (c = getopt(argc, argv, "a:c:n:k:s:f:t:R:r:PEx:I:")) > 0;) switch (c) {
+	for (int c; (c = getopt(argc, argv, "a:c:n:k:s:f:t:R:r:PEx:I:STu:w:")) > 0;) switch (c) {
 		case 'a': addressed = address_parse(optarg, &o->address); break;
 		case 'c': o->sessions = number(optarg, 1, SESSIONS_MAX); break;
 		case 'n': o->messages = number(optarg, 1, MESSAGES_MAX); break;
@@ -201,11 +212,15 @@ static bool options_read(int argc, char **argv, struct options *o)
 		case 'r': o->recipients = number(optarg, 1, 100000); break;
 		case 'P': o->pipeline = true; break;
 		case 'E': o->setup_only = true; break;
+		case 'S': o->tls = TLS_STARTTLS; break;
+		case 'T': o->tls = TLS_IMPLICIT; break;
+		case 'u': o->user = optarg; break;
+		case 'w': o->password = optarg; break;
 		case 'x': o->limit_s = number(optarg, 1, 86400); break;
 		case 'I': o->hold_s = number(optarg, 0, 86400); break;
 		default: return false;
 	}
-	return addressed;
+	return addressed && !o->user == !o->password;
 }
 
 /* Lines of 80 octets and the final dot; a message sends as many from the end as it needs. */
@@ -240,7 +255,8 @@ int main(int argc, char **argv)
 	l.epoll = epoll_create1(EPOLL_CLOEXEC);
 	l.sessions = calloc(l.opt.sessions, sizeof *l.sessions);
 	l.sum.latency_us = calloc(l.opt.messages, sizeof *l.sum.latency_us);
-	if (l.epoll < 0 || !l.sessions || !l.sum.latency_us || !text_make(&l)) {
+	if (l.epoll < 0 || !l.sessions || !l.sum.latency_us || !text_make(&l) ||
+	    !secure_prepare(&l)) {
 		perror("load");
 		return 71;
 	}
