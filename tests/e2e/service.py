@@ -196,13 +196,13 @@ domain any.example {{ users any; deliver maildir {here}/mail/%d/%n }}
     def remove(self):
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def reload(self):
+    def reload(self, seconds=15):
         """SIGHUP, and waits for what comes of it: a `reload` or a `config_error` event."""
         def seen():
             return len(self.events("reload")) + len(self.events("config_error"))
         before = seen()
         self.process.send_signal(signal.SIGHUP)
-        wait_until(lambda: seen() > before, 15, "an answer to SIGHUP")
+        wait_until(lambda: seen() > before, seconds, "an answer to SIGHUP")
 
     # -- looking at it -------------------------------------------------------------------
 

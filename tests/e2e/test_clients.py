@@ -8,7 +8,7 @@ import textwrap
 import pytest
 
 import field
-from service import DOMAIN
+from service import BUILD, DOMAIN
 
 TO = f"ann@{DOMAIN}"
 TEXT = "From: a@client.example\nTo: ann@us.example\nSubject: {name}\n\nhello from {name}\n.dot\n"
@@ -97,8 +97,19 @@ def test_smtplib(service):
     arrived(service, "smtplib")
 
 
-def test_nodemailer(service, tmp_path):
+def nodejs():
+    """Environment in which node finds nodemailer; the test is skipped where it does not."""
     need("node")
+    unpacked = BUILD / "field" / "nodemailer" / "usr/share/nodejs"
+    env = {"PATH": "/usr/bin:/bin", "NODE_PATH": f"{unpacked}:/usr/share/nodejs:/usr/lib/nodejs"}
+    if subprocess.run(["node", "-e", 'require("nodemailer")'], env=env, capture_output=True,
+                      timeout=60, check=False).returncode != 0:
+        pytest.skip("nodemailer is not there; ./test e2e unpacks it")
+    return env
+
+
+def test_nodemailer(service, tmp_path):
+    env = nodejs()
     script = textwrap.dedent("""\
         const mailer = require("nodemailer");
         const [port, to] = process.argv.slice(2);
@@ -109,10 +120,6 @@ def test_nodemailer(service, tmp_path):
           .then(() => process.exit(0), (e) => { console.error(e); process.exit(1); });""")
     path = tmp_path / "send.js"
     path.write_text(script)
-    env = {"PATH": "/usr/bin:/bin", "NODE_PATH": "/usr/share/nodejs:/usr/lib/nodejs"}
-    if subprocess.run(["node", "-e", 'require("nodemailer")'], env=env, capture_output=True,
-                      timeout=60, check=False).returncode != 0:
-        pytest.skip("nodemailer is not installed")
     run(["node", str(path), str(service.port), TO], env=env)
     arrived(service, "nodemailer")
 
