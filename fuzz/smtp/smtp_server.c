@@ -99,7 +99,8 @@ static void handle(struct talk *t, struct smtp_event ev)
 		see(t, s->rcpt.params.orcpt);
 		answer(t);
 		break;
-	case SMTP_EV_VRFY: see(t, s->vrfy); answer(t); break;
+	case SMTP_EV_VRFY:
+	case SMTP_EV_EXPN: see(t, s->vrfy); answer(t); break;
 	case SMTP_EV_AUTH:
 		assert(!t->open && !s->authenticated && s->auth.mechanism.len);
 		assert(s->auth.begins == !t->logging_in);
@@ -174,13 +175,14 @@ static void begin(struct talk *t, const uint8_t *head)
 		.messages_max = head[0] & 4 ? 2 : 0,
 		.errors_max = head[0] & 8 ? 3 : 1000,
 		.line_max = head[0] & 16 ? 64 : 2048,
-		.vrfy = head[0] & 32,
 		.fix_newlines = head[0] & 64,
 	};
 	buf_init(&t->in, INPUT_MAX);
 	buf_init(&t->out, OUTPUT_MAX);
 	buf_init(&t->body, INPUT_MAX * 2);
 	smtp_server_init(&t->server, &t->cfg, STR("[192.0.2.1]"), &t->out);
+	t->server.vrfy_asked = head[0] & 32;
+	t->server.expn_asked = head[1] & 32;
 	t->server.tls_offered = head[0] & 128;
 	t->server.tls_required = head[1] & 128;
 	if (head[1] & 64)

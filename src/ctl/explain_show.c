@@ -3,7 +3,7 @@
 #include <stdio.h>
 
 #include "ctl/explain.h"
-#include "ctl/explain_who.h"
+#include "ctl/explain_counts.h"
 #include "lib/base/json.h"
 #include "lib/conf/table.h"
 
@@ -149,6 +149,8 @@ static void verdict_write(struct buf *b, const struct verdict *v)
 	verdict_rule_write(v, b);
 }
 
+static struct counts counts;
+
 int who_text(const struct who *w)
 {
 	char memory[LINE_MAX_LEN], name[32];
@@ -163,6 +165,8 @@ int who_text(const struct who *w)
 		(void)snprintf(name, sizeof name, "> %s", w->stages[i].name);
 		explain_line(name, buf_view(&b));
 	}
+	counts_ask(w, &counts);
+	counts_text(&counts);
 	const struct verdict *v = decision(w);
 	buf_reset(&b);
 	verdict_write(&b, v);
@@ -253,6 +257,8 @@ int who_json(const struct who *w)
 		json_end_object(&j);
 	}
 	json_end_array(&j);
+	counts_ask(w, &counts);
+	counts_json(&j, &counts);
 	json_verdict(&j, decision(w));
 	json_flag(&j, "told", policy_is_told(&w->facts, decision(w)));
 	json_end_object(&j);

@@ -26,6 +26,7 @@ static int take_client(struct who *w, const char *client, const char *listener)
 	w->facts = (struct facts){
 		.conf = conf,
 		.listener = find_listener(conf, listener),
+		.client = w->client,
 		.host = conf_host_find(conf, w->client),
 		.relay_from = conf_network_find(&conf->relay.from, w->client),
 		.relay_never = conf_network_find(&conf->relay.never, w->client),

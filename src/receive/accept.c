@@ -80,6 +80,8 @@ static void accept_one(struct rx_listener *listener, int fd, struct ip client, u
 	struct facts facts = {
 		.conf = rx->frame->conf,
 		.listener = listener->conf,
+		.client = client,
+		.seed = rx->census->seed,
 		.host = conf_host_find(rx->frame->conf, client),
 		.shunned = rx->shunned_count > 0 && accept_is_shunned(rx, client),
 		.sessions_all = counts.all,
@@ -89,6 +91,7 @@ static void accept_one(struct rx_listener *listener, int fd, struct ip client, u
 	struct verdict verdict = policy_connect(&facts);
 	struct session *s = NULL;
 	bool implicit = listener->conf->tls == CONF_LISTENER_TLS_IMPLICIT;
+	if (verdict.kind == VERDICT_ACCEPT) verdict = rate_connect(rx, &facts);
 	if (verdict.kind == VERDICT_ACCEPT && implicit) verdict = accept_tls(listener);
 	if (verdict.kind == VERDICT_ACCEPT && !rx->draining) {
 		s = session_new(listener, fd, client, port);
@@ -243,5 +246,6 @@ void accept_reload(struct receive *rx)
 			struct session *s = CONTAINER(it, struct session, idle);
 			session_find_rules(s);
 			auth_offer(s);
+			verify_offer(s);
 		}
 }

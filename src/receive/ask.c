@@ -27,11 +27,12 @@ enum dialog ask_owner(struct session *s, enum asked what, struct str address)
 	                                       : DIALOG_GO_ON;
 }
 
-enum dialog ask_recipient(struct session *s, struct str address, struct str domain)
+enum dialog ask_recipient(struct session *s, enum asked what, struct str address,
+                          struct str domain)
 {
 	const struct conf_domain *local = conf_domain_find(s->rx->frame->conf, domain);
 	if (local && local->users.directory) 
-		return ask(s, ASKED_RECIPIENT, local->users.name, address);
+		return ask(s, what, local->users.name, address);
 	s->found = (struct owner){ .known = ANSWER_CANNOT_TELL };
 	return DIALOG_GO_ON;
 }

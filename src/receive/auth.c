@@ -49,6 +49,7 @@ void auth_secured(struct session *s)
 	s->user = (struct str){ NULL, 0 };
 	s->bound = tls_binding(s->tls, s->binding);
 	auth_offer(s);
+	verify_offer(s);
 }
 
 /* Forgets the login without a word to directory, which has ended it or is gone. */
@@ -127,6 +128,7 @@ static void auth_accept(struct session *s, struct str user)
 	memcpy(copy, user.at, user.len);
 	auth_over(s);
 	s->user = (struct str){ copy, user.len };
+	verify_offer(s);
 	tell_auth(s, s->smtp.auth.mechanism);
 	smtp_server_answer(&s->smtp, 0, NULL, STR(""));
 }

@@ -14,6 +14,8 @@ struct facts dialog_facts(const struct session *s)
 	return (struct facts){
 		.conf = s->rx->frame->conf,
 		.listener = s->listener->conf,
+		.client = s->client,
+		.seed = s->rx->census->seed,
 		.host = s->host,
 		.relay_from = s->relay_from,
 		.relay_never = s->relay_never,
@@ -128,6 +130,7 @@ static enum dialog dialog_mail(struct session *s)
 		v = policy_sender(&facts);
 	}
 	s->found = (struct owner){ 0 };
+	if (v.kind != VERDICT_REFUSE) v = rate_sender(s, &facts, v);
 	if (v.kind == VERDICT_REFUSE) dialog_refuse(s, "sender", facts.sender, STR(""), &v);
 	else dialog_mail_accept(s, facts.sender, &v);
 	return DIALOG_GO_ON;
@@ -168,16 +171,19 @@ static enum dialog dialog_rcpt(struct session *s)
 	smtp_local_unquote(&local, path->local);
 	smtp_path_write(&address, path);
 	struct facts facts = dialog_facts(s);
+	facts.sender = s->tx->envelope.sender;
 	facts.local = buf_view(&local);
 	facts.domain = path->domain;
 	facts.exists = s->found.known;
 	struct verdict v = policy_recipient(&facts);
 	if (v.kind == VERDICT_NEED) {
-		if (ask_recipient(s, buf_view(&address), path->domain) == DIALOG_WAIT)
+		if (ask_recipient(s, ASKED_RECIPIENT, buf_view(&address), path->domain) == DIALOG_WAIT)
 			return DIALOG_WAIT;
 		facts.exists = s->found.known;
 		v = policy_recipient(&facts);
 	}
+	if (v.kind == VERDICT_REFUSE) verify_unknown(s, &v);
+	else v = rate_recipient(s, &facts, buf_view(&address));
 	if (v.kind == VERDICT_REFUSE)
 		dialog_refuse(s, "recipient", s->tx->envelope.sender, buf_view(&address), &v);
 	else dialog_rcpt_accept(s, buf_view(&address));
@@ -237,19 +243,15 @@ static void dialog_data(struct session *s)
 	smtp_server_answer(&s->smtp, 0, NULL, STR(""));
 }
 
-/* VRFY with `vrfy on`: what is known without asking anybody. */
-static void dialog_vrfy(struct session *s)
-{
-	smtp_server_answer(&s->smtp, 252, "2.0.0",
-		STR("Cannot verify the user, but will take mail for a valid one"));
-}
-
 enum dialog dialog_event(struct session *s, const struct smtp_event *event)
 {
 	switch (event->type) {
 	case SMTP_EV_MAIL: return dialog_mail(s);
 	case SMTP_EV_RCPT: return dialog_rcpt(s);
-	case SMTP_EV_VRFY: dialog_vrfy(s); return DIALOG_GO_ON;
+	case SMTP_EV_VRFY:
+	case SMTP_EV_EXPN:
+		s->expands = event->type == SMTP_EV_EXPN;
+		return verify_event(s);
 	case SMTP_EV_STARTTLS: dialog_starttls(s); return DIALOG_GO_ON;
 	case SMTP_EV_AUTH: return auth_event(s);
 	case SMTP_EV_AUTH_END: auth_drop(s); return DIALOG_GO_ON;
@@ -288,6 +290,7 @@ void dialog_found(struct session *s, const struct owner *found)
 	case ASKED_SENDER: next = dialog_mail(s); break;
 	case ASKED_RECIPIENT: next = dialog_rcpt(s); break;
 	case ASKED_AUTHOR: next = content_end(s); break;
+	case ASKED_VERIFY: next = verify_event(s); break;
 	}
 	s->found = (struct owner){ 0 };
 	if (next == DIALOG_GO_ON) session_continue(s);

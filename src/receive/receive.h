@@ -13,7 +13,7 @@
 #include "lib/mail/scan.h"
 #include "lib/os/tls.h"
 #include "lib/os/window.h"
-#include "lib/policy/facts.h"
+#include "lib/policy/rate.h"
 #include "lib/smtp/server.h"
 #include "services/frame.h"
 
@@ -45,7 +45,7 @@ struct session;
 struct receive;
 
 /* For which event of the machine a session waits for directory. */
-enum asked { ASKED_SENDER, ASKED_RECIPIENT, ASKED_AUTHOR };
+enum asked { ASKED_SENDER, ASKED_RECIPIENT, ASKED_AUTHOR, ASKED_VERIFY };
 
 /* One listening socket. Outlives its block in the configuration, and its socket, for its
  * sessions; freed when both have gone. */
@@ -121,11 +121,13 @@ struct session {
 	enum asked asked; /* while `query` is not 0 */
 	int fd;
 	unsigned messages;
+	unsigned unknown; /* recipients that do not exist */
 	unsigned census_index; /* of the listener when the session began */
 	uint16_t port;
 	uint8_t state, idle_class;
 	bool bound;        /* `binding` is filled in */
 	bool login_waits;  /* directory owes the answer to a step of it */
+	bool expands; /* what is verified is for EXPN */
 	bool polite; /* the client said QUIT: nothing more comes */
 	bool securing;    /* 220 to STARTTLS is said, or about to be */
 	bool handshaking; /* TLS has begun and does not stand yet */
@@ -148,6 +150,8 @@ struct receive {
 	size_t window_blocks; /* of the window, in all; at least 18, for one read */
 	struct channel *spool, *directory;
 	struct census *census;
+	struct tally *tally;
+	char rate_text[RATE_REPLY_MAX]; /* of the last verdict of rate.c */
 	struct smtp_server_settings smtp;
 	struct map transactions; /* handle -> struct transaction */
 	struct map lookups;      /* query -> struct session */
@@ -227,7 +231,8 @@ void dialog_refuse(struct session *s, const char *stage, struct str from, struct
 /* ask.c: who is asked about a mailbox */
 /* Fills in s->found; DIALOG_WAIT: directory is asked, dialog_found comes. */
 enum dialog ask_owner(struct session *s, enum asked what, struct str address);
-enum dialog ask_recipient(struct session *s, struct str address, struct str domain);
+enum dialog ask_recipient(struct session *s, enum asked what, struct str address,
+                          struct str domain);
 
 /* content.c: the end of the text */
 enum dialog content_end(struct session *s);
@@ -241,6 +246,19 @@ void auth_secured(struct session *s); /* TLS stands; who logged in before has no
 void auth_reply(struct receive *rx, const struct msg_auth_reply *m);
 void auth_directory_lost(struct receive *rx);
 void auth_sweep(struct receive *rx); /* answers what directory has forgotten */
+
+/* rate.c: what may come in which time. Texts of verdicts live until the next call. */
+struct verdict rate_connect(struct receive *rx, const struct facts *f);
+/* `v`: what was decided of the sender, which is accepted. */
+struct verdict rate_sender(struct session *s, const struct facts *f, struct verdict v);
+/* Of a recipient that is accepted otherwise; a hold is noted on the transaction. */
+struct verdict rate_recipient(struct session *s, const struct facts *f, struct str address);
+
+/* verify.c: VRFY and EXPN, and who guesses users */
+void verify_offer(struct session *s); /* after whatever decides about it has changed */
+enum dialog verify_event(struct session *s);
+/* Counts a refusal of somebody who does not exist; may become one that ends the session. */
+void verify_unknown(struct session *s, struct verdict *v);
 
 /* transaction.c */
 struct transaction *transaction_new(struct session *s);
@@ -273,6 +291,10 @@ void tell_refused_connection(struct rx_listener *listener, struct ip client,
 /* A refusal as event, and for the postmaster where he wants to know. `to` may be empty. */
 void tell_refuse(struct session *s, const char *stage, struct str from, struct str to,
                  const struct verdict *v);
+/* A message will be held, as event, and for the postmaster where he wants to know. */
+void tell_hold(struct session *s, struct str from, struct str to, const struct verdict *v);
+/* Who was put off came again. */
+void tell_grey_pass(struct session *s, struct str to, int64_t waited_ms);
 void tell_receive(struct transaction *tx);
 void tell_auth(struct session *s, struct str mechanism);
 /* `user`: what the client called itself; empty if it did not get that far. */

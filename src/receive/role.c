@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "receive/receive.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
 
 #include "lib/ipc/scoreboard.h"
+
+static_assert(sizeof(struct tally) <= SCOREBOARD_TALLY, "the tally has its place");
 
 enum { TRANSACTIONS_MAX = 1 << 20, DIRECTORY_YES = 1, DIRECTORY_NO = 0 };
 
@@ -21,7 +24,6 @@ static void role_settings(struct receive *rx)
 		.messages_max = (uint32_t)conf->limit.messages_per_connection,
 		.errors_max = (uint32_t)conf->limit.errors,
 		.line_max = (size_t)conf->limit.line_b,
-		.vrfy = conf->vrfy == CONF_SWITCH_ON,
 		.fix_newlines = conf->limit.bare_newline == CONF_NEWLINE_FIX,
 	};
 	auth_settings(rx);
@@ -36,7 +38,8 @@ static int role_open(struct frame *f)
 	rx->window_blocks = RECEIVE_WINDOW / WINDOW_BLOCK;
 	rx->window = window_new(RECEIVE_WINDOW);
 	rx->census = scoreboard_census();
-	if (!rx->window || !rx->census) return EX_OSERR;
+	rx->tally = scoreboard_tally();
+	if (!rx->window || !rx->census || !rx->tally) return EX_OSERR;
 	uint64_t seed = rx->census->seed;
 	map_init(&rx->transactions, TRANSACTIONS_MAX, seed);
 	map_init(&rx->lookups, RECEIVE_SESSIONS_MAX, seed);

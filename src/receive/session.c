@@ -292,6 +292,7 @@ struct session *session_new(struct rx_listener *listener, int fd, struct ip clie
 	smtp_server_init(&s->smtp, &rx->smtp, buf_view(&literal), &s->out);
 	session_find_rules(s);
 	auth_offer(s);
+	verify_offer(s);
 	rx->session_count++;
 	listener->session_count++;
 	session_touch(s, IDLE_COMMAND);

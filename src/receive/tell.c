@@ -89,7 +89,7 @@ static void tell_note(struct session *s, struct str from, const struct verdict *
 		.from = from,
 		.rule = buf_view(&rule),
 		.code = (uint16_t)v->code,
-		.dsn = str_of(v->dsn),
+		.dsn = v->dsn ? str_of(v->dsn) : STR(""),
 		.text = v->text });
 }
 
@@ -108,6 +108,28 @@ void tell_refuse(struct session *s, const char *stage, struct str from, struct s
 	tell_rule(log, v);
 	event_end(log);
 	tell_note(s, from, v);
+}
+
+void tell_hold(struct session *s, struct str from, struct str to, const struct verdict *v)
+{
+	struct event_log *log = tell_begin(s, EVENT_over_limit, s->tx ? s->tx->handle : 0);
+	event_str(log, FIELD_helo, s->smtp.helo);
+	tell_user(log, s->user);
+	event_str(log, FIELD_from, from);
+	if (to.len) event_str(log, FIELD_to, to);
+	event_str(log, FIELD_reason, v->text);
+	tell_rule(log, v);
+	event_end(log);
+	tell_note(s, from, v);
+}
+
+void tell_grey_pass(struct session *s, struct str to, int64_t waited_ms)
+{
+	struct event_log *log = tell_begin(s, EVENT_grey_pass, s->tx ? s->tx->handle : 0);
+	event_str(log, FIELD_from, s->tx ? s->tx->envelope.sender : STR(""));
+	event_str(log, FIELD_to, to);
+	event_i64(log, FIELD_delay, waited_ms);
+	event_end(log);
 }
 
 void tell_receive(struct transaction *tx)

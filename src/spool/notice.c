@@ -90,7 +90,9 @@ static void letter_record(struct spool *s, struct notice_letter *l, struct buf *
 	buf_init_fixed(&client, client_text, sizeof client_text);
 	if (!ip_is_none(n->client)) ip_write(&client, n->client);
 	buf_init_fixed(&setting, setting_text, sizeof setting_text);
-	buf_fmt(&setting, "submission { %.*s required }", STR_ARG(verdict_class_name(n->class)));
+	struct str word = verdict_class_name(n->class);
+	if (n->class == VERDICT_RATE || n->class == VERDICT_BASELINE) buf_str(&setting, word);
+	else buf_fmt(&setting, "submission { %.*s required }", STR_ARG(word));
 	buf_init_fixed(&id, id_text, sizeof id_text);
 	buf_hex64(&id, l->number);
 	buf_byte(&id, '@');
@@ -104,6 +106,7 @@ static void letter_record(struct spool *s, struct notice_letter *l, struct buf *
 		.user = n->user,
 		.sender = n->from,
 		.setting = buf_view(&setting),
+		.held = n->held,
 		.rule = n->rule,
 		.reply = n->reply,
 		.advice = notices_advice(n->class),
@@ -148,16 +151,13 @@ void notice_note(struct spool *s, const struct msg_refused_note *m)
 	char text[NOTICE_TEXT_MAX];
 	struct buf reply;
 	struct notice n = { .class = (enum verdict_class)m->class, .helo = m->helo, .user = m->user,
-		.from = m->from, .rule = m->rule, .last_ms = loop_wall_ms(s->frame->loop) };
+		.from = m->from, .rule = m->rule, .held = m->code == 0, .last_ms = loop_wall_ms(s->frame->loop) };
 	if (m->class == VERDICT_CLASS_NONE || m->class >= VERDICT_CLASSES ||
 	    m->client.len != sizeof n.client.octets || !notice_is_wanted(s))
 		return;
 	memcpy(n.client.octets, m->client.at, sizeof n.client.octets);
 	buf_init_fixed(&reply, text, sizeof text);
-	buf_u64(&reply, m->code);
-	buf_byte(&reply, ' ');
-	buf_str(&reply, m->dsn);
-	buf_byte(&reply, ' ');
+	if (m->code) buf_fmt(&reply, "%u %.*s ", (unsigned)m->code, STR_ARG(m->dsn));
 	buf_str(&reply, m->text);
 	n.reply = buf_view(&reply);
 	notices_add(&s->notices, &n, loop_now_ms(s->frame->loop));

@@ -37,7 +37,7 @@ def write(service, *lines):
 def test_users_of_a_file(staff):
     write(staff, f"# staff\n{ANN}:{hashed('secret-1')}",
           f"Bob@{DOMAIN}:{{SHA512-CRYPT}}{hashed('secret-2')}:far.{DOMAIN}", "nonsense",
-          f"eve@{DOMAIN}:{hashed('secret-3')}:1000:1000::/home/eve:", f"out@{DOMAIN}:*")
+          f"eve@{DOMAIN}:{hashed('secret-3')}:1000:1000::/var/mail/eve:", f"out@{DOMAIN}:*")
     staff.start()
     assert staff.send("x@client.example", f"ANN+x@{DOMAIN}", wire.message())[0] == 250
     assert b"Hello." in staff.wait_mail("ann")[0]

@@ -230,4 +230,5 @@ void conf_check(struct conf_parser *p)
 	check_listeners(p);
 	check_host_tls(p);
 	conf_check_directories(p);
+	conf_check_rates(p);
 }

@@ -94,6 +94,16 @@ struct conf_senders {
 	size_t count;
 };
 
+/* So many in so long; count 0: no limit. */
+struct conf_rate_value {
+	int64_t count, every_ms;
+};
+
+/* Lengths of the prefix that makes a network of an address. */
+struct conf_prefixes {
+	unsigned v4, v6;
+};
+
 struct conf_directory;
 struct conf_route;
 
@@ -161,6 +171,10 @@ struct conf_levels {
 #define CONF_TYPE_MATCHES   struct conf_matches
 #define CONF_TYPE_NETWORKS  struct conf_networks
 #define CONF_TYPE_HOSTNAMES struct conf_matches /* none begins with a dot */
+#define CONF_TYPE_NAMES     struct conf_matches /* of blocks */
+#define CONF_TYPE_OWNERS    struct conf_matches /* user@domain or @domain */
+#define CONF_TYPE_RATE      struct conf_rate_value
+#define CONF_TYPE_PREFIXES  struct conf_prefixes
 #define CONF_TYPE_SENDERS   struct conf_senders
 #define CONF_TYPE_LEVELS    struct conf_levels
 #define CONF_TYPE_USERS     struct conf_users
@@ -208,6 +222,7 @@ struct conf_levels {
 #define CONF_PLURAL_directory directories
 #define CONF_PLURAL_route     routes
 #define CONF_PLURAL_filter    filters
+#define CONF_PLURAL_rate      rates
 #define CONF_BLOCK_END(tag) \
 	} \
 	;

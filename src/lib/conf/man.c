@@ -121,6 +121,10 @@ static struct str value_name(enum conf_type type)
 	case CONF_IS_NETWORKS: return STR("NETWORK...");
 	case CONF_IS_HOSTNAMES: return STR("NAME...");
 	case CONF_IS_SENDERS: return STR("USER@DOMAIN | @DOMAIN | @.DOMAIN | <>");
+	case CONF_IS_NAMES: return STR("NAME...");
+	case CONF_IS_OWNERS: return STR("USER@DOMAIN | @DOMAIN...");
+	case CONF_IS_RATE: return STR("NUMBER/DURATION");
+	case CONF_IS_PREFIXES: return STR("IPV4 IPV6");
 	case CONF_IS_FLAGS: return STR("WORD...");
 	case CONF_IS_LEVELS: return STR("CATEGORY LEVEL");
 	case CONF_IS_USERS: return STR("DIRECTORY | any");

@@ -8,7 +8,7 @@
 #include "lib/conf/index.h"
 #include "lib/conf/value.h"
 
-enum { CONF_MANY_KINDS = 8 };
+enum { CONF_MANY_KINDS = 16 };
 
 /* The block that is being read. */
 struct conf_scope {
@@ -114,6 +114,8 @@ void conf_check(struct conf_parser *p);
 void conf_check_directories(struct conf_parser *p);
 /* check_in.c: who may send. False without memory. */
 bool conf_check_in(struct conf_parser *p);
+/* check_rate.c: limits in time. */
+void conf_check_rates(struct conf_parser *p);
 /* check_out.c: the part about the way to other hosts. False without memory. */
 bool conf_check_out(struct conf_parser *p);
 

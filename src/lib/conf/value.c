@@ -8,6 +8,7 @@
 #include "lib/conf/error.h"
 #include "lib/conf/value_mail.h"
 #include "lib/conf/value_net.h"
+#include "lib/conf/value_rate.h"
 #include "lib/conf/value_sender.h"
 
 enum {
@@ -364,6 +365,11 @@ bool conf_value_read(const struct conf_row *row, const struct str *values, size_
 		return conf_read_hostnames(values, count, arena, field, problem);
 	case CONF_IS_SENDERS:
 		return conf_read_senders(row, values, count, arena, field, problem);
+	case CONF_IS_NAMES:
+	case CONF_IS_OWNERS:
+		return conf_read_names(row, values, count, arena, field, problem);
+	case CONF_IS_RATE: return conf_read_rate(row, values[0], field, problem);
+	case CONF_IS_PREFIXES: return conf_read_prefixes(values, count, field, problem);
 	case CONF_IS_FLAGS: return conf_read_flags(row, values, count, field, problem);
 	case CONF_IS_LEVELS:
 		return conf_read_level(row, values, count, arena, field, problem);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "lib/conf/value.h"
+#include "lib/conf/value_rate.h"
 
 void conf_value_write_text(struct str text, struct buf *out)
 {
@@ -153,8 +153,12 @@ void conf_value_write(const struct conf_row *row, const void *field, struct buf 
 	case CONF_IS_SERVERS: write_addresses(field, out); break;
 	case CONF_IS_DURATIONS: write_durations(field, out); break;
 	case CONF_IS_HOPS: write_hops(field, out); break;
+	case CONF_IS_NAMES:
+	case CONF_IS_OWNERS:
 	case CONF_IS_HOSTNAMES:
 	case CONF_IS_MATCHES: write_matches(field, out); break;
+	case CONF_IS_RATE: conf_write_rate(field, out); break;
+	case CONF_IS_PREFIXES: conf_write_prefixes(field, out); break;
 	case CONF_IS_FLAGS: write_flags(row->words, *(const unsigned *)field, out); break;
 	case CONF_IS_USERS: write_users(field, out); break;
 	case CONF_IS_DELIVER: write_deliver(field, out); break;

@@ -6,7 +6,7 @@
 #include "lib/dsn/text.h"
 #include "lib/mail/received.h"
 
-enum { RECORD_VERSION = 1, SENTENCE_MAX = 4 * DSN_VALUE_MAX, HUMAN_MAX = 16 * 1024 };
+enum { RECORD_VERSION = 2, SENTENCE_MAX = 4 * DSN_VALUE_MAX, HUMAN_MAX = 16 * 1024 };
 /* The end of the year 9999: later times are nobody's. */
 static const uint64_t time_max = 253402300799999;
 
@@ -27,7 +27,7 @@ static void put_subject(struct buf *out, const struct dsn_notice *n)
 	char memory[DSN_VALUE_MAX];
 	struct buf value;
 	buf_init_fixed(&value, memory, sizeof memory);
-	buf_str(&value, STR("Refused: "));
+	buf_str(&value, n->held ? STR("Held: ") : STR("Refused: "));
 	if (n->count > 1) buf_fmt(&value, "%llu times ", (unsigned long long)n->count);
 	buf_str(&value, STR("mail from <"));
 	dsn_text_plain(&value, n->sender, false, DSN_VALUE_MAX / 2);
@@ -78,7 +78,7 @@ static void say_who(struct buf *out, const struct dsn_notice *n)
 	say(out, inner, STR("Sender: <"), n->sender, STR(">"));
 	say(out, inner, STR("Setting: "), n->setting, STR(""));
 	say(out, inner, STR("Rule: "), n->rule, STR(""));
-	say(out, inner, STR("The client was told: "), n->reply, STR(""));
+	say(out, inner, n->held ? STR("Why: ") : STR("The client was told: "), n->reply, STR(""));
 }
 
 static void say_when(struct buf *out, const struct dsn_notice *n)
@@ -101,7 +101,8 @@ static void say_when(struct buf *out, const struct dsn_notice *n)
 static void write_text(struct buf *out, const struct dsn_notice *n)
 {
 	say(out, margin, STR("This is the mail server "), n->hostname,
-	    STR(". It refused mail of a client that has the right to send here."));
+	    n->held ? STR(". It holds mail of a client that sends too much at once.")
+	            : STR(". It refused mail of a client that has the right to send here."));
 	buf_crlf(out);
 	say_who(out, n);
 	buf_crlf(out);
@@ -109,7 +110,10 @@ static void write_text(struct buf *out, const struct dsn_notice *n)
 	buf_crlf(out);
 	dsn_text_wrap(out, margin, n->advice);
 	buf_crlf(out);
-	dsn_text_wrap(out, margin, STR("There is one such message for each client, setting and hour. The log "
+	dsn_text_wrap(out, margin, n->held
+		? STR("There is one such message for each client, setting and hour. The log has all "
+		      "(imsctl events --event over_limit). To have none: submission { notify none }.")
+		: STR("There is one such message for each client, setting and hour. The log "
 		"has every refusal (imsctl events --event refuse). To have none: submission { notify none }."));
 }
 
@@ -161,6 +165,7 @@ void dsn_notice_encode(struct buf *out, const struct dsn_notice *n)
 		if (at[i]->len > DSN_STR_MAX) out->overflowed = true;
 		buf_put_str(out, *at[i]);
 	}
+	buf_put_u8(out, n->held);
 	buf_put_u64(out, n->count);
 	put_time(out, n->now_ms);
 	put_time(out, n->first_ms);
@@ -178,6 +183,9 @@ bool dsn_notice_decode(struct str record, struct dsn_notice *n)
 		*at[i] = cur_str(&c);
 		if (at[i]->len > DSN_STR_MAX) return false;
 	}
+	uint8_t held = cur_u8(&c);
+	if (held > 1) return false;
+	n->held = held;
 	n->count = cur_u64(&c);
 	n->now_ms = get_time(&c);
 	n->first_ms = get_time(&c);

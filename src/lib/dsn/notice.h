@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A message to the postmaster about mail that was refused: who, from where, by which rule,
+/* A message to the postmaster about mail that was refused, or is held: who, from where, by which rule,
  * and what to do. It tells of no message that is kept here, and of no identity that anybody
  * would have to have (Q178091: writing it for a client without one ended the service).
  * Pure; what comes from a peer is made safe where it is written. */
@@ -22,10 +22,11 @@ struct dsn_notice {
 	struct str sender;     /* empty: null */
 	struct str setting;    /* that was not complied with: "submission { homed }" */
 	struct str rule;       /* where it stands */
-	struct str reply;      /* what the client was told, with its code */
+	struct str reply;      /* what the client was told, with its code; of held mail why it is */
 	struct str advice;     /* what the reader can do; our own words */
-	uint64_t count;        /* refusals that this message tells of; at least 1 */
+	uint64_t count;        /* refusals (held messages) that this one tells of; at least 1 */
 	int64_t now_ms, first_ms, last_ms; /* since 1970 */
+	bool held;             /* the mail is; else refused */
 };
 
 /* Appends the message: lines end with CRLF, ASCII only, at most DSN_NOTICE_MAX octets. Sets

@@ -15,6 +15,7 @@
 struct board {
 	struct scoreboard_slot slots[SCOREBOARD_SLOTS];
 	struct census census;
+	_Alignas(64) unsigned char tally[SCOREBOARD_TALLY];
 };
 
 enum { STACK_SIZE = 64 * 1024 };
@@ -66,6 +67,8 @@ struct scoreboard_slot *scoreboard_map(int fd, unsigned index)
 }
 
 struct census *scoreboard_census(void) { return board ? &board->census : NULL; }
+
+void *scoreboard_tally(void) { return board ? board->tally : NULL; }
 
 void scoreboard_session(uint64_t sid, struct ip client)
 {

@@ -7,7 +7,10 @@
 
 #include "lib/ipc/census.h"
 
-enum { SCOREBOARD_SLOTS = 256 };
+enum {
+	SCOREBOARD_SLOTS = 256,
+	SCOREBOARD_TALLY = 8 * 1024 * 1024, /* octets; pages that nobody touches cost nothing */
+};
 
 struct scoreboard_slot {
 	/* A cache line each: slots are written by different processors all the time. */
@@ -27,6 +30,9 @@ struct scoreboard_slot *scoreboard_new(int *fd);
 struct scoreboard_slot *scoreboard_map(int fd, unsigned index);
 /* The census behind the slots; NULL before scoreboard_new or scoreboard_map. */
 struct census *scoreboard_census(void);
+/* Behind it: what the roles count together (lib/policy/tally.h), zeroed when the service
+ * starts. */
+void *scoreboard_tally(void);
 /* Notes what is in hand on the process's own slot; no-ops before scoreboard_map. */
 void scoreboard_session(uint64_t sid, struct ip client);
 void scoreboard_message(uint64_t id);

@@ -18,6 +18,7 @@ struct owner {
 struct facts {
 	const struct conf *conf;
 	const struct conf_listener *listener;
+	struct ip client;
 	const struct conf_host *host; /* rule of the client's address, or NULL */
 	/* networks of `relay` that hold the client's address, or NULL */
 	const struct conf_network *relay_from, *relay_never;
@@ -27,6 +28,8 @@ struct facts {
 	uint64_t sessions_all;    /* of all workers, this one counted */
 	uint64_t sessions_listener;
 	uint64_t sessions_client; /* from this address */
+
+	uint64_t seed;            /* of counts that are forgotten when the service stops */
 
 	/* session */
 	bool authenticated;
@@ -69,7 +72,7 @@ struct verdict policy_submission(const struct facts *f);
 const char *policy_right(const struct facts *f);
 /* Whether the stage content wants to know the authors. */
 bool policy_wants_authors(const struct facts *f);
-/* Whether the postmaster is to be told of a refusal. */
+/* Whether the postmaster is to be told of a refusal or a hold. */
 bool policy_is_told(const struct facts *f, const struct verdict *v);
 /* What is known of a mailbox's owner without asking. `known` UNKNOWN: *directory (its
  * name) is to be asked; else that is empty. */
@@ -79,6 +82,15 @@ struct owner policy_owner(const struct conf *conf, struct str address, struct st
 enum policy_auth { POLICY_AUTH_OFF, POLICY_AUTH_AFTER_TLS, POLICY_AUTH_OFFERED };
 enum policy_auth policy_auth_offer(const struct facts *f);
 bool policy_auth_required(const struct facts *f);
+
+/* Whether VRFY (EXPN) is answered; if not, as if nobody could know. */
+bool policy_may_vrfy(const struct facts *f);
+bool policy_may_expn(const struct facts *f);
+/* The address that an argument of VRFY or EXPN means: as given, in brackets or not, with a
+ * name in front or not; without a domain it is the only local one's. Written to `address`. */
+enum policy_verify { POLICY_VERIFY_OK, POLICY_VERIFY_AMBIGUOUS, POLICY_VERIFY_BAD };
+enum policy_verify policy_verify_address(const struct conf *conf, struct str argument,
+                                         struct buf *address);
 
 /* The postmaster of any local domain, or of this server (RFC 5321 4.5.1): exact, ASCII
  * case does not matter (Q245041: prefixes of it were taken for it). */

@@ -54,6 +54,13 @@ static void entry_remove(struct notices *n, size_t at)
 	n->list[at] = n->list[--n->count];
 }
 
+/* Too much of a user is his matter, from however many clients it comes. */
+static bool is_of_user(const struct notice *refusal)
+{
+	return (refusal->class == VERDICT_RATE || refusal->class == VERDICT_BASELINE) &&
+	       refusal->user.len && !str_eq(refusal->user, STR("-"));
+}
+
 static uint64_t key_of(const struct notices *n, struct ip client, enum verdict_class class)
 {
 	return hash_u64(ip_hash(client, n->seed) + (uint64_t)class, n->seed);
@@ -66,6 +73,8 @@ static struct notice_entry *entry_get(struct notices *n, const struct notice *re
 {
 	struct ip nobody = { 0 }, client = refusal->client;
 	uint64_t key = key_of(n, client, refusal->class);
+	if (is_of_user(refusal))
+		key = hash_u64(hash_str_nocase(refusal->user, n->seed) + (uint64_t)refusal->class, n->seed);
 	struct notice_entry *e = map_get(&n->index, key);
 	if (!e && n->count >= NOTICES_MAX) {
 		client = nobody;
@@ -92,7 +101,7 @@ void notices_add(struct notices *n, const struct notice *refusal, int64_t now_ms
 	struct notice_entry *e = entry_get(n, refusal, now_ms);
 	if (!e) return;
 	struct notice now = *refusal;
-	now.client = e->notice.client;
+	if (!is_of_user(refusal) || ip_is_none(e->notice.client)) now.client = e->notice.client;
 	now.count = e->notice.count + 1;
 	now.first_ms = e->notice.count ? e->notice.first_ms : refusal->last_ms;
 	entry_set(e, &now);
@@ -137,6 +146,15 @@ struct str notices_advice(enum verdict_class class)
 			   "you do not know what he is doing, his password may be known to others: imsctl "
 			   "user passwd ADDRESS gives him a new one. If users may write under any address, "
 			   "write submission { match off }.");
+	case VERDICT_RATE:
+		return STR("What to do: look at what is held (imsctl queue list state=held). What is good goes on "
+			   "with imsctl release, the rest is removed with imsctl drop. If this client may send as "
+			   "much, raise the limit, or name its network in except of the block rate.");
+	case VERDICT_BASELINE:
+		return STR("What to do: ask the user. If it was not him, his password is known to others: imsctl "
+			   "user passwd ADDRESS gives him a new one. What is held (imsctl queue list state=held) goes "
+			   "on with imsctl release, or is removed with imsctl drop. If he is to send as much, name "
+			   "him in baseline { except }.");
 	case VERDICT_CLASS_NONE:
 	case VERDICT_CLASSES: break;
 	}

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Which refusals the postmaster is written to about, and when: for each client and class
- * the first one at once, then what more comes, counted, once an hour. Bounded: when the
+ * the first one at once, then what more comes, counted, once an hour (of rate and baseline for each
+ * user, if he has logged in). Bounded: when the
  * table is full, further clients are counted together. Pure: time is an argument. */
 #ifndef IMS_POLICY_NOTICES_H
 #define IMS_POLICY_NOTICES_H
@@ -17,6 +18,7 @@ enum {
 
 struct notice {
 	enum verdict_class class;
+	bool held; /* the message is taken and held, else refused */
 	struct ip client; /* none: several */
 	/* of the last refusal */
 	struct str helo, user, from, rule, reply;

@@ -118,7 +118,7 @@ struct verdict policy_content(const struct facts *f)
 
 bool policy_is_told(const struct facts *f, const struct verdict *v)
 {
-	return v->kind == VERDICT_REFUSE && v->class != VERDICT_CLASS_NONE &&
+	return (v->kind == VERDICT_REFUSE || v->kind == VERDICT_HOLD) && v->class != VERDICT_CLASS_NONE &&
 	       f->conf->submission.notify == CONF_NOTIFY_POSTMASTER;
 }
 

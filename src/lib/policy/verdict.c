@@ -35,6 +35,8 @@ struct str verdict_class_name(enum verdict_class class)
 	switch (class) {
 	case VERDICT_HOMED: return STR("homed");
 	case VERDICT_MATCH: return STR("match");
+	case VERDICT_RATE: return STR("rate");
+	case VERDICT_BASELINE: return STR("baseline");
 	case VERDICT_CLASS_NONE:
 	case VERDICT_CLASSES: break;
 	}

@@ -14,8 +14,12 @@ enum verdict_kind {
 	VERDICT_NEED
 };
 
-/* Refusals that somebody may want to be told of, by what they are about. */
-enum verdict_class { VERDICT_CLASS_NONE, VERDICT_HOMED, VERDICT_MATCH, VERDICT_CLASSES };
+/* Refusals (and holds) that somebody may want to be told of, by what they are about. */
+enum verdict_class {
+	VERDICT_CLASS_NONE, VERDICT_HOMED, VERDICT_MATCH,
+	VERDICT_RATE, VERDICT_BASELINE, /* held, mostly */
+	VERDICT_CLASSES
+};
 
 /* What a stage must know before it can decide. */
 enum fact { FACT_RECIPIENT_EXISTS = 1, FACT_SENDER_HOME, FACT_AUTHOR_HOME };
@@ -23,7 +27,7 @@ enum fact { FACT_RECIPIENT_EXISTS = 1, FACT_SENDER_HOME, FACT_AUTHOR_HOME };
 struct verdict {
 	enum verdict_kind kind;
 	enum fact need;     /* VERDICT_NEED */
-	enum verdict_class class; /* VERDICT_REFUSE */
+	enum verdict_class class; /* VERDICT_REFUSE, VERDICT_HOLD */
 	unsigned code;      /* VERDICT_REFUSE: 4xx or 5xx */
 	const char *dsn;    /* enhanced status code, RFC 3463 */
 	struct str text;    /* a sentence for a person, with what to do */
@@ -38,7 +42,7 @@ struct verdict verdict_builtin(unsigned code, const char *dsn, struct str text,
 struct verdict verdict_rule(unsigned code, const char *dsn, struct str text,
                             const struct conf_origin *rule);
 struct verdict verdict_hold(struct str text, const struct conf_origin *rule);
-/* "homed", "match": the word of the setting; empty for none. */
+/* "homed", "match", "rate", "baseline": the word of the setting; empty for none. */
 struct str verdict_class_name(enum verdict_class class);
 /* "FILE:LINE", or the built-in rule's name. */
 void verdict_rule_write(const struct verdict *v, struct buf *out);

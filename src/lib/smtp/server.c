@@ -37,6 +37,7 @@ static const struct smtp_verb verbs[] = {
 	{ STR_INIT("NOOP"),     TALKING,           smtp_verb_noop,    false, NULL },
 	{ STR_INIT("QUIT"),     TALKING,           smtp_verb_quit,    false, NULL },
 	{ STR_INIT("VRFY"),     TALKING,           smtp_verb_vrfy,    false, NULL },
+	{ STR_INIT("EXPN"),     TALKING,           smtp_verb_expn,    false, NULL },
 	{ STR_INIT("HELP"),     TALKING,           smtp_verb_help,    false, NULL },
 	{ STR_INIT("AUTH"),     TALKING,           smtp_verb_auth,    false, NULL },
 	{ STR_INIT("CONNECT"),  TALKING,           smtp_verb_http,    false, NULL },
@@ -48,7 +49,7 @@ static const struct smtp_verb verbs[] = {
 	{ STR_INIT("PUT"),      TALKING,           smtp_verb_http,    false, NULL },
 	{ STR_INIT("STARTTLS"), BEFORE,            smtp_verb_starttls, false, tls_order },
 };
-/* EXPN, TURN, ETRN, SEND and whatever else is known or thought out. */
+/* TURN, ETRN, SEND and whatever else is known or thought out. */
 static const struct smtp_verb other_verb = {
 	STR_INIT(""), TALKING, smtp_verb_refused, false, NULL
 };

@@ -46,7 +46,6 @@ struct smtp_server_settings {
 	uint32_t messages_max;   /* of one connection, then 421; 0: no limit */
 	uint32_t errors_max;     /* consecutive bad commands, then 421 4.7.0 */
 	size_t line_max;         /* octets of a command line with its CRLF */
-	bool vrfy;               /* VRFY is asked as an event; false: 252 */
 	bool fix_newlines;       /* bare CR and LF are taken for CRLF; false: refused */
 };
 
@@ -58,6 +57,7 @@ enum smtp_event_type {
 	SMTP_EV_MAIL,  /* answer: s->mail */
 	SMTP_EV_RCPT,  /* answer: s->rcpt */
 	SMTP_EV_VRFY,  /* answer: s->vrfy */
+	SMTP_EV_EXPN,  /* the same, of EXPN; lines of the text become lines of the reply */
 	SMTP_EV_STARTTLS, /* answer: may TLS begin? With success `out` is sent, and all that
 			   * the client sends belongs to TLS: nothing of it comes here before
 			   * smtp_server_secured. */
@@ -110,7 +110,7 @@ struct smtp_server {
 	 * success and ends with the answer to END or with ABORT; until then the strings
 	 * of s->mail and of each accepted s->rcpt stay where they are. */
 	struct str helo; /* printable ASCII, at most SMTP_HELO_MAX, otherwise unchecked */
-	struct str vrfy; /* argument as sent; until it is answered */
+	struct str vrfy; /* argument of VRFY or EXPN as sent; until it is answered */
 	struct smtp_server_auth auth;
 	struct smtp_server_mail mail;
 	struct smtp_server_rcpt rcpt; /* the current one */
@@ -130,6 +130,9 @@ struct smtp_server {
 	bool tls_offered;  /* STARTTLS is announced, and asked as an event */
 	bool tls_required; /* in the clear 530 for all but EHLO HELO NOOP QUIT STARTTLS, and
 			    * BDAT (503). MAIL is asked as ever, for policy knows the rule */
+
+	bool vrfy_asked;   /* VRFY is announced and asked as an event; false: 252 */
+	bool expn_asked;   /* EXPN the same; false: 502 */
 
 	/* The machine's own. */
 	const struct smtp_server_settings *cfg;

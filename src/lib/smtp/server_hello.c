@@ -77,7 +77,8 @@ void smtp_verb_ehlo(struct smtp_server *s, struct str arg, struct smtp_event *ev
 		STR("\r\n250-8BITMIME\r\n250-SMTPUTF8\r\n250-CHUNKING\r\n250-DSN\r\n"
 		    "250-ENHANCEDSTATUSCODES\r\n"));
 	if (s->tls_offered && !s->tls) buf_str(s->out, STR("250-STARTTLS\r\n"));
-	if (s->cfg->vrfy) buf_str(s->out, STR("250-VRFY\r\n"));
+	if (s->vrfy_asked) buf_str(s->out, STR("250-VRFY\r\n"));
+	if (s->expn_asked) buf_str(s->out, STR("250-EXPN\r\n"));
 	if (s->auth.offer.len) {
 		buf_str(s->out, STR("250-AUTH "));
 		buf_str(s->out, s->auth.offer);

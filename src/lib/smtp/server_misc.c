@@ -24,7 +24,7 @@ void smtp_verb_vrfy(struct smtp_server *s, struct str arg, struct smtp_event *ev
 		smtp_bad(s, 501, "5.5.4", "VRFY wants a user or an address");
 		return;
 	}
-	char *to = s->cfg->vrfy ? smtp_slot(s, arg.len) : NULL;
+	char *to = s->vrfy_asked ? smtp_slot(s, arg.len) : NULL;
 	if (!to) {
 		smtp_reply(s, 252, "2.0.0", STR("Not verified; try RCPT and see"));
 		return;
@@ -32,6 +32,26 @@ void smtp_verb_vrfy(struct smtp_server *s, struct str arg, struct smtp_event *ev
 	s->vrfy = smtp_copy(&to, arg);
 	s->owed = SMTP_OWED_VRFY;
 	ev->type = SMTP_EV_VRFY;
+}
+
+void smtp_verb_expn(struct smtp_server *s, struct str arg, struct smtp_event *ev)
+{
+	if (!s->expn_asked) {
+		smtp_verb_refused(s, arg, ev);
+		return;
+	}
+	if (arg.len == 0) {
+		smtp_bad(s, 501, "5.5.4", "EXPN wants an address");
+		return;
+	}
+	char *to = smtp_slot(s, arg.len);
+	if (!to) {
+		smtp_reply(s, 451, "4.3.0", STR("Out of memory; try again later"));
+		return;
+	}
+	s->vrfy = smtp_copy(&to, arg);
+	s->owed = SMTP_OWED_VRFY;
+	ev->type = SMTP_EV_EXPN;
 }
 
 void smtp_verb_help(struct smtp_server *s, struct str arg, struct smtp_event *ev)

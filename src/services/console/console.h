@@ -7,6 +7,8 @@
 #ifndef IMS_SERVICES_CONSOLE_CONSOLE_H
 #define IMS_SERVICES_CONSOLE_CONSOLE_H
 
+#include <jansson.h>
+
 #include "lib/base/list.h"
 #include "lib/base/map.h"
 #include "services/frame.h"
@@ -72,6 +74,9 @@ void client_free(struct console_client *client);
 void client_finish(struct console_client *client, unsigned status, uint64_t count,
                    struct str text);
 void client_sweep(void *arg);
+
+/* limits.c */
+void limits_run(struct console_client *client, const json_t *request);
 
 /* request.c */
 void request_run(struct console_client *client, struct str line);

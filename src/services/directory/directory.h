@@ -38,6 +38,7 @@ struct remote {
 };
 
 struct auth;
+struct keep;
 
 struct directory {
 	struct frame *frame;
@@ -50,6 +51,7 @@ struct directory {
 	struct link lookups;   /* that wait for a remote */
 	size_t lookup_count;
 	struct auth *auth; /* NULL: the role leaves */
+	struct keep *keep; /* the same */
 };
 
 /* sources.c */

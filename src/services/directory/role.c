@@ -8,6 +8,7 @@
 
 #include "lib/os/memfile.h"
 #include "services/directory/auth.h"
+#include "services/directory/keep.h"
 
 static int directory_open(struct frame *f)
 {
@@ -21,7 +22,8 @@ static int directory_open(struct frame *f)
 	list_init(&d->lookups);
 	if (!remotes_open(d)) return EX_OSERR;
 	d->auth = auth_new(d);
-	return d->auth ? 0 : EX_OSERR;
+	d->keep = keep_new(d);
+	return d->auth && d->keep ? 0 : EX_OSERR;
 }
 
 /* Only now, so that SQLite's files belong to the role's user. */
@@ -29,7 +31,7 @@ static int directory_serve(struct frame *f)
 {
 	struct directory *d = f->role;
 	for (size_t i = 0; i < d->count; i++) (void)source_ready(d, &d->sources[i]);
-	return auth_start(d->auth) == 0 ? 0 : EX_OSERR;
+	return auth_start(d->auth) == 0 && keep_start(d->keep) == 0 ? 0 : EX_OSERR;
 }
 
 static void directory_reload(struct frame *f, struct conf *old)
@@ -47,6 +49,9 @@ static void directory_drain(struct frame *f, bool now)
 	d->auth = NULL;
 	lookups_forget(d, NULL);
 	remotes_free(d);
+	keep_now(d->keep);
+	keep_free(d->keep);
+	d->keep = NULL;
 	for (size_t i = 0; i < d->count; i++) source_free(&d->sources[i]);
 	d->count = 0;
 	frame_leave(f);

@@ -59,8 +59,10 @@ static int folder_checked(struct str path, const char *below, mode_t mode,
 int folders_make(const struct conf *conf)
 {
 	struct process_user spool = role_user(ROLE_SPOOL),
-			    journal = role_user(ROLE_JOURNAL);
+			    journal = role_user(ROLE_JOURNAL),
+			    directory = role_user(ROLE_DIRECTORY);
 	int rc = folder_checked(conf->state, "", 0755, NULL);
+	if (rc == 0) rc = folder_checked(conf->state, "/counts", 0700, &directory);
 	if (rc == 0) rc = folder_checked(conf->runtime, "", 0755, NULL);
 	/* Where a role that needs no files is locked in. */
 	if (rc == 0) rc = folder_checked(conf->runtime, "/empty", 0711, NULL);

@@ -56,6 +56,7 @@ struct sent {
 static struct bench *bench;
 static struct loop loop;
 static struct census census;
+static struct tally *tally; /* fresh for each bench: only pages in use cost time */
 static struct sent sent[SENT_MAX];
 static size_t sent_count;
 static struct buf payload_taken;
@@ -169,6 +170,7 @@ void frame_leave(struct frame *f)
 }
 
 struct census *scoreboard_census(void) { return &census; }
+void *scoreboard_tally(void) { return tally; }
 void scoreboard_message(uint64_t id) { (void)id; }
 void scoreboard_session(uint64_t sid, struct ip client)
 {
@@ -492,6 +494,10 @@ struct bench *bench_new(const char *conf_text, size_t window_blocks)
 	b->wall_ms = 1800000000000;
 	memset(&census.regions[0], 0, sizeof census.regions[0]);
 	census.seed = 5;
+	free(tally);
+	tally = calloc(1, sizeof *tally);
+	assert_non_null(tally);
+	tally->seed = 6;
 	event_log_init(&b->log, "receive[0]", event_note, event_wall, b);
 	b->frame = (struct frame){ .ops = &receive_role, .loop = &loop, .log = &b->log,
 		.conf = conf_of(conf_text) };
@@ -542,6 +548,8 @@ void bench_free(struct bench *b)
 	assert_int_equal(window_free_blocks(rx->window), b->blocks);
 	assert_true(list_empty(&rx->stalled));
 	assert_int_equal(census.regions[0].all, 0);
+	free(tally);
+	tally = NULL;
 	assert_null(loop.ios);
 	for (struct loop_timer *t; (t = loop.timers);) {
 		loop.timers = t->next;

@@ -57,7 +57,12 @@ static const char *const texts[] = {
 	"notify expired host-unknown\n"
 	"submission { homed required; match off; notify none; servers s.example t.example }\n"
 	"filter senders { action quarantine; a@b.example @c.example; @.d.example }\n"
-	"filter senders { e@f.example }\n",
+	"filter senders { e@f.example }\n"
+	"rate r { of network; connections 3/1m; messages 100/90s; recipients 7/1w; prefix 16 48\n"
+	"listener a b; except 10.0.0.0/8 ::1; action hold }\nrate s { of user; recipients 1/30d }\n"
+	"baseline { on; factor 3; floor 4; window 2h; learn 2d; except a@b.example @c.example; action defer }\n"
+	"greylist { on; delay 1m; keep 1w; known 2; network 20 56; listener a; except 10.0.0.0/8 }\n"
+	"limit { unknown-recipients 5 }; expn authenticated\n",
 	"postmaster p@a.example; notify all; relay { listed }\n",
 };
 

@@ -46,6 +46,25 @@ static const struct dsn_notice hostile = {
 	.last_ms = 1763803599000,
 };
 
+static const struct dsn_notice held = {
+	.hostname = STR_INIT("mx.us.example"),
+	.to = STR_INIT("ann@us.example"),
+	.message_id = STR_INIT("3@mx.us.example"),
+	.client = STR_INIT("192.0.2.9"),
+	.helo = STR_INIT("phone"),
+	.user = STR_INIT("bob@us.example"),
+	.sender = STR_INIT("bob@us.example"),
+	.setting = STR_INIT("baseline"),
+	.held = true,
+	.rule = STR_INIT("/etc/ims/ims.conf:12"),
+	.reply = STR_INIT("baseline: 201 recipients in this hour, usually 3"),
+	.advice = STR_INIT("What to do: ask."),
+	.count = 2,
+	.now_ms = 1763800000000,
+	.first_ms = 1763799000000,
+	.last_ms = 1763800000000,
+};
+
 static struct buf write_notice(const struct dsn_notice *n)
 {
 	struct buf out;
@@ -60,7 +79,7 @@ static void golden(void **state)
 {
 	(void)state;
 	static const struct { const char *name; const struct dsn_notice *notice; } cases[] = {
-		{ "first", &first }, { "hostile", &hostile },
+		{ "first", &first }, { "hostile", &hostile }, { "held", &held },
 	};
 	for (size_t i = 0; i < ROWS(cases); i++) {
 		static char want[DSN_NOTICE_MAX];

@@ -79,6 +79,33 @@ static void clients_and_classes_apart(void **state)
 	notices_free(&n);
 }
 
+/* Too much of one user is told once, whichever of his clients it comes from. */
+static void a_user_with_many_clients(void **state)
+{
+	(void)state;
+	struct notices n;
+	notices_init(&n, 7);
+	for (unsigned i = 1; i < 50; i++) {
+		struct notice held = { .class = i % 2 ? VERDICT_RATE : VERDICT_BASELINE, .held = true,
+			.client = client(i), .user = STR("ann@us.example"), .last_ms = i };
+		notices_add(&n, &held, 0);
+	}
+	struct notice other = { .class = VERDICT_RATE, .client = client(3), .user = STR("bob@us.example") };
+	struct notice nobody = { .class = VERDICT_RATE, .client = client(3), .user = STR("-") };
+	notices_add(&n, &other, 0);
+	notices_add(&n, &nobody, 0);
+	unsigned seen = 0;
+	for (const struct notice *got; (got = notices_next(&n, 0)); seen++) {
+		bool ann = str_eq(got->user, STR("ann@us.example"));
+		unsigned want = !ann ? 1 : got->class == VERDICT_RATE ? 25 : 24;
+		assert_int_equal(got->count, want);
+		assert_int_equal(got->held, ann);
+		if (ann) assert_true(ip_eq(got->client, client(got->class == VERDICT_RATE ? 49 : 48)));
+	}
+	assert_int_equal(seen, 4);
+	notices_free(&n);
+}
+
 /* A table that is full counts the others together. */
 static void bounded(void **state)
 {
@@ -130,7 +157,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(one_an_hour), cmocka_unit_test(clients_and_classes_apart),
-		cmocka_unit_test(bounded), cmocka_unit_test(long_texts_are_cut),
+		cmocka_unit_test(a_user_with_many_clients), cmocka_unit_test(bounded), cmocka_unit_test(long_texts_are_cut),
 		cmocka_unit_test(advice),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

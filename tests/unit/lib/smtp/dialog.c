@@ -23,6 +23,7 @@ struct run {
 	struct str auth;
 	bool auth_wants_tls;
 	struct smtp_server_settings cfg;
+	bool vrfy, expn;
 };
 
 static const struct smtp_server_settings defaults = {
@@ -116,6 +117,8 @@ static void start(struct run *r)
 {
 	if (r->started) return;
 	session_init(&r->session, &r->cfg);
+	r->session.server.vrfy_asked = r->vrfy;
+	r->session.server.expn_asked = r->expn;
 	r->session.server.tls_offered = r->tls.len > 0;
 	r->session.server.tls_required = str_eq(r->tls, STR("require"));
 	r->session.no_certificate = str_eq(r->tls, STR("broken"));
@@ -202,7 +205,8 @@ static void option(struct run *r, struct str text)
 	bool on = str_eq(value, STR("on"));
 	if (str_eq(name, STR("bare_newlines")))
 		r->cfg.fix_newlines = str_eq(value, STR("fix"));
-	else if (str_eq(name, STR("vrfy"))) r->cfg.vrfy = on;
+	else if (str_eq(name, STR("vrfy"))) r->vrfy = on;
+	else if (str_eq(name, STR("expn"))) r->expn = on;
 	else if (str_eq(name, STR("tls"))) r->tls = value;
 	else if (str_eq(name, STR("auth"))) r->auth = value;
 	else if (str_eq(name, STR("auth_wants_tls"))) r->auth_wants_tls = on;

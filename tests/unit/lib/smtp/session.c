@@ -123,7 +123,8 @@ static void handle(struct session *s, struct smtp_event ev)
 		break;
 	case SMTP_EV_MAIL: answer_mail(s); break;
 	case SMTP_EV_RCPT: answer_rcpt(s); break;
-	case SMTP_EV_VRFY: answer_vrfy(s); break;
+	case SMTP_EV_VRFY:
+	case SMTP_EV_EXPN: answer_vrfy(s); break;
 	case SMTP_EV_AUTH: answer_auth(s); break;
 	case SMTP_EV_AUTH_END:
 		if (!s->logging_in) s->broken = "AUTH_END without a login";

@@ -3,6 +3,7 @@
 #include "../role_test.h"
 
 #include "lib/base/list.h"
+#include "lib/ipc/scoreboard.h"
 #include "scram_client.h"
 #include "services/directory/auth.h"
 
@@ -55,6 +56,9 @@ static struct role_test *start(const char *conf)
 {
 	static struct role_test t;
 	char text[1024];
+	int fd;
+	assert_non_null(scoreboard_new(&fd));
+	(void)close(fd);
 	role_test_folder(&t);
 	t.answer = on_reply;
 	(void)snprintf(text, sizeof text,

@@ -30,7 +30,7 @@ static const struct {
 	{ STR_INIT("a@b.example:{blf-crypt}$2y$x"), FILE_LINE_USER, "a@b.example", "$2y$x", "", "" },
 	{ STR_INIT("a@b.example:{CRYPT}ab"), FILE_LINE_USER, "a@b.example", "ab", "", "" },
 	/* As Dovecot has them: numbers, name, home folder, shell. */
-	{ STR_INIT("a@b.example:$6$x:1000:1000::/home/a:/bin/sh:x=y"), FILE_LINE_USER, "a@b.example", "$6$x", "", "" },
+	{ STR_INIT("a@b.example:$6$x:1000:1000::/var/mail/a:/bin/sh:x=y"), FILE_LINE_USER, "a@b.example", "$6$x", "", "" },
 	{ STR_INIT("a@b.example:"), FILE_LINE_USER, "a@b.example", "", "", "" },
 	{ STR_INIT("a@b.example:*"), FILE_LINE_USER, "a@b.example", "", "", "" },
 	{ STR_INIT("a@b.example:!$6$x"), FILE_LINE_USER, "a@b.example", "", "", "" },

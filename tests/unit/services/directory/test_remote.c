@@ -7,6 +7,7 @@
 #include "fake_backend.h"
 #include "lib/base/list.h"
 #include "lib/conf/conf.h"
+#include "lib/ipc/scoreboard.h"
 #include "lib/os/memfile.h"
 #include "scram_client.h"
 #include "services/directory/auth.h"
@@ -65,6 +66,9 @@ static const char conf[] =
 
 static int setup(void **state)
 {
+	int board;
+	assert_non_null(scoreboard_new(&board));
+	(void)close(board);
 	static struct role_test t;
 	fake_reset();
 	role_test_folder(&t);

@@ -3,7 +3,10 @@
 
 #include <fcntl.h>
 
+#include "lib/ipc/scoreboard.h"
+#include "lib/policy/tally.h"
 #include "services/directory/db.h"
+#include "services/directory/keep.h"
 
 static struct msg_found last;
 static char last_address[400];
@@ -21,6 +24,9 @@ static int setup(void **state)
 {
 	static struct role_test t;
 	char conf[512];
+	int fd;
+	assert_non_null(scoreboard_new(&fd));
+	(void)close(fd);
 	role_test_folder(&t);
 	t.answer = on_found;
 	(void)snprintf(conf, sizeof conf,
@@ -137,6 +143,95 @@ static void reloads(void **state)
 	assert_int_equal(ask(t, "staff", "joe@a.example"), 2);
 }
 
+/* `file` is there and good. */
+static void counts_trouble(struct role_test *t, struct directory *d, const char *folder,
+			   const char *file)
+{
+	struct tally *tally = scoreboard_tally();
+	struct stat st;
+	struct keep *k;
+	/* A file that is damaged, and one that cannot be read: told, and begun anew. */
+	assert_int_equal(truncate(file, 20), 0);
+	memset(tally, 0, sizeof *tally);
+	k = keep_new(d);
+	assert_true(role_test_said(t, "damaged"));
+	assert_true(tally->seed != 0 && tally->grey.triplets[0].key == 0);
+	keep_free(k);
+	assert_int_equal(unlink(file), 0);
+	assert_int_equal(mkdir(file, 0700), 0);
+	k = keep_new(d);
+	assert_true(role_test_said(t, "damaged"));
+	keep_free(k);
+	/* One that cannot be written: told once. */
+	k = keep_new(d);
+	unsigned events = t->events;
+	tally_changed(tally);
+	keep_now(k);
+	keep_now(k);
+	assert_int_equal(t->events, events); /* reading it has told */
+	assert_int_equal(rmdir(file), 0);
+	keep_now(k);
+	assert_int_equal(stat(file, &st), 0);
+	keep_free(k);
+	assert_int_equal(unlink(file), 0);
+	assert_int_equal(rmdir(folder), 0);
+	/* Without its folder: nobody is told before there is something to keep. */
+	k = keep_new(d);
+	assert_non_null(k);
+	events = t->events;
+	assert_int_equal(keep_start(k), 0);
+	tally_changed(tally);
+	keep_now(k);
+	keep_now(k);
+	assert_int_equal(t->events, events + 1);
+	assert_true(role_test_said(t, "No such file"));
+	keep_free(k);
+}
+
+/* What is counted together is written at the end, and is there again with the next service;
+ * a process that only replaces another leaves the memory alone. */
+static void keeps_counts(void **state)
+{
+	struct role_test *t = *state;
+	char folder[128], file[160];
+	(void)snprintf(folder, sizeof folder, "%s/counts", t->root);
+	(void)snprintf(file, sizeof file, "%s/tally", folder);
+	assert_int_equal(mkdir(folder, 0700), 0);
+	struct conf *conf = t->frame.conf;
+	struct str usual = conf->state;
+	conf->state = str_of(t->root);
+	struct directory d = { .frame = &t->frame };
+	struct tally *tally = scoreboard_tally();
+	struct keep *k = keep_new(&d);
+	assert_non_null(k);
+	uint64_t seed = tally->seed;
+	assert_true(seed != 0);
+	keep_now(k); /* nothing has changed */
+	struct stat st;
+	assert_int_equal(stat(file, &st), -1);
+	tally->grey.triplets[0] = (struct slot){ 8, 9 };
+	tally_changed(tally);
+	keep_now(k);
+	assert_int_equal(stat(file, &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0600);
+	keep_free(k);
+	/* One that takes the place of another. */
+	tally->grey.triplets[0].word = 10;
+	t->frame.restarted = true;
+	k = keep_new(&d);
+	assert_int_equal(tally->grey.triplets[0].word, 10);
+	keep_free(k);
+	/* A new service. */
+	t->frame.restarted = false;
+	memset(tally, 0, sizeof *tally);
+	k = keep_new(&d);
+	assert_int_equal(tally->seed, seed);
+	assert_int_equal(slots_find(tally->grey.triplets, GREY_TRIPLETS, 8)->word, 9);
+	keep_free(k);
+	counts_trouble(t, &d, folder, file);
+	conf->state = usual;
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -145,6 +240,7 @@ int main(void)
 		TEST(answers),
 		TEST(follows_replacement),
 		TEST(reloads),
+		TEST(keeps_counts),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

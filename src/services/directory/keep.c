@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "services/directory/keep.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "lib/ipc/scoreboard.h"
+#include "lib/os/sandbox.h"
+#include "lib/policy/tally.h"
+
+struct keep {
+	struct directory *d;
+	struct tally *tally;
+	struct loop_timer *timer;
+	struct buf path;  /* of the folder, for the log */
+	int folder;       /* or -errno of opening it */
+	uint64_t written; /* tally->changes then */
+	bool failed;      /* told once until it goes well again */
+};
+
+static const char file_name[] = "tally", fresh_name[] = "tally.new";
+
+static void keep_failed(struct keep *k, struct str error)
+{
+	if (k->failed) return;
+	k->failed = true;
+	struct event_log *log = k->d->frame->log;
+	event_begin(log, EVENT_directory_error, 0, 0);
+	event_str(log, FIELD_path, buf_view(&k->path));
+	event_str(log, FIELD_error, error);
+	event_end(log);
+}
+
+static bool read_whole(int fd, struct buf *out)
+{
+	for (;;) {
+		char *room = buf_room(out, 64 * 1024);
+		ssize_t got = room ? read(fd, room, 64 * 1024) : -1;
+		if (got < 0 && room && errno == EINTR) continue;
+		if (got <= 0) return got == 0;
+		buf_added(out, (size_t)got);
+	}
+}
+
+static void keep_read(struct keep *k)
+{
+	struct buf record;
+	int fd = openat(k->folder, file_name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0) {
+		if (errno != ENOENT) keep_failed(k, str_of(strerror(errno)));
+		return;
+	}
+	buf_init(&record, TALLY_RECORD_MAX);
+	if (!read_whole(fd, &record) || !tally_read(k->tally, buf_view(&record)))
+		keep_failed(k, STR("the file of counts is damaged; it is begun anew"));
+	buf_free(&record);
+	(void)close(fd);
+}
+
+static void keep_open(struct keep *k)
+{
+	char path[PATH_MAX];
+	buf_init(&k->path, PATH_MAX);
+	buf_fmt(&k->path, "%.*s/counts", STR_ARG(k->d->frame->conf->state));
+	k->folder = -ENAMETOOLONG;
+	if (str_to_cstr(buf_view(&k->path), path, sizeof path))
+		k->folder = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (k->folder == -1) k->folder = -errno;
+	if (k->folder < 0) return;
+	if (!k->d->frame->restarted) keep_read(k);
+	int error = sandbox_allow_fd(k->folder, true);
+	if (error) keep_failed(k, str_of(strerror(-error)));
+}
+
+struct keep *keep_new(struct directory *d)
+{
+	struct keep *k = calloc(1, sizeof *k);
+	uint64_t seed = 0;
+	if (!k) return NULL;
+	k->d = d;
+	k->tally = scoreboard_tally();
+	assert(k->tally);
+	keep_open(k);
+	while (!k->tally->seed) {
+		if (getrandom(&seed, sizeof seed, 0) != sizeof seed) continue;
+		k->tally->seed = seed;
+	}
+	k->written = k->d->frame->restarted ? 0 : slots_read(&k->tally->changes);
+	return k;
+}
+
+static int write_whole(int fd, struct str text)
+{
+	while (text.len) {
+		ssize_t done = write(fd, text.at, text.len);
+		if (done < 0 && errno == EINTR) continue;
+		if (done < 0) return -errno;
+		text = str_from(text, (size_t)done);
+	}
+	return 0;
+}
+
+static int keep_write(struct keep *k)
+{
+	struct buf record;
+	if (k->folder < 0) return k->folder;
+	buf_init(&record, TALLY_RECORD_MAX);
+	tally_write(k->tally, &record);
+	int fd = record.overflowed ? -1 : openat(k->folder, fresh_name,
+		O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+	int rc = record.overflowed ? -ENOMEM : fd < 0 ? -errno : write_whole(fd, buf_view(&record));
+	if (fd >= 0 && close(fd) != 0 && rc == 0) rc = -errno;
+	if (rc == 0 && renameat(k->folder, fresh_name, k->folder, file_name) != 0) rc = -errno;
+	buf_free(&record);
+	return rc;
+}
+
+void keep_now(struct keep *k)
+{
+	if (!k) return;
+	uint64_t changes = slots_read(&k->tally->changes);
+	if (changes == k->written) return;
+	int rc = keep_write(k);
+	if (rc != 0) {
+		keep_failed(k, str_of(strerror(-rc)));
+		return;
+	}
+	k->written = changes;
+	k->failed = false;
+}
+
+static void keep_timer(void *arg)
+{
+	struct keep *k = arg;
+	keep_now(k);
+	loop_timer_set(k->timer, KEEP_EVERY_MS);
+}
+
+int keep_start(struct keep *k)
+{
+	k->timer = loop_timer_new(k->d->frame->loop, keep_timer, k);
+	if (!k->timer) return -ENOMEM;
+	loop_timer_set(k->timer, KEEP_EVERY_MS);
+	return 0;
+}
+
+void keep_free(struct keep *k)
+{
+	if (!k) return;
+	loop_timer_free(k->timer);
+	if (k->folder >= 0) (void)close(k->folder);
+	buf_free(&k->path);
+	free(k);
+}
