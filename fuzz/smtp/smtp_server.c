@@ -75,6 +75,17 @@ static void see_path(struct talk *t, const struct smtp_path *path)
 	see(t, path->domain);
 }
 
+/* Anew, and perhaps with a name already. */
+static void handle_xclient(struct talk *t)
+{
+	struct smtp_server *s = &t->server;
+	bool introduce = s->xclient.len % 2;
+	assert(!t->open && s->xclient.len);
+	see(t, s->xclient);
+	if (answer(t) == 0 && introduce)
+		(void)smtp_server_introduce(s, STR("h.example"), true);
+}
+
 static void handle(struct talk *t, struct smtp_event ev)
 {
 	struct smtp_server *s = &t->server;
@@ -101,6 +112,7 @@ static void handle(struct talk *t, struct smtp_event ev)
 		break;
 	case SMTP_EV_VRFY:
 	case SMTP_EV_EXPN: see(t, s->vrfy); answer(t); break;
+	case SMTP_EV_XCLIENT: handle_xclient(t); break;
 	case SMTP_EV_AUTH:
 		assert(!t->open && !s->authenticated && s->auth.mechanism.len);
 		assert(s->auth.begins == !t->logging_in);
@@ -187,6 +199,7 @@ static void begin(struct talk *t, const uint8_t *head)
 	t->server.tls_required = head[1] & 128;
 	if (head[1] & 64)
 		t->server.auth.offer = STR("PLAIN LOGIN SCRAM-SHA-256");
+	if (head[1] & 32) t->server.xclient_offer = SMTP_XCLIENT_OFFERED;
 	smtp_server_greet(&t->server);
 }
 

@@ -100,6 +100,26 @@ static void text_client(const struct who *w, struct buf *b)
 	explain_line("relay list", buf_view(b));
 }
 
+/* What is looked at only of strangers. */
+static void text_reputation(const struct who *w, struct buf *b)
+{
+	const struct facts *f = &w->facts;
+	struct reputation r;
+	bool stranger = policy_is_stranger(f);
+	policy_reputation_count(f, &r);
+	buf_reset(b);
+	buf_fmt(b, stranger ? "yes, with %lld points" : "no", (long long)r.score);
+	explain_line("stranger", buf_view(b));
+	if (!stranger || f->conf->dnsbl_count == 0) return;
+	buf_reset(b);
+	buf_str(b, STR("not asked:"));
+	for (size_t i = 0; i < f->conf->dnsbl_count; i++) {
+		buf_byte(b, ' ');
+		buf_str(b, f->conf->dnsbls[i].name);
+	}
+	explain_line("lists", buf_view(b));
+}
+
 static void text_session(const struct who *w)
 {
 	const struct facts *f = &w->facts;
@@ -158,6 +178,7 @@ int who_text(const struct who *w)
 	buf_init_fixed(&b, memory, sizeof memory);
 	text_client(w, &b);
 	text_session(w);
+	text_reputation(w, &b);
 	if (w->to.len) text_owner(w, &b);
 	for (size_t i = 0; i < w->count; i++) {
 		buf_reset(&b);
@@ -213,6 +234,24 @@ static void json_flag(struct json *j, const char *key, bool value)
 	json_bool(j, value);
 }
 
+static void json_reputation(struct json *j, const struct facts *f)
+{
+	struct reputation r;
+	policy_reputation_count(f, &r);
+	json_flag(j, "stranger", policy_is_stranger(f));
+	json_i64_at(j, STR("score"), r.score);
+	json_str_at(j, STR("client_name"), STR("not asked"));
+	json_key(j, STR("lists")); /* those that would be asked */
+	json_begin_array(j);
+	for (size_t i = 0; policy_is_stranger(f) && i < f->conf->dnsbl_count; i++) {
+		json_begin_object(j);
+		json_str_at(j, STR("list"), f->conf->dnsbls[i].name);
+		json_i64_at(j, STR("score"), f->conf->dnsbls[i].score);
+		json_end_object(j);
+	}
+	json_end_array(j);
+}
+
 static void json_facts(struct json *j, const struct who *w)
 {
 	const struct facts *f = &w->facts;
@@ -231,6 +270,7 @@ static void json_facts(struct json *j, const struct who *w)
 	json_str_at(j, STR("user"), f->authenticated ? f->user : STR("-"));
 	json_flag(j, "tls", f->tls);
 	json_str_at(j, STR("right"), str_of(right ? right : ""));
+	json_reputation(j, f);
 	if (!w->to.len) return;
 	json_str_at(j, STR("from"), f->sender);
 	json_str_at(j, STR("to"), w->to);

@@ -32,6 +32,10 @@ static int take_client(struct who *w, const char *client, const char *listener)
 		.relay_never = conf_network_find(&conf->relay.never, w->client),
 		.sessions_all = 1, .sessions_listener = 1, .sessions_client = 1,
 		.spool_up = true,
+		/* The DNS is not asked: nothing that it says is counted. */
+		.name = CLIENT_NAME_CANNOT_TELL,
+		.helo_resolves = ANSWER_CANNOT_TELL,
+		.lists_known = true,
 	};
 	if (w->facts.listener) return 0;
 	return ctl_fail(EX_DATAERR, "there is no such listener");
@@ -85,6 +89,11 @@ static bool stage_sender(struct who *w)
 		v = policy_sender(&w->facts);
 	}
 	return add_stage(w, "sender", v);
+}
+
+static bool stage_reputation(struct who *w)
+{
+	return add_stage(w, "reputation", policy_reputation(&w->facts));
 }
 
 static bool stage_recipient(struct who *w)
@@ -143,10 +152,12 @@ int explain_rcpt(const struct ctl *ctl, int argc, char **argv)
 	smtp_address_split(w.to, &quoted, &w.facts.domain);
 	smtp_local_unquote(&local, quoted);
 	w.facts.tls = tls;
+	if (w.helo) w.facts.helo = str_of(w.helo);
 	w.facts.authenticated = user && *user && strcmp(user, "-") != 0;
 	if (w.facts.authenticated) w.facts.user = str_of(user);
 	w.facts.local = buf_view(&local);
-	if (add_stage(&w, "connect", policy_connect(&w.facts)) && stage_sender(&w) && stage_recipient(&w))
+	if (add_stage(&w, "connect", policy_connect(&w.facts)) && stage_sender(&w) && stage_reputation(&w) &&
+	    stage_recipient(&w))
 		(void)stage_content(&w);
 	return show(&w);
 }
@@ -166,6 +177,7 @@ int explain_client(const struct ctl *ctl, int argc, char **argv)
 	if (!add_stage(&w, "session", policy_data(&w.facts))) return show(&w);
 	w.facts.local = STR("somebody");
 	w.facts.domain = STR("other.invalid");
+	if (!stage_reputation(&w)) return show(&w);
 	(void)add_stage(&w, "relay", policy_recipient(&w.facts));
 	return show(&w);
 }

@@ -49,7 +49,7 @@ static void accept_refuse(struct rx_listener *listener, int fd, struct ip client
 {
 	char line[512];
 	struct buf out;
-	tell_refused_connection(listener, client, v);
+	tell_refused_connection(listener, client, "connect", v);
 	if (listener->conf->tls == CONF_LISTENER_TLS_IMPLICIT) {
 		/* The client waits for TLS and would not read it. */
 		(void)close(fd);
@@ -72,26 +72,37 @@ static struct verdict accept_tls(struct rx_listener *listener)
 	return verdict_builtin(454, "4.7.0", STR("TLS is not available now"), why);
 }
 
-static void accept_one(struct rx_listener *listener, int fd, struct ip client, uint16_t port)
+struct verdict accept_verdict(struct rx_listener *listener, struct ip client,
+                              const struct census_counts *counts, bool proxy)
 {
 	struct receive *rx = listener->rx;
-	struct census_counts counts =
-		census_enter(rx->census, rx->frame->index, listener->census_index, client);
 	struct facts facts = {
 		.conf = rx->frame->conf,
 		.listener = listener->conf,
 		.client = client,
 		.seed = rx->census->seed,
-		.host = conf_host_find(rx->frame->conf, client),
-		.shunned = rx->shunned_count > 0 && accept_is_shunned(rx, client),
-		.sessions_all = counts.all,
-		.sessions_listener = counts.listener,
-		.sessions_client = counts.client,
+		.sessions_all = counts->all,
+		.sessions_listener = counts->listener,
 	};
-	struct verdict verdict = policy_connect(&facts);
+	if (!proxy) {
+		facts.host = conf_host_find(rx->frame->conf, client);
+		facts.shunned = rx->shunned_count > 0 && accept_is_shunned(rx, client);
+		facts.sessions_client = counts->client;
+	}
+	struct verdict v = policy_connect(&facts);
+	/* What a proxy brings counts for the client that it names. */
+	return v.kind == VERDICT_ACCEPT && !proxy ? rate_connect(rx, &facts) : v;
+}
+
+static void accept_one(struct rx_listener *listener, int fd, struct ip client, uint16_t port)
+{
+	struct receive *rx = listener->rx;
+	struct census_counts counts =
+		census_enter(rx->census, rx->frame->index, listener->census_index, client);
+	bool proxy = conf_network_find(&listener->conf->proxy, client) != NULL;
+	struct verdict verdict = accept_verdict(listener, client, &counts, proxy);
 	struct session *s = NULL;
 	bool implicit = listener->conf->tls == CONF_LISTENER_TLS_IMPLICIT;
-	if (verdict.kind == VERDICT_ACCEPT) verdict = rate_connect(rx, &facts);
 	if (verdict.kind == VERDICT_ACCEPT && implicit) verdict = accept_tls(listener);
 	if (verdict.kind == VERDICT_ACCEPT && !rx->draining) {
 		s = session_new(listener, fd, client, port);
@@ -103,8 +114,8 @@ static void accept_one(struct rx_listener *listener, int fd, struct ip client, u
 			STR("This server is shutting down; try again later"), "shutdown");
 	}
 	if (s) {
-		if (implicit) secure_begin(s);
-		else session_greet(s);
+		if (proxy) proxy_begin(s);
+		else session_start(s);
 		return;
 	}
 	census_leave(rx->census, rx->frame->index, listener->census_index, client);
@@ -170,6 +181,7 @@ void accept_listener(struct receive *rx, struct str name, unsigned address, int 
 	listener->rx = rx;
 	listener->fd = fd;
 	listener->conf = conf;
+	list_init(&listener->waiting);
 	(void)str_to_cstr(name, listener->name, sizeof listener->name);
 	listener->census_index = (unsigned)(conf - rx->frame->conf->listeners);
 	listener->io = loop_io_new(rx->frame->loop, fd, LOOP_READ, accept_ready, listener);
@@ -245,6 +257,7 @@ void accept_reload(struct receive *rx)
 		LIST_EACH(it, &rx->idle[class]) {
 			struct session *s = CONTAINER(it, struct session, idle);
 			session_find_rules(s);
+			inquiry_reload(s);
 			auth_offer(s);
 			verify_offer(s);
 		}

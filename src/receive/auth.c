@@ -45,8 +45,7 @@ void auth_offer(struct session *s)
 /* RFC 3207 4.2: what was known of the client is forgotten. */
 void auth_secured(struct session *s)
 {
-	free((char *)(uintptr_t)s->user.at);
-	s->user = (struct str){ NULL, 0 };
+	session_forget_user(s);
 	s->bound = tls_binding(s->tls, s->binding);
 	auth_offer(s);
 	verify_offer(s);

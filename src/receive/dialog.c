@@ -19,6 +19,12 @@ struct facts dialog_facts(const struct session *s)
 		.host = s->host,
 		.relay_from = s->relay_from,
 		.relay_never = s->relay_never,
+		.helo = s->smtp.helo,
+		.early = s->early,
+		.name = (enum client_name)s->client_name,
+		.helo_resolves = (enum answer)s->helo_resolves,
+		.lists_known = s->lists_known,
+		.listed = s->listed,
 		.tls = s->smtp.tls,
 		.authenticated = s->user.len > 0,
 		.user = s->user,
@@ -161,6 +167,22 @@ static void dialog_rcpt_accept(struct session *s, struct str address)
 	smtp_server_answer(&s->smtp, 0, NULL, STR(""));
 }
 
+/* What is known of the client. VERDICT_NEED: something is being asked, dialog_known comes. */
+static struct verdict dialog_reputation(struct session *s, struct facts *facts)
+{
+	struct verdict v = policy_reputation(facts);
+	if (v.kind != VERDICT_NEED) return v;
+	inquiry_ask(s);
+	s->waits = inquiry_owes_facts(s);
+	if (s->waits) return v;
+	struct facts now = dialog_facts(s);
+	now.sender = facts->sender;
+	now.local = facts->local;
+	now.domain = facts->domain;
+	*facts = now;
+	return policy_reputation(facts);
+}
+
 static enum dialog dialog_rcpt(struct session *s)
 {
 	const struct smtp_path *path = &s->smtp.rcpt.path;
@@ -174,8 +196,15 @@ static enum dialog dialog_rcpt(struct session *s)
 	facts.sender = s->tx->envelope.sender;
 	facts.local = buf_view(&local);
 	facts.domain = path->domain;
+	struct verdict v = dialog_reputation(s, &facts);
+	if (v.kind == VERDICT_NEED) return DIALOG_WAIT;
+	if (v.kind == VERDICT_REFUSE) {
+		dialog_refuse(s, "reputation", s->tx->envelope.sender, buf_view(&address), &v);
+		s->found = (struct owner){ 0 };
+		return DIALOG_GO_ON;
+	}
 	facts.exists = s->found.known;
-	struct verdict v = policy_recipient(&facts);
+	v = policy_recipient(&facts);
 	if (v.kind == VERDICT_NEED) {
 		if (ask_recipient(s, ASKED_RECIPIENT, buf_view(&address), path->domain) == DIALOG_WAIT)
 			return DIALOG_WAIT;
@@ -222,6 +251,7 @@ static void dialog_data(struct session *s)
 	received_write(&header, &(struct received){
 		.helo = e->helo,
 		.client = e->client,
+		.name = s->client_name == CLIENT_NAME_VERIFIED && s->name ? str_of(s->name) : STR(""),
 		.by = by,
 		.esmtp = e->esmtp,
 		.smtputf8 = e->smtputf8,
@@ -270,12 +300,19 @@ enum dialog dialog_event(struct session *s, const struct smtp_event *event)
 		if (!s->reason) s->reason = event->code == 221 ? "quit" : "closed by server";
 		s->polite = event->code == 221;
 		return DIALOG_CLOSE;
-	case SMTP_EV_HELLO: return DIALOG_GO_ON;
+	case SMTP_EV_XCLIENT: xclient_event(s); return DIALOG_GO_ON;
+	case SMTP_EV_HELLO: inquiry_hello(s); return DIALOG_GO_ON;
 	case SMTP_EV_NONE:
 	case SMTP_EV_FULL:
 	case SMTP_EV_WAIT: break;
 	}
 	return DIALOG_WAIT;
+}
+
+void dialog_known(struct session *s)
+{
+	s->waits = false;
+	if (dialog_rcpt(s) == DIALOG_GO_ON) session_continue(s);
 }
 
 void dialog_found(struct session *s, const struct owner *found)

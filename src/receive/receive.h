@@ -35,6 +35,9 @@ enum {
 	RECEIVE_LOGIN_MS = 90 * 1000, /* directory gives up before, delays counted in */
 	RECEIVE_USER_MAX = 320,       /* octets of an authenticated identity */
 	RECEIVE_SHUN_MAX = 1024,
+	RECEIVE_PROXY_MS = 5000,      /* for a proxy to say for whom it speaks */
+	RECEIVE_INQUIRIES_MAX = 4096, /* clients that the DNS is being asked about */
+	RECEIVE_INQUIRY_MS = 5000,    /* for all answers about one */
 	RECEIVE_HANDSHAKES_MAX = 512, /* at one time; each needs about 60 KiB */
 	RECEIVE_HANDSHAKE_MS = 30 * 1000,
 	RECEIVE_TLS_FAILS_MAX = 20, /* told in each minute; the rest is counted */
@@ -58,6 +61,7 @@ struct rx_listener {
 	struct conf_listener retired;
 	unsigned census_index; /* place of its block in this generation */
 	size_t session_count;
+	struct link waiting; /* sessions that wait for the greeting, in the order of their time */
 };
 
 /* The mail transaction of a session, from MAIL to the last word about it. It outlives
@@ -110,6 +114,17 @@ struct session {
 	struct tls *tls; /* NULL: in the clear */
 	struct buf in, out;
 	struct ip client;
+	/* The other end of the connection, and who speaks there: the same, or whom a proxy names.
+	 * XCLIENT changes the client alone. */
+	struct ip peer, speaker;
+	/* What is known of the client (inquiry.c, greet.c). */
+	struct inquiry *inquiry; /* NULL: nothing is being asked */
+	char *name;              /* of its address; NULL: none is known */
+	uint32_t listed;
+	uint8_t client_name, helo_resolves; /* enum client_name, enum answer */
+	bool lists_known, early;
+	struct link waiting; /* for the greeting: in listener->waiting */
+	int64_t greet_ms;
 	uint64_t sid, query;
 	uint64_t login; /* number of the login that goes on; 0: none */
 	struct str user; /* authenticated identity, the session's own; empty: none */
@@ -131,12 +146,15 @@ struct session {
 	bool polite; /* the client said QUIT: nothing more comes */
 	bool securing;    /* 220 to STARTTLS is said, or about to be */
 	bool handshaking; /* TLS has begun and does not stand yet */
+	bool proxying;    /* the proxy has not yet said for whom it speaks */
+	bool greeted;
+	bool waits;       /* at RCPT, for what is being asked about the client */
 	bool told;        /* that it has connected */
 	char literal[56]; /* "[192.0.2.1]" */
 	const char *reason; /* of the end, for the log */
 };
 
-enum { IDLE_COMMAND, IDLE_DATA, IDLE_LINGER, IDLE_HANDSHAKE, IDLE_CLASSES };
+enum { IDLE_COMMAND, IDLE_DATA, IDLE_LINGER, IDLE_HANDSHAKE, IDLE_PROXY, IDLE_CLASSES };
 
 /* What master has sent for a listener block. */
 struct rx_certificates {
@@ -148,7 +166,7 @@ struct receive {
 	struct frame *frame;
 	struct window *window;
 	size_t window_blocks; /* of the window, in all; at least 18, for one read */
-	struct channel *spool, *directory;
+	struct channel *spool, *directory, *dns;
 	struct census *census;
 	struct tally *tally;
 	char rate_text[RATE_REPLY_MAX]; /* of the last verdict of rate.c */
@@ -162,6 +180,12 @@ struct receive {
 	struct rx_listener *listeners[RECEIVE_LISTENERS_MAX];
 	size_t listener_count;
 	struct loop_timer *sweep, *accept_pause;
+	struct map inquiry_map;  /* number -> struct inquiry */
+	struct link inquiries;   /* the same, in the order of asking */
+	struct loop_timer *inquiry_end, *greeter;
+	uint64_t next_inquiry;
+	int64_t greet_due_ms;    /* of `greeter`; 0: not set */
+	int64_t list_told_ms[CLIENT_LISTS_MAX]; /* of the last event list_fault */
 	struct { struct ip client; int64_t until_ms; } shunned[RECEIVE_SHUN_MAX];
 	size_t shunned_count;
 	struct rx_certificates certificates[RECEIVE_LISTENERS_MAX];
@@ -190,11 +214,18 @@ void accept_stop(struct receive *rx);
 void accept_session_gone(struct rx_listener *listener);
 void accept_shun(struct receive *rx, struct ip client, int64_t until_ms);
 void accept_pause_over(void *arg);
+/* What the rules of the stage connect say of the client; `proxy`: it will name another. */
+struct verdict accept_verdict(struct rx_listener *listener, struct ip client,
+                              const struct census_counts *counts, bool proxy);
 
 /* session.c */
 struct session *session_new(struct rx_listener *listener, int fd, struct ip client,
                             uint16_t port);
+void session_start(struct session *s); /* it is known who the client is */
 void session_greet(struct session *s);
+/* Another client than before, of whom nothing is known: what the stage connect says of it. */
+struct verdict session_become(struct session *s, struct ip client, uint16_t port);
+void session_forget_user(struct session *s);
 /* Looks up what the configuration says of the client; again when there is a new one. */
 void session_find_rules(struct session *s);
 void session_continue(struct session *s); /* the machine may go on after an answer */
@@ -205,6 +236,34 @@ void session_touch(struct session *s, int idle_class); /* a sign of life */
 void session_watch(struct session *s);
 void session_close(struct session *s); /* all is said; the client may still be talking */
 void session_resume_stalled(struct receive *rx);
+
+/* greet.c */
+void greet_begin(struct session *s); /* greets now, or when the wait is over */
+void greet_ready(struct session *s); /* the socket is ready during the wait */
+void greet_now(struct session *s);   /* the wait is over */
+void greet_over(void *arg);
+/* Instead of the greeting: what refuses the client, and the end. */
+void greet_refuse(struct session *s, const char *stage, const struct verdict *v);
+
+/* proxy.c, xclient.c: another says who the client is */
+void proxy_begin(struct session *s);
+void proxy_ready(struct session *s);
+void proxy_late(struct session *s);
+uint8_t xclient_offer(const struct session *s); /* enum smtp_xclient_offer */
+void xclient_event(struct session *s);
+
+/* inquiry.c: what the DNS says of the client */
+/* Asks for what policy wants and is not asked yet. Without dns, memory or room it cannot be
+ * told. dialog_known, greet_now and tell_connect follow from the answers. */
+void inquiry_ask(struct session *s);
+void inquiry_hello(struct session *s); /* the same behind EHLO */
+void inquiry_drop(struct session *s);  /* and forgets what is known */
+void inquiry_reload(struct session *s);
+bool inquiry_owes_name(const struct session *s);
+bool inquiry_owes_facts(const struct session *s); /* that a rule wants */
+void inquiry_answer(struct receive *rx, const struct msg_dns_found *m);
+void inquiry_late(void *arg);
+void inquiry_dns_lost(struct receive *rx);
 
 /* secure.c: TLS */
 void secure_certificates(struct receive *rx, const struct msg_certificates *m, int fd);
@@ -221,6 +280,8 @@ void secure_failed(struct session *s);
 /* dialog.c: what the machine's events mean */
 enum dialog { DIALOG_GO_ON, DIALOG_WAIT, DIALOG_CLOSE };
 enum dialog dialog_event(struct session *s, const struct smtp_event *event);
+/* More is known of a client that waits at RCPT. */
+void dialog_known(struct session *s);
 /* The answer to the session's question. */
 void dialog_found(struct session *s, const struct owner *found);
 struct facts dialog_facts(const struct session *s);
@@ -287,7 +348,7 @@ void body_release(struct transaction *tx); /* gives all blocks back */
 void tell_connect(struct session *s);
 void tell_disconnect(struct session *s);
 void tell_refused_connection(struct rx_listener *listener, struct ip client,
-                             const struct verdict *v);
+                             const char *stage, const struct verdict *v);
 /* A refusal as event, and for the postmaster where he wants to know. `to` may be empty. */
 void tell_refuse(struct session *s, const char *stage, struct str from, struct str to,
                  const struct verdict *v);

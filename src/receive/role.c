@@ -46,6 +46,8 @@ static int role_open(struct frame *f)
 	map_init(&rx->logins, RECEIVE_SESSIONS_MAX, seed);
 	for (int class = 0; class < IDLE_CLASSES; class++) list_init(&rx->idle[class]);
 	list_init(&rx->stalled);
+	map_init(&rx->inquiry_map, RECEIVE_INQUIRIES_MAX, seed);
+	list_init(&rx->inquiries);
 	role_settings(rx);
 	return 0;
 }
@@ -55,7 +57,9 @@ static int role_serve(struct frame *f)
 	struct receive *rx = f->role;
 	rx->sweep = loop_timer_new(f->loop, session_sweep, rx);
 	rx->accept_pause = loop_timer_new(f->loop, accept_pause_over, rx);
-	if (!rx->sweep || !rx->accept_pause) return EX_OSERR;
+	rx->inquiry_end = loop_timer_new(f->loop, inquiry_late, rx);
+	rx->greeter = loop_timer_new(f->loop, greet_over, rx);
+	if (!rx->sweep || !rx->accept_pause || !rx->inquiry_end || !rx->greeter) return EX_OSERR;
 	loop_timer_set(rx->sweep, 1000);
 	return 0;
 }
@@ -87,6 +91,9 @@ static void role_peer_up(struct frame *f, struct channel *ch)
 	} else if (channel_peer(ch) == ROLE_DIRECTORY) {
 		role_directory_lost(rx);
 		rx->directory = ch;
+	} else if (channel_peer(ch) == ROLE_DNS) {
+		inquiry_dns_lost(rx);
+		rx->dns = ch;
 	}
 }
 
@@ -98,6 +105,8 @@ static void role_peer_down(struct frame *f, struct channel *ch)
 		transaction_spool_lost(rx);
 	} else if (ch == rx->directory) {
 		role_directory_lost(rx);
+	} else if (ch == rx->dns) {
+		inquiry_dns_lost(rx);
 	}
 }
 
@@ -129,6 +138,7 @@ static void role_message(struct frame *f, struct channel *ch, enum msg_type type
 		struct msg_big_taken taken;
 		struct msg_pressure pressure;
 		struct msg_found found;
+		struct msg_dns_found dns_found;
 		struct msg_auth_reply auth_reply;
 		struct msg_listener listener;
 		struct msg_listener_end listener_end;
@@ -148,6 +158,8 @@ static void role_message(struct frame *f, struct channel *ch, enum msg_type type
 		rx->disk_low = m.pressure.disk_low != 0;
 	} else if (type == MSG_found && msg_found_get(payload, &m.found)) {
 		role_found(rx, &m.found);
+	} else if (type == MSG_dns_found && msg_dns_found_get(payload, &m.dns_found)) {
+		inquiry_answer(rx, &m.dns_found);
 	} else if (type == MSG_auth_reply && msg_auth_reply_get(payload, &m.auth_reply)) {
 		auth_reply(rx, &m.auth_reply);
 	} else if (type == MSG_listener && msg_listener_get(payload, &m.listener)) {

@@ -129,7 +129,7 @@ static void secure_done(struct session *s)
 	smtp_server_secured(&s->smtp);
 	auth_secured(s);
 	session_touch(s, IDLE_COMMAND);
-	if (s->told) session_continue(s);
+	if (s->greeted) session_continue(s);
 	else session_greet(s);
 }
 

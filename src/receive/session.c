@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "lib/ipc/scoreboard.h"
+#include "lib/mail/received.h"
 #include "lib/os/stream.h"
 
 void session_touch(struct session *s, int class)
@@ -22,6 +23,8 @@ static void session_free(struct session *s)
 {
 	struct receive *rx = s->rx;
 	if (s->query) (void)map_take(&rx->lookups, s->query);
+	inquiry_drop(s);
+	link_remove(&s->waiting);
 	auth_drop(s);
 	free((char *)(uintptr_t)s->user.at);
 	link_remove(&s->idle);
@@ -46,7 +49,7 @@ static void session_free(struct session *s)
 void session_end(struct session *s, const char *reason)
 {
 	if (!s->reason) s->reason = reason;
-	if (s->told) tell_disconnect(s);
+	if (s->greeted) tell_disconnect(s);
 	session_free(s);
 }
 
@@ -97,6 +100,8 @@ void session_close(struct session *s)
 	s->state = SESSION_LINGER;
 	if (s->query) (void)map_take(&s->rx->lookups, s->query);
 	s->query = 0;
+	s->waits = false;
+	link_remove(&s->waiting);
 	if (s->tls) tls_goodbye(s->tls);
 	auth_drop(s);
 	stream_shutdown_write(s->fd);
@@ -233,6 +238,11 @@ static void session_ready(void *arg, int fd, unsigned ready)
 		secure_step(s);
 		return;
 	}
+	if (s->proxying || link_is_in(&s->waiting)) {
+		if (s->proxying) proxy_ready(s);
+		else greet_ready(s);
+		return;
+	}
 	if (ready & LOOP_WRITE) {
 		if (!session_flush(s)) return;
 		if (s->out.len == 0 && s->state == SESSION_OPEN && s->tls &&
@@ -261,6 +271,37 @@ void session_find_rules(struct session *s)
 	s->smtp.tls_offered = tls == CONF_LISTENER_TLS_OFFER || tls == CONF_LISTENER_TLS_REQUIRE;
 	s->smtp.tls_required = tls == CONF_LISTENER_TLS_REQUIRE ||
 	                       (s->host && s->host->tls == CONF_HOST_TLS_REQUIRE);
+	s->smtp.xclient_offer = xclient_offer(s);
+}
+
+static struct str session_literal(struct session *s)
+{
+	struct buf literal;
+	buf_init_fixed(&literal, s->literal, sizeof s->literal);
+	mail_literal_write(&literal, s->client);
+	return buf_view(&literal);
+}
+
+void session_forget_user(struct session *s)
+{
+	free((char *)(uintptr_t)s->user.at);
+	s->user = (struct str){ NULL, 0 };
+}
+
+struct verdict session_become(struct session *s, struct ip client, uint16_t port)
+{
+	struct receive *rx = s->rx;
+	inquiry_drop(s);
+	census_leave(rx->census, rx->frame->index, s->census_index, s->client);
+	s->client = client;
+	s->port = port;
+	struct census_counts counts =
+		census_enter(rx->census, rx->frame->index, s->census_index, client);
+	scoreboard_session(s->sid, s->client);
+	smtp_server_client(&s->smtp, session_literal(s));
+	session_find_rules(s);
+	auth_offer(s);
+	return accept_verdict(s->listener, client, &counts, false);
 }
 
 struct session *session_new(struct rx_listener *listener, int fd, struct ip client,
@@ -273,7 +314,7 @@ struct session *session_new(struct rx_listener *listener, int fd, struct ip clie
 	s->listener = listener;
 	s->census_index = listener->census_index;
 	s->fd = fd;
-	s->client = client;
+	s->client = s->peer = s->speaker = client;
 	s->port = port;
 	s->sid = receive_next_id(rx);
 	s->opened_ms = loop_now_ms(rx->frame->loop);
@@ -284,12 +325,7 @@ struct session *session_new(struct rx_listener *listener, int fd, struct ip clie
 		free(s);
 		return NULL;
 	}
-	struct buf literal;
-	buf_init_fixed(&literal, s->literal, sizeof s->literal);
-	buf_str(&literal, ip_is_v4(client) ? STR("[") : STR("[IPv6:"));
-	ip_write(&literal, client);
-	buf_byte(&literal, ']');
-	smtp_server_init(&s->smtp, &rx->smtp, buf_view(&literal), &s->out);
+	smtp_server_init(&s->smtp, &rx->smtp, session_literal(s), &s->out);
 	session_find_rules(s);
 	auth_offer(s);
 	verify_offer(s);
@@ -299,12 +335,23 @@ struct session *session_new(struct rx_listener *listener, int fd, struct ip clie
 	return s;
 }
 
+void session_start(struct session *s)
+{
+	scoreboard_session(s->sid, s->client);
+	inquiry_ask(s);
+	if (s->listener->conf->tls == CONF_LISTENER_TLS_IMPLICIT) secure_begin(s);
+	else greet_begin(s);
+}
+
+/* What was said before its time is read now. */
 void session_greet(struct session *s)
 {
 	scoreboard_session(s->sid, s->client);
-	tell_connect(s);
+	s->greeted = true;
+	if (!inquiry_owes_name(s)) tell_connect(s);
 	smtp_server_greet(&s->smtp);
-	session_after(s);
+	if (s->in.len) session_run(s, (struct str){ 0 }, true);
+	else session_after(s);
 }
 
 void session_resume_stalled(struct receive *rx)
@@ -336,7 +383,7 @@ void session_shutdown_all(struct receive *rx, bool now)
 		for (struct link *it; (it = list_take(&rx->idle[class]));) list_add_tail(&all, it);
 	while (!list_empty(&all)) {
 		struct session *s = CONTAINER(all.next, struct session, idle);
-		if (now || s->handshaking || s->state == SESSION_LINGER) {
+		if (now || s->handshaking || s->proxying || s->state == SESSION_LINGER) {
 			session_end(s, "service stops");
 			continue;
 		}
@@ -359,6 +406,7 @@ void session_sweep(void *arg)
 		[IDLE_DATA] = limit->data_timeout_ms,
 		[IDLE_LINGER] = RECEIVE_LINGER_MS,
 		[IDLE_HANDSHAKE] = RECEIVE_HANDSHAKE_MS,
+		[IDLE_PROXY] = RECEIVE_PROXY_MS,
 	};
 	for (int class = 0; class < IDLE_CLASSES; class++)
 		while (!list_empty(&rx->idle[class])) {
@@ -367,9 +415,11 @@ void session_sweep(void *arg)
 			if (class == IDLE_HANDSHAKE) {
 				tell_tls_fail(s, "handshake", "timeout");
 				session_end(s, "timeout");
+			} else if (class == IDLE_PROXY) {
+				proxy_late(s);
 			} else if (class == IDLE_LINGER || s->state != SESSION_OPEN) {
 				session_end(s, "closed");
-			} else if (s->query || s->login_waits || (s->tx && s->tx->committing)) {
+			} else if (s->query || s->waits || s->login_waits || (s->tx && s->tx->committing)) {
 				session_touch(s, class); /* we owe the answer, not the client */
 			} else {
 				tell_timeout(s);

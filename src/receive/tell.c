@@ -8,9 +8,11 @@ static void tell_user(struct event_log *log, struct str user)
 	event_str(log, FIELD_user, user.len ? user : STR("-"));
 }
 
+/* Nothing is told of a client before it is told that it has come. */
 static struct event_log *tell_begin(struct session *s, enum event_name name, uint64_t id)
 {
 	struct event_log *log = s->rx->frame->log;
+	if (s->greeted && !s->told) tell_connect(s);
 	event_begin(log, name, s->sid, id);
 	event_ip(log, FIELD_client, s->client);
 	return log;
@@ -25,13 +27,32 @@ static void tell_tls(struct event_log *log, const struct session *s)
 	event_str(log, FIELD_tls, tls.len ? buf_view(&tls) : STR("-"));
 }
 
+static void tell_name(struct event_log *log, const struct session *s)
+{
+	char text[320];
+	struct buf name;
+	buf_init_fixed(&name, text, sizeof text);
+	switch ((enum client_name)s->client_name) {
+	case CLIENT_NAME_UNKNOWN: buf_byte(&name, '-'); break;
+	case CLIENT_NAME_MISSING: buf_str(&name, STR("none")); break;
+	case CLIENT_NAME_UNVERIFIED: buf_str(&name, STR("unverified")); break;
+	case CLIENT_NAME_CANNOT_TELL: buf_str(&name, STR("unknown")); break;
+	case CLIENT_NAME_VERIFIED: break;
+	}
+	if (s->name && name.len) buf_byte(&name, ' ');
+	if (s->name) buf_str(&name, str_of(s->name));
+	event_str(log, FIELD_ptr, buf_view(&name));
+}
+
 void tell_connect(struct session *s)
 {
+	s->told = true;
 	struct event_log *log = tell_begin(s, EVENT_connect, 0);
 	event_str(log, FIELD_listener, str_of(s->listener->name));
 	tell_tls(log, s);
+	tell_name(log, s);
+	if (!ip_eq(s->peer, s->client)) event_ip(log, FIELD_proxy, s->peer);
 	event_end(log);
-	s->told = true;
 }
 
 void tell_disconnect(struct session *s)
@@ -55,12 +76,12 @@ static void tell_rule(struct event_log *log, const struct verdict *v)
 }
 
 void tell_refused_connection(struct rx_listener *listener, struct ip client,
-                             const struct verdict *v)
+                             const char *stage, const struct verdict *v)
 {
 	struct event_log *log = listener->rx->frame->log;
 	event_begin(log, EVENT_refuse, 0, 0);
 	event_ip(log, FIELD_client, client);
-	event_str(log, FIELD_stage, STR("connect"));
+	event_str(log, FIELD_stage, str_of(stage));
 	event_i64(log, FIELD_code, v->code);
 	event_str(log, FIELD_dsn, str_of(v->dsn));
 	event_str(log, FIELD_reply, v->text);
@@ -93,6 +114,21 @@ static void tell_note(struct session *s, struct str from, const struct verdict *
 		.text = v->text });
 }
 
+/* Where something was found, whatever it is that refuses. */
+static void tell_reputation(struct event_log *log, const struct session *s)
+{
+	char text[512];
+	struct buf lists;
+	struct reputation r;
+	struct facts facts = dialog_facts(s);
+	policy_reputation_count(&facts, &r);
+	if (r.found == 0) return;
+	event_i64(log, FIELD_score, r.score);
+	buf_init_fixed(&lists, text, sizeof text);
+	policy_lists_write(&facts, &lists);
+	if (lists.len) event_str(log, FIELD_lists, buf_view(&lists));
+}
+
 void tell_refuse(struct session *s, const char *stage, struct str from, struct str to,
                  const struct verdict *v)
 {
@@ -106,6 +142,7 @@ void tell_refuse(struct session *s, const char *stage, struct str from, struct s
 	event_str(log, FIELD_dsn, str_of(v->dsn));
 	event_str(log, FIELD_reply, v->text);
 	tell_rule(log, v);
+	tell_reputation(log, s);
 	event_end(log);
 	tell_note(s, from, v);
 }
@@ -136,6 +173,7 @@ void tell_receive(struct transaction *tx)
 {
 	const struct envelope *e = &tx->envelope;
 	struct event_log *log = tx->rx->frame->log;
+	if (tx->session && !tx->session->told) tell_connect(tx->session);
 	event_begin(log, EVENT_receive, tx->sid, tx->handle);
 	event_ip(log, FIELD_client, e->client);
 	event_str(log, FIELD_helo, e->helo);

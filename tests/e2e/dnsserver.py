@@ -7,7 +7,7 @@ which a server can be useless. Standard library only.
                     "mx.a.example": {"A": ["192.0.2.1"]}}) as dns: ... dns.port
 
 Keys are names, lower case, no final dot; "*.b.example" stands for what is below. A value is
-a dict of lists by type (A, AAAA, MX, CNAME, TXT), or one of the words below, or a dict
+a dict of lists by type (A, AAAA, MX, CNAME, PTR, TXT), or one of the words below, or a dict
 with "do" and such a word. A name that is not there does not exist; a type that is not there
 has no data.
 
@@ -36,7 +36,7 @@ import sys
 import threading
 import time
 
-TYPES = {"A": 1, "NS": 2, "CNAME": 5, "SOA": 6, "MX": 15, "TXT": 16, "AAAA": 28}
+TYPES = {"A": 1, "NS": 2, "CNAME": 5, "SOA": 6, "PTR": 12, "MX": 15, "TXT": 16, "AAAA": 28}
 NAMES = {number: name for name, number in TYPES.items()}
 OK, SERVFAIL, NXDOMAIN, REFUSED = 0, 2, 3, 5
 CHAIN_MAX = 32
@@ -66,7 +66,7 @@ def encode_data(kind, value):
         return ipaddress.IPv6Address(value).packed
     if kind == "MX":
         return struct.pack("!H", value[0]) + encode_name(value[1])
-    if kind == "CNAME":
+    if kind in ("CNAME", "PTR"):
         return encode_name(value)
     if kind == "TXT":
         return bytes([len(value)]) + value.encode("latin-1")

@@ -22,13 +22,15 @@ def message(subject="hello", body=b"Hello.\r\n", sender="a@client.example", extr
 
 
 class Client:
-    def __init__(self, port, host="127.0.0.1", source=None, timeout=20, greet=True):
+    def __init__(self, port, host="127.0.0.1", source=None, timeout=20, greet=True, first=b""):
         self.buffer = b""
         self.greeting = (0, "")
         self.socket = socket.create_connection(
             (host, port), timeout=timeout, source_address=(source, 0) if source else None)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         try:
+            if first:
+                self.socket.sendall(first)
             if greet:
                 self.greeting = self.reply()
         except OSError:

@@ -101,3 +101,39 @@ void ip_net_write(struct buf *b, const struct ip_net *net)
 	buf_byte(b, '/');
 	buf_u64(b, v4 ? net->prefix - MAPPED_BITS : net->prefix);
 }
+
+bool ip_is_private(struct ip ip)
+{
+	static const struct {
+		unsigned char first, second, mask; /* of the second octet */
+		bool v4;
+	} nets[] = {
+		{ 10, 0, 0, true },        { 172, 16, 0xf0, true },  { 192, 168, 0xff, true },
+		{ 100, 64, 0xc0, true },   { 169, 254, 0xff, true }, { 0xfc, 0, 0, false },
+		{ 0xfd, 0, 0, false },     { 0xfe, 0x80, 0xc0, false },
+	};
+	bool v4 = ip_is_v4(ip);
+	const unsigned char *at = ip.octets + (v4 ? 12 : 0);
+	for (size_t i = 0; i < sizeof nets / sizeof *nets; i++)
+		if (nets[i].v4 == v4 && at[0] == nets[i].first &&
+		    (at[1] & nets[i].mask) == nets[i].second)
+			return true;
+	return false;
+}
+
+void ip_write_reversed(struct buf *b, struct ip ip)
+{
+	static const char digits[] = "0123456789abcdef";
+	size_t first = ip_is_v4(ip) ? 12 : 0;
+	for (size_t i = sizeof ip.octets; i-- > first;) {
+		unsigned octet = ip.octets[i];
+		if (first) {
+			buf_u64(b, octet);
+		} else {
+			buf_byte(b, digits[octet & 15]);
+			buf_byte(b, '.');
+			buf_byte(b, digits[octet >> 4]);
+		}
+		if (i > first) buf_byte(b, '.');
+	}
+}

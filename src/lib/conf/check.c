@@ -223,7 +223,8 @@ static bool check_domains(struct conf_parser *p)
 
 void conf_check(struct conf_parser *p)
 {
-	if (!check_hosts(p) || !check_domains(p) || !conf_check_in(p) || !conf_check_out(p)) {
+	if (!check_hosts(p) || !check_domains(p) || !conf_check_in(p) || !conf_check_client(p) ||
+	    !conf_check_out(p)) {
 		p->no_memory = true;
 		return;
 	}

@@ -104,6 +104,19 @@ struct conf_prefixes {
 	unsigned v4, v6;
 };
 
+/* Addresses in 127.0.0.0/8, in host order, both ends included. */
+struct conf_answer {
+	uint32_t first, last;
+};
+
+struct conf_answers {
+	struct conf_answer *at;
+	size_t count;
+};
+
+/* A SCORE that is no number: what it is about is reason enough. */
+enum { CONF_SCORE_REJECT = 1000000 };
+
 struct conf_directory;
 struct conf_route;
 
@@ -164,6 +177,9 @@ struct conf_levels {
 #define CONF_TYPE_SIZE      int64_t    /* bytes */
 #define CONF_TYPE_DURATION  int64_t    /* milliseconds */
 #define CONF_TYPE_NUMBER    int64_t
+#define CONF_TYPE_SCORE     int64_t    /* points; 0: off; CONF_SCORE_REJECT */
+#define CONF_TYPE_REPLY     struct str /* printable ASCII */
+#define CONF_TYPE_ANSWERS   struct conf_answers
 #define CONF_TYPE_DURATIONS struct conf_durations
 #define CONF_TYPE_ADDRESSES struct conf_addresses
 #define CONF_TYPE_SERVERS   struct conf_addresses
@@ -187,6 +203,9 @@ struct conf_levels {
 #define CONF_KEY_VALUES
 #define CONF_KEY_NAME    struct str name;
 #define CONF_KEY_NETWORK struct ip_net net;
+#define CONF_KEY_ZONE \
+	struct str name;    /* at most 180 octets: an address goes in front of it */ \
+	struct str refusal; /* the sentence for a client that it lists */
 #define CONF_KEY_DOMAINS \
 	struct str *names; \
 	size_t name_count;
@@ -223,6 +242,7 @@ struct conf_levels {
 #define CONF_PLURAL_route     routes
 #define CONF_PLURAL_filter    filters
 #define CONF_PLURAL_rate      rates
+#define CONF_PLURAL_dnsbl     dnsbls
 #define CONF_BLOCK_END(tag) \
 	} \
 	;

@@ -15,6 +15,7 @@ struct named {
 static_assert(offsetof(struct conf_listener, name) == offsetof(struct named, name), "");
 static_assert(offsetof(struct conf_directory, name) == offsetof(struct named, name), "");
 static_assert(offsetof(struct conf_route, name) == offsetof(struct named, name), "");
+static_assert(offsetof(struct conf_dnsbl, name) == offsetof(struct named, name), "");
 
 static bool key_name(struct conf_parser *p, struct named *named, enum conf_block_id id,
 		     const struct conf_token *word)
@@ -31,6 +32,24 @@ static bool key_name(struct conf_parser *p, struct named *named, enum conf_block
 			    conf_quote(&quote, p->texts[0]));
 	} else if (p->value_count > 1) {
 		CONF_REPORT(p, &p->values[1], "'%.*s' takes one name", STR_ARG(block));
+	} else {
+		named->name = conf_keep(p, p->texts[0]);
+		return true;
+	}
+	return false;
+}
+
+static bool key_zone(struct conf_parser *p, struct named *named,
+		     const struct conf_token *word)
+{
+	enum { ZONE_MAX = 180 };
+	struct conf_quote quote;
+	if (p->value_count != 1) {
+		CONF_REPORT(p, p->value_count ? &p->values[1] : word,
+			    "'dnsbl' takes one name: dnsbl list.example { }");
+	} else if (!conf_is_domain(p->texts[0]) || p->texts[0].len > ZONE_MAX) {
+		CONF_REPORT(p, &p->values[0], "'%s' is not the name of a list",
+			    conf_quote(&quote, p->texts[0]));
 	} else {
 		named->name = conf_keep(p, p->texts[0]);
 		return true;
@@ -105,6 +124,7 @@ bool conf_read_key(struct conf_parser *p, enum conf_block_id id, void *at,
 	*used = 0;
 	switch (conf_blocks[id].key) {
 	case CONF_KEYED_NAME: *used = p->value_count; return key_name(p, at, id, word);
+	case CONF_KEYED_ZONE: *used = p->value_count; return key_zone(p, at, word);
 	case CONF_KEYED_DOMAINS: *used = p->value_count; return key_domains(p, at, word);
 	case CONF_KEYED_NETWORK:
 		*used = 1;

@@ -130,6 +130,9 @@ static struct str value_name(enum conf_type type)
 	case CONF_IS_USERS: return STR("DIRECTORY | any");
 	case CONF_IS_DELIVER:
 		return STR("maildir TEMPLATE | lmtp TARGET... | route NAME");
+	case CONF_IS_SCORE: return STR("off | POINTS | reject");
+	case CONF_IS_REPLY: return STR("TEXT");
+	case CONF_IS_ANSWERS: return STR("ADDRESS[\\-LAST]...");
 	case CONF_IS_CHOICE:
 	case CONF_IS_BLOCK: break;
 	}
@@ -223,6 +226,7 @@ static struct str key_name(enum conf_key key)
 	case CONF_KEYED_DOMAINS: return STR(" NAME...");
 	case CONF_KEYED_SENDERS: return STR(" senders");
 	case CONF_KEYED_VALUES: return STR(" VALUE...");
+	case CONF_KEYED_ZONE: return STR(" ZONE");
 	case CONF_KEYED_NONE:
 	case CONF_KEYED_FILE: break;
 	}

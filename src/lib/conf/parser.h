@@ -116,6 +116,8 @@ void conf_check_directories(struct conf_parser *p);
 bool conf_check_in(struct conf_parser *p);
 /* check_rate.c: limits in time. */
 void conf_check_rates(struct conf_parser *p);
+/* check_client.c: what is looked at when a client connects. False without memory. */
+bool conf_check_client(struct conf_parser *p);
 /* check_out.c: the part about the way to other hosts. False without memory. */
 bool conf_check_out(struct conf_parser *p);
 

@@ -163,6 +163,7 @@ static void show_key(enum conf_block_id id, const void *at, struct buf *out)
 	switch (conf_blocks[id].key) {
 	case CONF_KEYED_NONE:
 	case CONF_KEYED_FILE: break;
+	case CONF_KEYED_ZONE:
 	case CONF_KEYED_NAME: conf_value_write_text(named->name, out); break;
 	case CONF_KEYED_VALUES: {
 		const struct conf_row *row = conf_row_of_values(id);
@@ -280,7 +281,7 @@ static void json_value(struct show *s, struct json *j, const struct conf_row *ro
 	if (row->type == CONF_IS_DURATION)
 		json_i64_at(j, STR("milliseconds"), *(const int64_t *)field);
 	if (row->type == CONF_IS_PATH || row->type == CONF_IS_HOSTNAME ||
-	    row->type == CONF_IS_TEXT ||
+	    row->type == CONF_IS_TEXT || row->type == CONF_IS_REPLY ||
 	    row->type == CONF_IS_MAILBOX) {
 		json_str_at(j, STR("value"), *(const struct str *)field);
 		return;

@@ -103,6 +103,9 @@ static const struct conf_row rows[] = {
 #define WORDS_LEVELS    NULL
 #define WORDS_USERS     NULL
 #define WORDS_DELIVER   NULL
+#define WORDS_SCORE     NULL
+#define WORDS_REPLY     NULL
+#define WORDS_ANSWERS   NULL
 #include "lib/conf/settings.def"
 };
 
@@ -178,7 +181,7 @@ bool conf_type_is_list(enum conf_type type)
 	       type == CONF_IS_HOPS || type == CONF_IS_MATCHES || type == CONF_IS_NETWORKS ||
 	       type == CONF_IS_HOSTNAMES || type == CONF_IS_SENDERS || type == CONF_IS_FLAGS ||
 	       type == CONF_IS_TEXTS || type == CONF_IS_NAMES || type == CONF_IS_OWNERS ||
-	       type == CONF_IS_PREFIXES;
+	       type == CONF_IS_PREFIXES || type == CONF_IS_ANSWERS;
 }
 
 bool conf_type_adds(enum conf_type type)

@@ -9,6 +9,7 @@
 #include "lib/conf/value_mail.h"
 #include "lib/conf/value_net.h"
 #include "lib/conf/value_rate.h"
+#include "lib/conf/value_score.h"
 #include "lib/conf/value_sender.h"
 
 enum {
@@ -376,6 +377,10 @@ bool conf_value_read(const struct conf_row *row, const struct str *values, size_
 	case CONF_IS_USERS: return conf_read_users(values[0], arena, field, problem);
 	case CONF_IS_DELIVER:
 		return conf_read_deliver(values, count, arena, field, problem);
+	case CONF_IS_SCORE: return conf_read_score(row, values[0], field, problem);
+	case CONF_IS_REPLY: return conf_read_reply(row, values[0], arena, field, problem);
+	case CONF_IS_ANSWERS:
+		return conf_read_answers(values, count, arena, field, problem);
 	case CONF_IS_BLOCK: break;
 	}
 	return false;

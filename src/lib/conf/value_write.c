@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "lib/conf/value_rate.h"
+#include "lib/conf/value_score.h"
 
 void conf_value_write_text(struct str text, struct buf *out)
 {
@@ -139,6 +140,7 @@ void conf_value_write(const struct conf_row *row, const void *field, struct buf 
 	case CONF_IS_TEXT:
 	case CONF_IS_PATH:
 	case CONF_IS_HOSTNAME:
+	case CONF_IS_REPLY:
 	case CONF_IS_MAILBOX: {
 		const struct str *text = field;
 		if (text->len) conf_value_write_text(*text, out);
@@ -162,6 +164,8 @@ void conf_value_write(const struct conf_row *row, const void *field, struct buf 
 	case CONF_IS_FLAGS: write_flags(row->words, *(const unsigned *)field, out); break;
 	case CONF_IS_USERS: write_users(field, out); break;
 	case CONF_IS_DELIVER: write_deliver(field, out); break;
+	case CONF_IS_SCORE: conf_write_score(*(const int64_t *)field, out); break;
+	case CONF_IS_ANSWERS: conf_write_answers(field, out); break;
 	case CONF_IS_LEVELS:
 	case CONF_IS_NETWORKS:
 	case CONF_IS_PATHS:

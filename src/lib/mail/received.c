@@ -105,10 +105,15 @@ static void put_from(struct buf *out, const struct received *r)
 	if (plain) buf_str(out, r->helo);
 	else mail_literal_write(out, r->client);
 	buf_str(out, STR(" ("));
-	if (plain) {
-		mail_literal_write(out, r->client);
-	} else {
-		buf_str(out, STR("helo="));
+	/* The name that was looked up stands in front of the address, as everywhere. */
+	bool named = r->name.len > 0 && is_plain_name(r->name);
+	if (named) {
+		buf_str(out, r->name);
+		buf_byte(out, ' ');
+	}
+	if (plain || named) mail_literal_write(out, r->client);
+	if (!plain) {
+		buf_str(out, named ? STR(" helo=") : STR("helo="));
 		put_comment_text(out, r->helo);
 	}
 	buf_str(out, STR(")\r\n\t"));

@@ -9,6 +9,7 @@
 
 struct received {
 	struct str helo;    /* as the client said it: hostile */
+	struct str name;    /* of the client's address, checked; empty: not known */
 	struct ip client;   /* none: the message was made here, no "from" is written */
 	struct str by;      /* our host name */
 	struct str id;      /* of the message, our own */

@@ -14,13 +14,20 @@ ssize_t stream_send(int fd, struct str bytes)
 	}
 }
 
-ssize_t stream_recv(int fd, char *into, size_t room)
+static ssize_t receive(int fd, char *into, size_t room, int flags)
 {
 	for (;;) {
-		ssize_t got = recv(fd, into, room, MSG_DONTWAIT);
+		ssize_t got = recv(fd, into, room, MSG_DONTWAIT | flags);
 		if (got >= 0) return got;
 		if (errno != EINTR) return errno == EWOULDBLOCK ? -EAGAIN : -errno;
 	}
+}
+
+ssize_t stream_recv(int fd, char *into, size_t room) { return receive(fd, into, room, 0); }
+
+ssize_t stream_peek(int fd, char *into, size_t room)
+{
+	return receive(fd, into, room, MSG_PEEK);
 }
 
 void stream_shutdown_write(int fd)

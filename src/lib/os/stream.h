@@ -12,6 +12,8 @@
 ssize_t stream_send(int fd, struct str bytes);
 /* Bytes received, 0 at the peer's end, or -errno. */
 ssize_t stream_recv(int fd, char *into, size_t room);
+/* The same, and the bytes stay where they are for stream_recv. */
+ssize_t stream_peek(int fd, char *into, size_t room);
 /* We say no more; the peer still may. */
 void stream_shutdown_write(int fd);
 /* One last word, as far as it can be said at once. */

@@ -3,6 +3,7 @@
 #ifndef IMS_POLICY_FACTS_H
 #define IMS_POLICY_FACTS_H
 
+#include "lib/policy/client.h"
 #include "lib/policy/verdict.h"
 
 enum answer { ANSWER_UNKNOWN, ANSWER_NO, ANSWER_YES, ANSWER_CANNOT_TELL };
@@ -18,7 +19,6 @@ struct owner {
 struct facts {
 	const struct conf *conf;
 	const struct conf_listener *listener;
-	struct ip client;
 	const struct conf_host *host; /* rule of the client's address, or NULL */
 	/* networks of `relay` that hold the client's address, or NULL */
 	const struct conf_network *relay_from, *relay_never;
@@ -30,6 +30,15 @@ struct facts {
 	uint64_t sessions_client; /* from this address */
 
 	uint64_t seed;            /* of counts that are forgotten when the service stops */
+
+	/* the client: lib/policy/client.h */
+	struct ip client;
+	struct str helo;           /* empty: nothing was said */
+	bool early;                /* it spoke before the greeting */
+	enum client_name name;
+	enum answer helo_resolves; /* the name in helo leads to the client */
+	bool lists_known;          /* the lists have answered, or had their time */
+	uint32_t listed;           /* bit i: conf->dnsbls[i] has it */
 
 	/* session */
 	bool authenticated;
@@ -56,7 +65,10 @@ struct facts {
 
 /* One function a stage; the first decision wins. */
 struct verdict policy_connect(const struct facts *f);
+struct verdict policy_early(const struct facts *f); /* bytes came before the greeting */
 struct verdict policy_sender(const struct facts *f);
+/* Before the recipient itself is looked at, whose `local` and `domain` are known. */
+struct verdict policy_reputation(const struct facts *f);
 struct verdict policy_recipient(const struct facts *f);
 /* Before the text comes: whether the session may still send, and the store take it. */
 struct verdict policy_data(const struct facts *f);
@@ -77,6 +89,30 @@ bool policy_is_told(const struct facts *f, const struct verdict *v);
 /* What is known of a mailbox's owner without asking. `known` UNKNOWN: *directory (its
  * name) is to be asked; else that is empty. */
 struct owner policy_owner(const struct conf *conf, struct str address, struct str *directory);
+
+/* Nobody whom a rule or a login speaks for, and on a listener of the role mx. */
+bool policy_is_stranger(const struct facts *f);
+/* What the DNS is still to be asked about the client: bits of enum client_ask. */
+unsigned policy_asks(const struct facts *f);
+enum client_helo policy_helo(const struct facts *f);
+
+struct reputation {
+	int64_t score;
+	bool decisive;  /* something was found that is weighed `reject` */
+	unsigned found; /* how much was, that is weighed at all */
+	int64_t heaviest;
+	/* Of the heaviest finding; `rule` NULL: there is none above 0. */
+	const char *dsn;
+	struct str text;
+	const struct conf_origin *rule;
+};
+void policy_reputation_count(const struct facts *f, struct reputation *r);
+/* Names of the lists that have the client, blanks between them. */
+void policy_lists_write(const struct facts *f, struct buf *out);
+/* Whether the client has to wait for the greeting, and whether it is known well enough not
+ * to wait any longer. */
+bool policy_waits_for_greeting(const struct facts *f);
+bool policy_is_welcome(const struct facts *f);
 
 /* Whether the client can log in now, and whether it must before it sends. */
 enum policy_auth { POLICY_AUTH_OFF, POLICY_AUTH_AFTER_TLS, POLICY_AUTH_OFFERED };

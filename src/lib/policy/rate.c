@@ -247,7 +247,7 @@ static bool grey_keys(const struct facts *f, const struct tally *t, struct str r
 	const struct conf_greylist *g = &f->conf->greylist;
 	if (!t || !g->enabled || policy_right(f)) return false;
 	if (g->listeners.count && !listener_is_in(f, &g->listeners)) return false;
-	if (conf_network_find(&g->except, f->client)) return false;
+	if (conf_network_find(&g->except, f->client) || policy_is_welcome(f)) return false;
 	uint64_t seed = slots_read(&t->seed);
 	uint64_t hash = network_hash(f->client, g->prefix.v4, g->prefix.v6, seed);
 	*network = key_not_zero(hash);

@@ -22,7 +22,7 @@ enum verdict_class {
 };
 
 /* What a stage must know before it can decide. */
-enum fact { FACT_RECIPIENT_EXISTS = 1, FACT_SENDER_HOME, FACT_AUTHOR_HOME };
+enum fact { FACT_RECIPIENT_EXISTS = 1, FACT_SENDER_HOME, FACT_AUTHOR_HOME, FACT_CLIENT };
 
 struct verdict {
 	enum verdict_kind kind;

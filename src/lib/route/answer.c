@@ -185,3 +185,25 @@ enum dns_state dns_read_ips(struct str packet, enum dns_type type, struct ip *ou
 	}
 	return reader_end(bad, count);
 }
+
+enum dns_state dns_read_ptr(struct str packet, struct dns_name *out, size_t max,
+			    size_t *count)
+{
+	struct dns_reader r;
+	enum dns_state state = reader_begin(&r, packet);
+	bool bad = false;
+	*count = 0;
+	if (state != DNS_FOUND) return state;
+	for (unsigned i = 0; !bad && i < r.count && *count < max; i++) {
+		ns_rr rr;
+		struct dns_text text;
+		if (!record_get(&r, i, DNS_PTR, &rr, &bad)) continue;
+		bad = !target_read(&r.msg, ns_rr_rdata(rr), &text);
+		struct str name = bad ? STR("") : str_of(text.at);
+		if (bad || !dns_name_is_host(name)) continue;
+		out[*count].len = name.len;
+		memcpy(out[*count].text, name.at, name.len);
+		(*count)++;
+	}
+	return reader_end(bad, count);
+}

@@ -13,7 +13,7 @@ enum {
 	DNS_RECORDS_MAX = 100 /* of one answer that are looked at */
 };
 
-enum dns_type { DNS_A = 1, DNS_MX = 15, DNS_AAAA = 28 };
+enum dns_type { DNS_A = 1, DNS_PTR = 12, DNS_MX = 15, DNS_AAAA = 28 };
 
 enum dns_state {
 	DNS_FOUND,
@@ -38,6 +38,16 @@ enum dns_state dns_read_mx(struct str packet, struct dns_mx out[DNS_RECORDS_MAX]
 /* The same of a question for addresses (DNS_A or DNS_AAAA), at most `max`. */
 enum dns_state dns_read_ips(struct str packet, enum dns_type type, struct ip *out,
 			    size_t max, size_t *count);
+
+struct dns_name {
+	size_t len;
+	char text[DNS_NAME_MAX];
+};
+
+/* The names of an answer to a PTR question, at most `max`: those that dns_name_is_host is true
+ * of, for whoever has an address may write anything there. */
+enum dns_state dns_read_ptr(struct str packet, struct dns_name *out, size_t max,
+			    size_t *count);
 
 /* The name of a host as it may stand in a record or a report: letters, digits, '-' and
  * '_' in labels of 1 to 63 octets, no final dot, and not an IPv4 address in disguise (the

@@ -48,6 +48,7 @@ static const struct smtp_verb verbs[] = {
 	{ STR_INIT("POST"),     TALKING,           smtp_verb_http,    false, NULL },
 	{ STR_INIT("PUT"),      TALKING,           smtp_verb_http,    false, NULL },
 	{ STR_INIT("STARTTLS"), BEFORE,            smtp_verb_starttls, false, tls_order },
+	{ STR_INIT("XCLIENT"),  TALKING,           smtp_verb_xclient, false, NULL },
 };
 /* TURN, ETRN, SEND and whatever else is known or thought out. */
 static const struct smtp_verb other_verb = {
@@ -99,7 +100,7 @@ static void forget(struct smtp_server *s)
 {
 	arena_free(&s->arena);
 	s->slot = NULL;
-	s->vrfy = (struct str){ NULL, 0 };
+	s->vrfy = s->xclient = (struct str){ NULL, 0 };
 	s->mail = (struct smtp_server_mail){ 0 };
 	s->rcpt = (struct smtp_server_rcpt){ 0 };
 	s->body_size = 0;
@@ -359,6 +360,7 @@ void smtp_server_answer(struct smtp_server *s, unsigned code, const char *enhanc
 		[SMTP_OWED_END] = { 250, "2.0.0", "Message accepted" },
 		[SMTP_OWED_TLS] = { 220, "2.0.0", "Ready to start TLS" },
 		[SMTP_OWED_AUTH] = { 235, "2.7.0", "You are logged in" },
+		[SMTP_OWED_XCLIENT] = { 220, NULL, "" },
 	};
 	if (s->state == SMTP_CLOSED) return;
 	enum smtp_owed owed = (enum smtp_owed)s->owed;
@@ -380,7 +382,8 @@ void smtp_server_answer(struct smtp_server *s, unsigned code, const char *enhanc
 		enhanced = NULL; /* RFC 2034 3: there is none for 3xx */
 	}
 	/* Reply before anything is given back: the text may stand in the transaction. */
-	if (owed != SMTP_OWED_BDAT) smtp_reply(s, code, enhanced, text);
+	bool greets = owed == SMTP_OWED_XCLIENT && success;
+	if (owed != SMTP_OWED_BDAT && !greets) smtp_reply(s, code, enhanced, text);
 	switch (owed) {
 	case SMTP_OWED_NONE: break;
 	case SMTP_OWED_MAIL: mail_answered(s, success); break;
@@ -391,6 +394,10 @@ void smtp_server_answer(struct smtp_server *s, unsigned code, const char *enhanc
 	case SMTP_OWED_END: end_answered(s); break;
 	case SMTP_OWED_TLS: if (success) s->state = SMTP_AT_TLS; break;
 	case SMTP_OWED_AUTH: smtp_auth_answered(s, success); break;
+	case SMTP_OWED_XCLIENT:
+		if (success) smtp_xclient_answered(s);
+		else if (code == 554) smtp_close(s, code);
+		break;
 	}
 	if (code == 421) smtp_close(s, 421);
 }

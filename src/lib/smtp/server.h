@@ -61,6 +61,8 @@ enum smtp_event_type {
 	SMTP_EV_STARTTLS, /* answer: may TLS begin? With success `out` is sent, and all that
 			   * the client sends belongs to TLS: nothing of it comes here before
 			   * smtp_server_secured. */
+	SMTP_EV_XCLIENT, /* answer: s->xclient. With success the session begins anew, with the
+			  * greeting; with 421 or 554 it ends */
 	SMTP_EV_AUTH,  /* answer, or smtp_server_challenge: s->auth */
 	SMTP_EV_AUTH_END, /* no answer: the login that SMTP_EV_AUTH told of was broken off */
 	SMTP_EV_DATA,  /* answer: may the message come? (354, or silence for BDAT) */
@@ -105,12 +107,20 @@ struct smtp_server_auth {
 	struct str user;    /* of LOGIN */
 };
 
+enum smtp_xclient_offer {
+	SMTP_XCLIENT_OFF,    /* unknown here: 502 */
+	SMTP_XCLIENT_DENIED, /* others may: 550 5.7.0 */
+	SMTP_XCLIENT_OFFERED,
+	SMTP_XCLIENT_OFFERED_LOGIN, /* and LOGIN is announced, too */
+};
+
 struct smtp_server {
 	/* To be read by the caller. A transaction begins when MAIL is answered with
 	 * success and ends with the answer to END or with ABORT; until then the strings
 	 * of s->mail and of each accepted s->rcpt stay where they are. */
 	struct str helo; /* printable ASCII, at most SMTP_HELO_MAX, otherwise unchecked */
 	struct str vrfy; /* argument of VRFY or EXPN as sent; until it is answered */
+	struct str xclient; /* the same of XCLIENT */
 	struct smtp_server_auth auth;
 	struct smtp_server_mail mail;
 	struct smtp_server_rcpt rcpt; /* the current one */
@@ -130,6 +140,7 @@ struct smtp_server {
 	bool tls_offered;  /* STARTTLS is announced, and asked as an event */
 	bool tls_required; /* in the clear 530 for all but EHLO HELO NOOP QUIT STARTTLS, and
 			    * BDAT (503). MAIL is asked as ever, for policy knows the rule */
+	uint8_t xclient_offer; /* enum smtp_xclient_offer */
 
 	bool vrfy_asked;   /* VRFY is announced and asked as an event; false: 252 */
 	bool expn_asked;   /* EXPN the same; false: 502 */
@@ -165,7 +176,7 @@ void smtp_server_refuse(struct smtp_server *s, unsigned code, const char *enhanc
 /* Consumes from `*in` and appends replies to `out`. */
 struct smtp_event smtp_server_next(struct smtp_server *s, struct str *in);
 
-/* Answers MAIL, RCPT, VRFY, STARTTLS, AUTH, DATA or END. Codes under 400 are success; 0 is the usual
+/* Answers MAIL, RCPT, VRFY, STARTTLS, XCLIENT, AUTH, DATA or END. Codes under 400 are success; 0 is the usual
  * one, and `text` may then be empty for the usual text; 421 also closes. A refused DATA
  * leaves the transaction open, a refused BDAT ends it (ABORT follows the chunk).
  * `enhanced` ("5.1.1") may be NULL. Text is cut to 1600 octets, wrapped into reply lines
@@ -177,6 +188,12 @@ void smtp_server_answer(struct smtp_server *s, unsigned code, const char *enhanc
 /* The connection is encrypted now: after STARTTLS, or before the greeting where TLS came
  * first. What the client said in the clear is forgotten (RFC 3207 4.2). */
 void smtp_server_secured(struct smtp_server *s);
+
+/* After XCLIENT was answered with success: what the client is called from now on; what is
+ * kept of it is a view. And, where that is known, what it said in EHLO (HELO), so that MAIL
+ * may follow; false: no memory, nothing has changed. */
+void smtp_server_client(struct smtp_server *s, struct str client_literal);
+bool smtp_server_introduce(struct smtp_server *s, struct str helo, bool esmtp);
 
 /* Answers AUTH: the exchange goes on, the client's response comes as the next event. At
  * most SMTP_CHALLENGE_MAX octets. */

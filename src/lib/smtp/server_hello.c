@@ -84,6 +84,7 @@ void smtp_verb_ehlo(struct smtp_server *s, struct str arg, struct smtp_event *ev
 		buf_str(s->out, s->auth.offer);
 		buf_crlf(s->out);
 	}
+	smtp_xclient_put(s);
 	put_limits(s);
 	buf_str(s->out, STR("250 HELP\r\n"));
 }

@@ -20,7 +20,7 @@ enum smtp_state {
 
 enum smtp_owed {
 	SMTP_OWED_NONE, SMTP_OWED_MAIL, SMTP_OWED_RCPT, SMTP_OWED_VRFY, SMTP_OWED_DATA,
-	SMTP_OWED_BDAT, SMTP_OWED_END, SMTP_OWED_TLS, SMTP_OWED_AUTH,
+	SMTP_OWED_BDAT, SMTP_OWED_END, SMTP_OWED_TLS, SMTP_OWED_AUTH, SMTP_OWED_XCLIENT,
 };
 
 /* Events that follow from what was read, in the order in which they come out. */
@@ -63,6 +63,11 @@ bool smtp_auth_is_last(const struct smtp_server *s);
 void smtp_auth_answered(struct smtp_server *s, bool success);
 /* The connection closes: an exchange that the caller knows of ends. No-op if none. */
 void smtp_auth_drop(struct smtp_server *s);
+
+/* server_xclient.c */
+smtp_verb_fn smtp_verb_xclient;
+void smtp_xclient_put(struct smtp_server *s); /* its line of EHLO, if there is one */
+void smtp_xclient_answered(struct smtp_server *s);
 
 /* server_tls.c */
 smtp_verb_fn smtp_verb_starttls;

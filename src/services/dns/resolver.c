@@ -141,6 +141,29 @@ static void first_answer(void *arg, int rcode, void *packet, int len, int sec,
 	*answered = rcode == RCODE_OK;
 }
 
+static void zone_serve(struct resolver *r, unsigned number, const char *parent)
+{
+	char memory[64];
+	struct buf name;
+	buf_init_fixed(&name, memory, sizeof memory);
+	buf_fmt(&name, "%u.%s", number, parent);
+	buf_byte(&name, '\0');
+	(void)ub_ctx_zone_remove(r->ctx, memory);
+}
+
+/* Zones that the library would answer by itself, but that a site may have in its own DNS:
+ * above all the names of its own machines. */
+static void zones_serve(struct resolver *r)
+{
+	(void)ub_ctx_zone_remove(r->ctx, "test.");
+	(void)ub_ctx_zone_remove(r->ctx, "home.arpa.");
+	(void)ub_ctx_zone_remove(r->ctx, "10.in-addr.arpa.");
+	(void)ub_ctx_zone_remove(r->ctx, "168.192.in-addr.arpa.");
+	(void)ub_ctx_zone_remove(r->ctx, "d.f.ip6.arpa.");
+	for (unsigned i = 16; i < 32; i++) zone_serve(r, i, "172.in-addr.arpa.");
+	for (unsigned i = 64; i < 128; i++) zone_serve(r, i, "100.in-addr.arpa.");
+}
+
 /* The library reads files and makes its tables with the first question: one that it
  * answers by itself. */
 static bool make_ready(struct resolver *r, struct buf *why)
@@ -150,10 +173,7 @@ static bool make_ready(struct resolver *r, struct buf *why)
 				  first_answer, NULL);
 	if (failed(rc, why)) return false;
 	if (!answered) buf_str(why, STR("the resolver library does not answer"));
-	/* Zones that it would answer by itself, but that a site may have in its own DNS.
-	 */
-	(void)ub_ctx_zone_remove(r->ctx, "test.");
-	(void)ub_ctx_zone_remove(r->ctx, "home.arpa.");
+	zones_serve(r);
 	return answered;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Role `dns`: says where mail goes. The only process that reads what DNS servers send; it
- * holds nothing but a cache. Questions that are under way when it goes are not answered:
- * who asked asks its successor. */
+/* Role `dns`: says where mail goes, and what a host is called. The only process that reads
+ * what DNS servers send; it holds nothing but a cache. Questions that are under way when it
+ * goes are not answered: who asked asks its successor, or does without. */
 #include <stdlib.h>
 #include <sys/random.h>
 #include <sysexits.h>
@@ -9,12 +9,14 @@
 
 #include "services/dns/own.h"
 #include "services/dns/questions.h"
+#include "services/dns/plain.h"
 #include "services/frame.h"
 
 struct dns {
 	struct frame *frame;
 	struct resolver *resolver;
 	struct questions questions;
+	struct plain plain;
 	struct ip own[OWN_ADDRESSES_MAX];
 };
 
@@ -57,6 +59,7 @@ static int dns_open(struct frame *f)
 	d->questions.self.ips = d->own;
 	d->questions.self.ip_count = own_addresses_get(d->own);
 	conf_use(d);
+	if (!plain_init(&d->plain, f->loop, d->resolver)) return EX_OSERR;
 	return d->resolver ? 0 : EX_CONFIG;
 }
 
@@ -64,16 +67,20 @@ static void dns_message(struct frame *f, struct channel *ch, enum msg_type type,
 			struct str payload, int fd)
 {
 	struct dns *d = f->role;
-	struct msg_resolve m;
+	struct msg_resolve resolve;
+	struct msg_dns_ask ask;
 	if (fd >= 0) (void)close(fd);
-	if (type == MSG_resolve && msg_resolve_get(payload, &m))
-		questions_ask(&d->questions, ch, &m);
+	if (type == MSG_resolve && msg_resolve_get(payload, &resolve))
+		questions_ask(&d->questions, ch, &resolve);
+	else if (type == MSG_dns_ask && msg_dns_ask_get(payload, &ask))
+		plain_ask(&d->plain, ch, &ask);
 }
 
 static void dns_peer_down(struct frame *f, struct channel *ch)
 {
 	struct dns *d = f->role;
 	questions_forget(&d->questions, ch);
+	plain_forget(&d->plain, ch);
 }
 
 static bool is_same(const struct conf_resolver *a, const struct conf_resolver *b)
@@ -111,6 +118,7 @@ static void dns_drain(struct frame *f, bool now)
 	struct dns *d = f->role;
 	(void)now;
 	questions_free(&d->questions);
+	plain_free(&d->plain);
 	resolver_free(d->resolver);
 	d->resolver = NULL;
 	frame_leave(f);

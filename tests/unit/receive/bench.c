@@ -224,6 +224,7 @@ SEND(refused_note)
 SEND(auth_begin)
 SEND(auth_step)
 SEND(auth_end)
+SEND(dns_ask)
 
 void channel_send_window_fd(struct channel *ch, const struct msg_window *m, int fd)
 {
@@ -272,6 +273,7 @@ struct channel *bench_channel(enum role peer)
 void bench_up(struct bench *b, struct channel *ch)
 {
 	if (ch->peer == ROLE_SPOOL) b->spool = ch;
+	else if (ch->peer == ROLE_DNS) b->dns = ch;
 	else b->directory = ch;
 	receive_role.peer_up(&b->frame, ch);
 }
@@ -281,6 +283,7 @@ void bench_down(struct bench *b, struct channel *ch)
 	receive_role.peer_down(&b->frame, ch);
 	if (b->spool == ch) b->spool = NULL;
 	if (b->directory == ch) b->directory = NULL;
+	if (b->dns == ch) b->dns = NULL;
 	free(ch);
 }
 
@@ -331,6 +334,23 @@ void bench_found_owner(struct bench *b, uint64_t query, const char *address, con
 {
 	RECORD(found, query, 1, str_of(address), str_of(home));
 	bench_message(b, b->directory, MSG_found, &record);
+}
+
+void bench_dns(struct bench *b, uint64_t query, unsigned state, const char *records, size_t len)
+{
+	RECORD(dns_found, query, (uint8_t)state, { records, len });
+	bench_message(b, b->dns, MSG_dns_found, &record);
+}
+
+uint64_t bench_dns_asked(const char *name, unsigned type)
+{
+	for (size_t i = 0; i < sent_count; i++) {
+		struct msg_dns_ask m;
+		if (sent[i].type != MSG_dns_ask) continue;
+		assert_true(msg_dns_ask_get(buf_view(&sent[i].payload), &m));
+		if (str_eq(m.name, str_of(name)) && m.type == type) return m.query;
+	}
+	return 0;
 }
 
 void bench_listener(struct bench *b, const char *name)
@@ -531,6 +551,7 @@ static void rx_free(struct receive *rx)
 	map_free(&rx->transactions);
 	map_free(&rx->lookups);
 	map_free(&rx->logins);
+	map_free(&rx->inquiry_map);
 	free(rx);
 }
 
@@ -539,12 +560,15 @@ void bench_free(struct bench *b)
 	struct receive *rx = b->rx;
 	if (b->spool) bench_down(b, b->spool);
 	if (b->directory) bench_down(b, b->directory);
+	if (b->dns) bench_down(b, b->dns);
 	receive_role.drain(&b->frame, true);
 	assert_true(b->left >= 1);
 	assert_int_equal(rx->session_count, 0);
 	assert_int_equal(rx->transactions.count, 0);
 	assert_int_equal(rx->lookups.count, 0);
 	assert_int_equal(rx->logins.count, 0);
+	assert_int_equal(rx->inquiry_map.count, 0);
+	assert_true(list_empty(&rx->inquiries));
 	assert_int_equal(window_free_blocks(rx->window), b->blocks);
 	assert_true(list_empty(&rx->stalled));
 	assert_int_equal(census.regions[0].all, 0);

@@ -28,7 +28,7 @@ struct bench {
 	size_t blocks;
 	size_t events[EVENT_COUNT];
 	unsigned left; /* calls of frame_leave */
-	struct channel *spool, *directory;
+	struct channel *spool, *directory, *dns;
 	size_t backlog; /* of every channel */
 	int64_t now_ms, wall_ms;
 };
@@ -48,6 +48,9 @@ void bench_refused(struct bench *b, uint64_t handle, unsigned code, const char *
 void bench_taken(struct bench *b, uint64_t handle, uint32_t count);
 void bench_found(struct bench *b, uint64_t query, unsigned result);
 void bench_found_owner(struct bench *b, uint64_t query, const char *address, const char *home);
+void bench_dns(struct bench *b, uint64_t query, unsigned state, const char *records, size_t len);
+/* Number of the question that was asked for that name; 0: there is none. */
+uint64_t bench_dns_asked(const char *name, unsigned type);
 void bench_listener(struct bench *b, const char *name);
 /* What master sends; `fd` is the role's then. */
 void bench_certificates(struct bench *b, const char *name, unsigned profile, int fd);

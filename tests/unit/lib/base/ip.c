@@ -101,12 +101,55 @@ static void networks(void **state)
 	}
 }
 
+static void privates(void **state)
+{
+	static const struct { const char *ip; bool is; } rows[] = {
+		{ "10.0.0.0", true },       { "10.255.255.255", true }, { "11.0.0.0", false },
+		{ "172.15.255.255", false }, { "172.16.0.0", true },    { "172.31.255.255", true },
+		{ "172.32.0.0", false },    { "192.168.0.1", true },    { "192.169.0.1", false },
+		{ "100.63.255.255", false }, { "100.64.0.0", true },    { "100.127.255.255", true },
+		{ "100.128.0.0", false },   { "169.254.1.1", true },    { "169.253.1.1", false },
+		{ "fc00::1", true },        { "fdff::1", true },        { "fe80::1", true },
+		{ "febf::1", true },        { "fec0::1", false },       { "fb00::1", false },
+		{ "2001:db8::1", false },   { "a00::1", false },        { "198.51.100.1", false },
+		{ "127.0.0.1", false },     { "::1", false },
+	};
+	(void)state;
+	for (size_t i = 0; i < ROWS(rows); i++) {
+		struct ip ip;
+		assert_true(ip_parse(str_of(rows[i].ip), &ip));
+		if (ip_is_private(ip) != rows[i].is) fail_msg("row %zu: %s", i, rows[i].ip);
+	}
+}
+
+static void reversed(void **state)
+{
+	static const struct { const char *ip; struct str want; } rows[] = {
+		{ "192.0.2.199", STR_INIT("199.2.0.192") },
+		{ "0.0.0.0", STR_INIT("0.0.0.0") },
+		{ "2001:db8::567:89ab",
+		  STR_INIT("b.a.9.8.7.6.5.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2") },
+	};
+	(void)state;
+	for (size_t i = 0; i < ROWS(rows); i++) {
+		struct ip ip;
+		struct buf b;
+		assert_true(ip_parse(str_of(rows[i].ip), &ip));
+		buf_init(&b, 100);
+		ip_write_reversed(&b, ip);
+		assert_str(buf_view(&b), rows[i].want, i);
+		buf_free(&b);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(addresses),
 		cmocka_unit_test(kinds),
 		cmocka_unit_test(networks),
+		cmocka_unit_test(privates),
+		cmocka_unit_test(reversed),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -222,6 +222,38 @@ static const struct {
 	{ "listener a", "address a.example:25", "'a.example:25' is not ADDRESS:PORT; write 192.0.2.1:25, [2001:db8::1]:25 or *:25" },
 	{ "listener a", "address [::1:25", "'[::1:25' is not ADDRESS:PORT; write 192.0.2.1:25, [2001:db8::1]:25 or *:25" },
 	{ "listener a", "address [127.0.0.1]:25", "'[127.0.0.1]:25' is not ADDRESS:PORT; write 192.0.2.1:25, [2001:db8::1]:25 or *:25" },
+	{ "listener a", "address *:1; proxy 192.0.2.1 10.0.0.0/8; proxy 2001:db8::/32", "" },
+	{ "listener a", "address *:1; proxy lan", "'lan' is not a network; write 192.0.2.0/24, 192.0.2.1 or 2001:db8::/32" },
+	{ "listener a", "address *:1; xclient 192.0.2.1; xclient-login yes", "" },
+	{ "listener a", "address *:1; xclient-login on", "'on' is not one of no or yes" },
+	{ "listener a", "address *:1; pregreet 4s", "" },
+	{ "listener a", "address *:1; pregreet 31s", "'31s' is out of range: pregreet is 0s to 30s" },
+	{ "check", "client-name no; reject-score 1; defer-score 0; early-talker off", "" },
+	{ "check", "reject-score 0", "'0' is out of range: reject-score is 1 to 1000" },
+	{ "check", "reject-score off", "'off' is not a number" },
+	{ "check", "early-talker reject", "" },
+	{ "check", "early-talker 1001", "'1001' is out of range: early-talker is 0 to 1000" },
+	{ "check", "early-talker -1", "'-1' is out of range: early-talker is 0 to 1000" },
+	{ "check", "early-talker refuse", "'refuse' is not off, a number of points or reject" },
+	{ "check", "early-talker 99999999999", "'99999999999' is not off, a number of points or reject" },
+	{ "check", "early-talker -", "'-' is not off, a number of points or reject" },
+	{ "check", "client { missing 3; unverified reject }", "" },
+	{ "check", "helo { invalid 3; literal reject; own off; unresolved 0 }", "" },
+	{ "check", "helo reject", "'helo' takes a block and no value: helo { }" },
+	{ "dnsbl l.example", "score -5; answer 127.0.0.2 127.0.0.4-11 127.0.1.0-127.0.2.0; reply \"a page\"", "" },
+	{ "dnsbl l.example", "score reject", "" },
+	{ "dnsbl l.example", "score -1001", "'-1001' is out of range: score is -1000 to 1000" },
+	{ "dnsbl l.example", "answer 128.0.0.2", "'128.0.0.2' is no answer of a list; write 127.0.0.2 or 127.0.0.4-11" },
+	{ "dnsbl l.example", "answer 127.0.0.2-", "'127.0.0.2-' is no answer of a list; write 127.0.0.2 or 127.0.0.4-11" },
+	{ "dnsbl l.example", "answer 127.0.0.2-256", "'127.0.0.2-256' is no answer of a list; write 127.0.0.2 or 127.0.0.4-11" },
+	{ "dnsbl l.example", "answer 127.0.0.4-2", "'127.0.0.4-2' is no answer of a list; write 127.0.0.2 or 127.0.0.4-11" },
+	{ "dnsbl l.example", "answer ::1", "'::1' is no answer of a list; write 127.0.0.2 or 127.0.0.4-11" },
+	{ "dnsbl l.example", "answer", "'answer' needs a value" },
+	{ "dnsbl l.example", "reply \"caf\xc3\xa9\"", "the text goes into a reply, so it is printable ASCII" },
+	{ "dnsbl l.example", "reply a b", "'reply' takes one value" },
+	{ "dnsbl", "score 1", "'dnsbl' takes one name: dnsbl list.example { }" },
+	{ "dnsbl a.example b.example", "score 1", "'dnsbl' takes one name: dnsbl list.example { }" },
+	{ "dnsbl a/b", "score 1", "'a/b' is not the name of a list" },
 	{ "listener a", "role mx", "listener 'a' has no address; write address 0.0.0.0:25" },
 	{ "listener a", "address *:1; role mix", "'mix' is not one of mx, submission or relay; did you mean 'mx'?" },
 	{ "listener a", "address *:1; tls off", "" },
@@ -459,6 +491,8 @@ static bool is_tried(enum conf_block_id block, struct str word)
 		if (block == CONF_BLOCK_conf_retry_expire) name = STR("retry");
 		if (block == CONF_BLOCK_conf_retry_warn) name = STR("retry");
 		if (block == CONF_BLOCK_conf_ldap) name = STR("directory");
+		if (block == CONF_BLOCK_conf_check_client) name = STR("check");
+		if (block == CONF_BLOCK_conf_check_helo) name = STR("check");
 		if (!str_eq(str_word(&of), name)) continue;
 		for (size_t at = 0; at + word.len <= statement.len; at++)
 			if (str_eq(str_sub(statement, at, word.len), word)) return true;

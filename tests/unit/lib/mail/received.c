@@ -54,6 +54,24 @@ static void expect(const struct received *r, const char *want)
 
 #define TAIL ";\r\n\tTue, 05 Aug 2025 10:00:00 +0000\r\n"
 
+/* The name that was looked up. One that could not stand there is left out, whoever let it in. */
+static void names(void **state)
+{
+	(void)state;
+	struct received r = { .helo = STR("c.example"), .client = ip("192.0.2.1"),
+			      .by = STR("mx.us.example"), .id = STR("1f"), .esmtp = true,
+			      .arrived_s = 1754388000, .name = STR("far.example") };
+	expect(&r, "Received: from c.example (far.example [192.0.2.1])\r\n\tby mx.us.example with "
+		   "ESMTP\r\n\tid 1f" TAIL);
+	r.helo = STR("a b");
+	expect(&r, "Received: from [192.0.2.1] (far.example [192.0.2.1] helo=a b)\r\n\tby "
+		   "mx.us.example with ESMTP\r\n\tid 1f" TAIL);
+	r.helo = STR("c.example");
+	r.name = STR("far.example)\r\nX: y");
+	expect(&r, "Received: from c.example ([192.0.2.1])\r\n\tby mx.us.example with ESMTP"
+		   "\r\n\tid 1f" TAIL);
+}
+
 static void fields(void **state)
 {
 	(void)state;
@@ -113,7 +131,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(dates),
-		cmocka_unit_test(fields),
+		cmocka_unit_test(names), cmocka_unit_test(fields),
 		cmocka_unit_test(hostile_helo),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -191,6 +191,45 @@ static void hosts(void **state)
 	assert_false(dns_name_is_host(STR("a\0b")));
 }
 
+/* Names of addresses: only those of hosts, whatever else stands there. */
+static void ptr_names(void **state)
+{
+	(void)state;
+#define PTR "\x0c"
+	static const struct {
+		struct str packet;
+		enum dns_state state;
+		const char *want;
+	} rows[] = {
+		{ BYTES(HEAD("\1") QUESTION(PTR) OWNER RR(PTR, "\4") "\1m\xc0\x0c"), DNS_FOUND, "m.a.example;" },
+		{ BYTES(HEAD("\2") QUESTION(PTR) OWNER RR(PTR, "\4") "\1m\xc0\x0c" OWNER RR(PTR, "\4")
+			"\1n\xc0\x0c"), DNS_FOUND, "m.a.example;n.a.example;" },
+		{ BYTES(HEAD("\2") QUESTION(PTR) OWNER RR(PTR, "\6") "\3m\r\n\xc0\x0c" OWNER RR(PTR, "\4")
+			"\1n\xc0\x0c"), DNS_FOUND, "n.a.example;" },
+		{ BYTES(HEAD("\1") QUESTION(PTR) OWNER RR(PTR, "\4") "\1 \xc0\x0c"), DNS_NO_DATA, "" },
+		{ BYTES(HEAD("\1") QUESTION(PTR) OWNER RR(PTR, "\1") "\0"), DNS_NO_DATA, "" },
+		{ BYTES(HEAD("\1") QUESTION(PTR) "\1b\xc0\x0e" RR(PTR, "\4") "\1m\xc0\x0c"), DNS_NO_DATA, "" },
+		{ BYTES(HEAD("\1") QUESTION(PTR) OWNER RR(PTR, "\2") "\xc0\x27"), DNS_FAILED, "" },
+		{ BYTES("\0\0\x81\x83\0\1\0\0\0\0\0\0" QUESTION(PTR)), DNS_NO_NAME, "" },
+	};
+	for (size_t i = 0; i < ROWS(rows); i++) {
+		struct dns_name out[2];
+		char memory[600];
+		struct buf text;
+		size_t count = 7;
+		buf_init_fixed(&text, memory, sizeof memory);
+		enum dns_state got = dns_read_ptr(rows[i].packet, out, 2, &count);
+		for (size_t k = 0; k < count; k++)
+			buf_fmt(&text, "%.*s;", (int)out[k].len, out[k].text);
+		if (got != rows[i].state || !str_eq(buf_view(&text), str_of(rows[i].want)))
+			fail_msg("row %zu: %d '%.*s'", i, (int)got, (int)text.len, text.at);
+	}
+	struct dns_name one;
+	size_t count;
+	assert_int_equal(dns_read_ptr(rows[1].packet, &one, 1, &count), DNS_FOUND);
+	assert_int_equal(count, 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -198,6 +237,7 @@ int main(void)
 		cmocka_unit_test(ips),
 		cmocka_unit_test(many),
 		cmocka_unit_test(hosts),
+		cmocka_unit_test(ptr_names),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
