@@ -36,6 +36,22 @@ static void decide(struct mx *mx, struct str packet)
 	check_text(&verdict);
 }
 
+static void check_tlsa(struct str packet)
+{
+	char memory[DNS_TLSA_BYTES], name[DNS_NAME_MAX];
+	struct buf records;
+	struct dns_tlsa record;
+	size_t count = 0, kept = 0, len = 0;
+	buf_init_fixed(&records, memory, sizeof memory);
+	enum dns_state state = dns_read_tlsa(packet, &records, &count);
+	assert((state == DNS_FOUND) == (count > 0) && !records.overflowed);
+	struct cur c = cur_of(buf_view(&records));
+	while (dns_tlsa_next(&c, &record)) kept++;
+	assert(cur_done(&c) && kept <= DNS_TLSA_MAX && kept <= count);
+	if (dns_read_owner(packet, name, &len))
+		assert(dns_name_is_host((struct str){ name, len }));
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static struct dns_mx answers[DNS_RECORDS_MAX];
@@ -53,5 +69,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	step = mx_begin(&mx, STR("m.example"), false, 25);
 	assert(step == MX_ASK_HOSTS);
 	decide(&mx, packet);
+	check_tlsa(packet);
 	return 0;
 }

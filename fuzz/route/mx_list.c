@@ -22,6 +22,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	for (size_t i = 0; i < list.count; i++) {
 		const struct mx_next *next = &list.hosts[i];
 		assert(next->count > 0 && next->count <= MX_ADDRESSES_MAX);
+		assert(next->tlsa.len <= DNS_TLSA_BYTES && next->dane < MX_DANE_COUNT);
 		for (size_t k = 0; k < next->name.len; k++)
 			assert(ascii_is_print(next->name.at[k]));
 	}

@@ -3,7 +3,9 @@
  * recipients and the length of the text, the rest is what the peer sends, cut at random,
  * before it goes away. However that runs, `out` stays bounded, each mail gets one DONE
  * with an outcome for each recipient, nothing is permanent without a 5xx or a reason of
- * our own, and the connection ends. Without text, which may overtake replies, it all has
+ * our own, and the connection ends. With 128 recipients and more TLS is wanted; the octet
+ * 0x16, with which a TLS record begins, stands for the handshake, and the octet behind it
+ * says whether that fails. Without text, which may overtake replies, it all has
  * to be the same in one piece. */
 #include <assert.h>
 
@@ -26,6 +28,7 @@ struct talk {
 	size_t turns, rounds;
 	bool settled[RCPTS_MAX]; /* by an earlier transaction, whose texts are gone */
 	bool raw, open, closed, quit;
+	bool secure; /* the machine waits for a handshake */
 };
 
 static void check_outcome(struct talk *t, const struct smtp_client_rcpt *rcpt)
@@ -86,7 +89,12 @@ static void handle(struct talk *t, enum smtp_client_event ev)
 	assert(!t->closed || ev == SMTP_CL_NONE);
 	switch (ev) {
 	case SMTP_CL_NONE: break;
+	case SMTP_CL_SECURE:
+		assert(!t->open && !t->secure && t->cfg.tls != SMTP_CL_TLS_OFF);
+		t->secure = true;
+		break;
 	case SMTP_CL_READY:
+		if (t->cfg.tls >= SMTP_CL_TLS_MUST) assert(t->client.secured);
 		assert(!t->open && !t->quit);
 		send(t);
 		break;
@@ -139,24 +147,55 @@ static void begin(struct talk *t, const uint8_t *head)
 	static const struct str addresses[] = { STR_INIT("b@h.example"), STR_INIT(""),
 						STR_INIT("\"b c\"@h.example"),
 						STR_INIT("\xc3\xa9@h.example") };
+	bool tls = head[1] & 128;
 	*t = (struct talk){ .raw = head[0] & 16 };
 	t->cfg = (struct smtp_client_settings){ .helo = STR("us.example"),
 						.rcpts_max = head[0] & 32 ? 3 : 1000,
 						.pipelining = head[0] & 1,
 						.chunking = head[0] & 2,
-						.lmtp = head[0] & 4 };
+						.lmtp = head[0] & 4,
+						.tls = tls ? 1 + head[1] % 3 : 0 };
 	t->mail = (struct smtp_client_mail){ .sender = STR("a@c.example"),
 					     .envid = STR("id"), .ret = 1,
 					     .size = (uint64_t)(head[2] & 127) * 1000,
 					     .body8 = head[0] & 64,
 					     .smtputf8 = head[0] & 128,
-					     .rcpt_count = head[1] ? head[1] : 1,
+					     .rcpt_count = head[1] % 128 ? head[1] % 128 : 1,
 					     .rcpts = t->rcpts };
 	for (uint32_t i = 0; i < t->mail.rcpt_count; i++)
 		t->rcpts[i].address = addresses[i % 16 < 13 ? 0 : i % 16 - 12];
 	buf_init(&t->out, SMTP_CLIENT_OUT_MIN);
 	smtp_client_init(&t->client, &t->cfg, head[0] & 8, &t->out);
 	feed(t, STR(""));
+}
+
+/* The same where it stands in the input, however that is cut. */
+static void handshake(struct talk *t, bool good)
+{
+	if (smtp_client_step(&t->client) != SMTP_STEP_TLS) return;
+	assert(t->secure && t->out.len == 0);
+	if (good) smtp_client_secured(&t->client);
+	else smtp_client_insecure(&t->client, "4.7.5", STR("no\nTLS"));
+	assert(!good || (t->client.caps.auth.len == 0 && !t->client.caps.starttls));
+	feed(t, STR(""));
+}
+
+/* `cut`: pieces of at most so many octets, 0: as long as can be. */
+static void feed_all(struct talk *t, struct str in, struct rng *rng, uint32_t cut)
+{
+	while (in.len) {
+		ptrdiff_t mark = t->cfg.tls ? str_find(in, '\x16') : -1;
+		if (mark == 0) {
+			handshake(t, in.len < 2 || in.at[1] != 'x');
+			in = str_from(in, in.len < 2 ? 1 : 2);
+			continue;
+		}
+		size_t len = mark < 0 ? in.len : (size_t)mark;
+		size_t most = cut ? 1 + (size_t)rng_below(rng, cut) : len;
+		if (most < len) len = most;
+		feed(t, str_sub(in, 0, len));
+		in = str_from(in, len);
+	}
 }
 
 static void finish(struct talk *t)
@@ -176,12 +215,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct str in = { (const char *)data + 3, size - 3 };
 	begin(&whole, data);
 	begin(&cut, data);
-	feed(&whole, in);
-	while (in.len) {
-		size_t len = 1 + (size_t)rng_below(&rng, data[2] & 128 ? 4 : 200);
-		feed(&cut, str_sub(in, 0, len));
-		in = str_from(in, len);
-	}
+	feed_all(&whole, in, &rng, 0);
+	feed_all(&cut, in, &rng, data[2] & 128 ? 4 : 200);
 	finish(&whole);
 	finish(&cut);
 	if (whole.mail.size == 0) {

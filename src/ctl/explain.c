@@ -139,6 +139,9 @@ static int route_text(const struct route_case *c)
 		explain_line("if unknown", buf_view(&b));
 	}
 	text_hosts(c);
+	buf_reset(&b);
+	route_tls_write(&b, &c->route);
+	explain_line("tls", buf_view(&b));
 	text_limits(c);
 	text_times(c->ctl->conf);
 	text_queue(c);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ctl/route_why.h"
 
+#include "lib/route/secure.h"
+
 enum { RULE_MAX = 2048, DESTINATION_MAX = 4096 };
 
 const char *route_kind_text(enum route_kind kind)
@@ -130,6 +132,39 @@ void route_rule_write(struct buf *out, const struct conf *conf, struct str addre
 	buf_byte(out, ')');
 }
 
+/* Of the route's hosts, how many are spoken to by TLS from the first octet. */
+static size_t implicit_count(const struct conf_route *via, size_t *all)
+{
+	size_t count = 0;
+	*all = via->by == CONF_ROUTE_BY_MX ? 1 : via->via.count;
+	for (size_t i = 0; i < *all; i++) {
+		int64_t port = via->by == CONF_ROUTE_BY_MX ? via->port : via->via.at[i].port;
+		count += via->start == CONF_ROUTE_START_IMPLICIT ||
+		         (via->start == CONF_ROUTE_START_AUTO && port == SECURE_IMPLICIT_PORT);
+	}
+	return count;
+}
+
+void route_tls_write(struct buf *out, const struct route *route)
+{
+	static const char *const words[] = {
+		[CONF_ROUTE_TLS_OFF] = "off: in the clear",
+		[CONF_ROUTE_TLS_MAY] = "may: where the host offers it, else in the clear",
+		[CONF_ROUTE_TLS_REQUIRE] = "require: nothing without it, the certificate is not checked",
+		[CONF_ROUTE_TLS_VERIFY] = "verify: nothing without it and a certificate that is good",
+		[CONF_ROUTE_TLS_DANE] = "dane: as secure TLSA records want it, without any as may",
+	};
+	size_t all, implicit;
+	if (route->kind == ROUTE_LMTP) buf_str(out, str_of(words[CONF_ROUTE_TLS_OFF]));
+	if (route->kind != ROUTE_VIA && route->kind != ROUTE_MX) return;
+	buf_str(out, str_of(words[route->via->tls]));
+	if (route->via->tls == CONF_ROUTE_TLS_OFF) return;
+	implicit = implicit_count(route->via, &all);
+	if (implicit == 0) buf_str(out, STR("; by STARTTLS"));
+	else if (implicit == all) buf_str(out, STR("; from the first octet"));
+	else buf_str(out, STR("; by STARTTLS, on port 465 from the first octet"));
+}
+
 void route_json(struct json *json, const struct conf *conf, struct str address,
                 const struct route *route)
 {
@@ -149,4 +184,7 @@ void route_json(struct json *json, const struct conf *conf, struct str address,
 	buf_reset(&text);
 	route_destination_write(&text, route);
 	json_str_at(json, STR("destination"), buf_view(&text));
+	buf_reset(&text);
+	route_tls_write(&text, route);
+	json_str_at(json, STR("tls"), buf_view(&text));
 }

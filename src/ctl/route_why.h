@@ -17,6 +17,8 @@ void route_rule_write(struct buf *out, const struct conf *conf, struct str addre
                       const struct route *route);
 /* Where it decides: "/etc/ims/ims.conf:15"; empty if no statement does. */
 void route_place_write(struct buf *out, const struct route *route);
+/* Whether and how its mail is encrypted: "require: nothing without it, ...". */
+void route_tls_write(struct buf *out, const struct route *route);
 /* Members of an object: kind, route, rule, place, key, destination. */
 void route_json(struct json *json, const struct conf *conf, struct str address,
                 const struct route *route);

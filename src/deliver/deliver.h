@@ -10,6 +10,8 @@
 #include "lib/base/map.h"
 #include "lib/mail/job.h"
 #include "lib/os/window.h"
+#include "lib/os/tls.h"
+#include "lib/route/secure.h"
 #include "lib/smtp/attempt.h"
 #include "services/frame.h"
 
@@ -28,6 +30,11 @@ enum {
 	DELIVER_NAME_MAX = 256,                /* of a host, or the path of a socket */
 	DELIVER_FOLDERS_MAX = 64,              /* where sockets of LMTP servers lie */
 	DELIVER_SENTENCE_MAX = 400,
+	DELIVER_HANDSHAKES_MAX = 128,          /* at one time; others wait their turn */
+	DELIVER_CLEAR_MAX = 256,               /* hosts whose TLS failed */
+	DELIVER_CLEAR_MS = 10 * 60 * 1000,     /* how long they are remembered */
+	DELIVER_DANE_MAX = 128 * 1024,         /* octets of TLSA records of one connection */
+	DELIVER_TLS_MAX = TLS_DESCRIPTION_MAX, /* of what events tell of it */
 };
 
 struct deliver;
@@ -38,6 +45,11 @@ struct target {
 	struct ip ip;
 	uint16_t port;
 	char name[DELIVER_NAME_MAX]; /* of the host, or the path */
+	/* What the DNS knows of the host; the strings stand in the connection's `dane`. */
+	bool secure;
+	enum mx_dane dane;
+	uint32_t base_at, base_len, tlsa_at, tlsa_len;
+	char tls[DELIVER_TLS_MAX]; /* of the last connection to it; empty: none, or clear */
 };
 
 /* The text of a message, as spool hands it over: ranges in its window, or a file. */
@@ -103,6 +115,7 @@ struct destination {
 enum connection_state {
 	CONNECTION_RESOLVING, /* no socket; a question to dns is open */
 	CONNECTION_OPENING,
+	CONNECTION_SECURING,  /* the handshake of TLS, or it waits for its turn */
 	CONNECTION_OPEN,      /* the machine speaks */
 	CONNECTION_IDLE,      /* the machine is READY, no job is here */
 };
@@ -115,6 +128,8 @@ struct connection {
 	struct job *job; /* NULL: idle, or on its way to it */
 	struct link idle, idle_all;
 	struct link all;
+	struct link unshaken; /* in d->unshaken: waits for its turn to shake hands */
+	struct tls *tls;      /* NULL: in the clear */
 	struct loop_io *io;
 	struct loop_timer *timer;
 	struct smtp_client smtp;
@@ -124,6 +139,8 @@ struct connection {
 	int fd; /* -1: none */
 	enum connection_state state;
 	bool machine;    /* smtp is in use */
+	bool shaking;    /* one of d->handshakes */
+	bool may_clear;  /* if TLS fails, this host may do without */
 	bool told;       /* the attempt's event is out */
 	bool sending;    /* the job's transaction was begun on this socket */
 	bool wants_text; /* the machine asks for text that is not here */
@@ -139,6 +156,8 @@ struct connection {
 	struct target targets[SMTP_ATTEMPT_TARGETS_MAX];
 	uint32_t hosts[SMTP_ATTEMPT_TARGETS_MAX];
 	uint32_t target_count, host_count;
+	struct buf dane;
+	uint64_t policy; /* under which the socket was opened: encrypt_policy */
 	/* The question to dns, and why there is no host so far. */
 	uint64_t query;
 	unsigned hop;
@@ -146,6 +165,19 @@ struct connection {
 	bool never; /* dns knows for sure */
 	char dsn[16];
 	char why[DELIVER_SENTENCE_MAX];
+};
+
+/* What master has read for a route. */
+struct route_tls {
+	char name[128];
+	struct tls_client *client;
+	uint64_t digest; /* of what it was made of */
+};
+
+/* A host that did not get over TLS. */
+struct clear_host {
+	uint64_t key;
+	int64_t until_ms;
 };
 
 struct deliver {
@@ -158,6 +190,13 @@ struct deliver {
 	struct link connections;     /* all of them */
 	struct link idle;            /* of all destinations, in the order of last use */
 	struct link due, starved;
+	struct link unshaken; /* struct connection, in order */
+	size_t handshakes;
+	struct route_tls routes[CONF_ROUTE_FILES_MAX];
+	size_t route_count;
+	struct tls_client *plain[TLS_LEGACY + 1]; /* by profile, for routes without files */
+	struct clear_host clear[DELIVER_CLEAR_MAX];
+	size_t clear_at;
 	struct loop_turn turn;
 	struct loop_timer *drain_timer;
 	size_t connection_count, job_memory;
@@ -234,11 +273,22 @@ void connection_free(struct connection *c);
 /* Its transaction, if one is open, ends here; the job with it. */
 void connection_abort(struct connection *c, struct str why);
 
+/* encrypt.c: encryption */
+/* Before the process gives up its rights. False: the library is unusable. */
+bool encrypt_open(void);
+void encrypt_files(struct deliver *d, const struct msg_route_files *m, int fd);
+void encrypt_reload(struct deliver *d);
+void encrypt_close(struct deliver *d);
+/* What an open socket must have been opened under to serve the job. */
+uint64_t encrypt_policy(const struct deliver *d, const struct job *job);
+
 /* pool.c: who gets which connection */
 struct destination *destination_get(struct deliver *d, struct str key);
 void pool_add(struct job *job);
 /* The next job for a connection that is READY; NULL: it is idle now. */
 struct job *pool_next(struct connection *c);
+/* Jobs wait that it cannot serve, as its encryption is not what they want. */
+bool pool_is_outdated(const struct connection *c);
 /* Looks after it at the end of the turn. */
 void pool_due(struct destination *dest);
 /* A connection has gone. */
@@ -249,6 +299,7 @@ void pool_turn(void *arg);
 /* How an attempt to reach a host ended; NULL: it is ready for mail. */
 void tell_attempt(struct connection *c, const struct smtp_outcome *o);
 void tell_error(struct deliver *d, struct str error, struct str path);
+void tell_files_error(struct deliver *d, struct str route, struct str error);
 void tell_notice(struct deliver *d, struct str reason, struct str path);
 
 #endif

@@ -29,14 +29,24 @@ static void because(struct connection *c, struct str dsn, struct str why)
 	(void)str_to_cstr(why, c->why, sizeof c->why);
 }
 
-/* A target of host number `host`; what does not fit is left alone. */
-static void target_add(struct connection *c, struct str name, struct ip ip, uint16_t port)
+/* A target of the current host; what does not fit is left alone. `dns`: what is known of
+ * the host, or NULL. */
+static void target_add(struct connection *c, struct str name, struct ip ip, uint16_t port,
+		       const struct target *dns)
 {
 	if (c->target_count == SMTP_ATTEMPT_TARGETS_MAX) return;
 	struct target *t = &c->targets[c->target_count];
-	*t = (struct target){ .ip = ip, .port = port };
+	*t = dns ? *dns : (struct target){ .dane = MX_DANE_NONE };
+	t->ip = ip;
+	t->port = port;
 	if (!str_to_cstr(name, t->name, sizeof t->name)) return;
 	c->hosts[c->target_count++] = c->host_count;
+}
+
+static bool wants_dane(const struct connection *c)
+{
+	const struct conf_route *r = conf_route_find(c->d->frame->conf, c->job->route);
+	return r && r->tls == CONF_ROUTE_TLS_DANE;
 }
 
 static void ask_send(struct connection *c)
@@ -46,6 +56,7 @@ static void ask_send(struct connection *c)
 	struct msg_resolve m = {
 		.query = c->query,
 		.mx = mx,
+		.dane = wants_dane(c),
 		.port = mx ? to->port : to->hops[c->hop].port,
 		.name = mx ? to->domain : to->hops[c->hop].host,
 	};
@@ -75,7 +86,7 @@ static bool hop_find(struct connection *c, const struct job_hop *hop)
 	struct ip ip;
 	if (str_starts(hop->host, STR("/"))) {
 		if (folder_allows(c->d, hop->host)) {
-			target_add(c, hop->host, (struct ip){ 0 }, 0);
+			target_add(c, hop->host, (struct ip){ 0 }, 0, NULL);
 		} else {
 			because(c, STR("4.3.5"),
 				STR("the socket's folder was not there or "
@@ -83,7 +94,7 @@ static bool hop_find(struct connection *c, const struct job_hop *hop)
 			tell_error(c->d, str_of(c->why), hop->host);
 		}
 	} else if (ip_parse(hop->host, &ip)) {
-		target_add(c, hop->host, ip, hop->port);
+		target_add(c, hop->host, ip, hop->port, NULL);
 	} else {
 		return ask(c);
 	}
@@ -106,6 +117,7 @@ void host_find(struct connection *c)
 {
 	c->state = CONNECTION_RESOLVING;
 	c->target_count = c->host_count = 0;
+	buf_reset(&c->dane);
 	c->hop = 0;
 	c->asked_ms = 0;
 	c->never = false;
@@ -133,14 +145,36 @@ static void go_on(struct connection *c)
 	hops_find(c);
 }
 
+static uint32_t text_keep(struct connection *c, struct str text)
+{
+	uint32_t at = (uint32_t)c->dane.len;
+	buf_str(&c->dane, text);
+	return at;
+}
+
+/* What the answer says of the host, for as long as the connection goes there. A host whose
+ * records do not fit must not be used. */
+static void dns_keep(struct connection *c, const struct mx_next *host, struct target *t)
+{
+	*t = (struct target){ .secure = host->secure, .dane = host->dane };
+	if (host->dane != MX_DANE_FOUND) return;
+	t->base_len = (uint32_t)host->base.len;
+	t->base_at = text_keep(c, host->base);
+	t->tlsa_len = (uint32_t)host->tlsa.len;
+	t->tlsa_at = text_keep(c, host->tlsa);
+	if (c->dane.overflowed) t->dane = MX_DANE_UNKNOWN;
+}
+
 static void hosts_take(struct connection *c, const struct mx_list *list)
 {
 	const struct job_target *to = &c->job->to;
 	bool mx = to->kind == JOB_TO_MX;
 	uint16_t port = mx ? to->port : to->hops[c->hop].port;
 	for (size_t i = 0; i < list->count; i++) {
+		struct target dns;
+		dns_keep(c, &list->hosts[i], &dns);
 		for (size_t k = 0; k < list->hosts[i].count; k++)
-			target_add(c, list->hosts[i].name, list->hosts[i].ips[k], port);
+			target_add(c, list->hosts[i].name, list->hosts[i].ips[k], port, &dns);
 		if (mx) c->host_count++;
 	}
 }

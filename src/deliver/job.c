@@ -195,6 +195,23 @@ static struct str words_of(const struct smtp_outcome *o, char memory[JOB_TEXT_MA
 	return buf_view(&b);
 }
 
+/* Who spoke for the recipient; the last one tried where nobody did. */
+static uint32_t target_of(const struct job *job, uint32_t i)
+{
+	const struct job_place *place = &job->places[i];
+	return place->answered ? place->target : job->attempt.target;
+}
+
+/* Only of a host that was talked to: what a host said for good, or the end of a session
+ * that was encrypted. */
+static struct str tls_of(const struct job *job, uint32_t target)
+{
+	const struct connection *c = job->on;
+	if (!c || !c->target_count) return STR("");
+	if (target >= c->target_count) target = c->target_count - 1;
+	return c->targets[target].tls[0] ? str_of(c->targets[target].tls) : STR("-");
+}
+
 static void result_put(struct job *job, uint32_t i, struct str host)
 {
 	char memory[JOB_TEXT_MAX];
@@ -206,6 +223,7 @@ static void result_put(struct job *job, uint32_t i, struct str host)
 		r.dsn = str_of(o->enhanced);
 		r.text = words_of(o, memory);
 		r.dsn_passed = r.outcome == JOB_RELAYED && job->places[i].dsn_passed;
+		if (host.len) r.tls = tls_of(job, target_of(job, i));
 	} else {
 		r.outcome = job->rest;
 		r.dsn = str_of(job->rest_dsn);
@@ -232,8 +250,7 @@ static void job_answer(struct job *job)
 	uint32_t last = UINT32_MAX;
 	buf_reset(&d->results);
 	for (uint32_t i = 0; i < job->mail.rcpt_count; i++) {
-		uint32_t target = job->places[i].answered ? job->places[i].target
-							  : job->attempt.target;
+		uint32_t target = target_of(job, i);
 		if (target != last) host = host_of(job, target, memory);
 		last = target;
 		result_put(job, i, host);

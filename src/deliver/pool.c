@@ -40,6 +40,18 @@ void pool_add(struct job *job)
 	pool_due(job->dest);
 }
 
+static struct job *first_of(const struct destination *dest)
+{
+	return list_empty(&dest->waiting) ? NULL
+					  : CONTAINER(dest->waiting.next, struct job, waiting);
+}
+
+bool pool_is_outdated(const struct connection *c)
+{
+	const struct job *job = first_of(c->dest);
+	return job && encrypt_policy(c->d, job) != c->policy;
+}
+
 struct job *pool_next(struct connection *c)
 {
 	struct link *first = list_take(&c->dest->waiting);
@@ -83,12 +95,17 @@ static void destination_serve(struct destination *dest)
 	link_remove(&dest->starved);
 	while (!list_empty(&dest->waiting)) {
 		bool idle = !list_empty(&dest->idle);
+		struct connection *last =
+			idle ? CONTAINER(dest->idle.prev, struct connection, idle) : NULL;
+		if (last && pool_is_outdated(last)) {
+			connection_quit(last);
+			continue;
+		}
 		if (!idle && !destination_may_grow(dest)) break;
 		struct job *job =
 			CONTAINER(list_take(&dest->waiting), struct job, waiting);
 		if (idle) {
-			connection_reuse(
-				CONTAINER(dest->idle.prev, struct connection, idle), job);
+			connection_reuse(last, job);
 		} else if (!connection_new(dest, job)) {
 			job_rest(job, JOB_DEFERRED, STR("4.3.0"), STR("out of memory"));
 			job_end(job);

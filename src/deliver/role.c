@@ -17,6 +17,7 @@ static void role_settings(struct deliver *d)
 	d->timeouts = (struct smtp_client_timeouts){
 		.banner_s = seconds(t->greeting_ms),
 		.hello_s = seconds(t->command_ms),
+		.tls_s = seconds(t->tls_ms),
 		.mail_s = seconds(t->command_ms),
 		.rcpt_s = seconds(t->command_ms),
 		.data_s = seconds(t->command_ms),
@@ -28,7 +29,7 @@ static void role_settings(struct deliver *d)
 
 static int role_open(struct frame *f)
 {
-	struct deliver *d = calloc(1, sizeof *d);
+	struct deliver *d = encrypt_open() ? calloc(1, sizeof *d) : NULL;
 	if (!d) return EX_OSERR;
 	struct census *census = scoreboard_census();
 	f->role = d;
@@ -41,6 +42,7 @@ static int role_open(struct frame *f)
 	list_init(&d->idle);
 	list_init(&d->due);
 	list_init(&d->starved);
+	list_init(&d->unshaken);
 	buf_init(&d->results, RESULTS_MAX);
 	d->turn = (struct loop_turn){ .fn = pool_turn, .arg = d };
 	role_settings(d);
@@ -54,6 +56,7 @@ void deliver_leave_if_idle(struct deliver *d)
 {
 	if (!d->draining || d->left || d->jobs.count || d->connection_count) return;
 	d->left = true;
+	encrypt_close(d);
 	frame_leave(d->frame);
 }
 
@@ -195,6 +198,7 @@ static void role_message(struct frame *f, struct channel *ch, enum msg_type type
 		struct msg_relay relay;
 		struct msg_body body;
 		struct msg_resolved resolved;
+		struct msg_route_files files;
 	} m;
 	(void)ch;
 	if (type == MSG_spool_window) role_window(d, fd);
@@ -202,6 +206,8 @@ static void role_message(struct frame *f, struct channel *ch, enum msg_type type
 		role_body(d, &m.body, fd);
 	else if (type == MSG_relay && msg_relay_get(payload, &m.relay))
 		job_take(d, &m.relay);
+	else if (type == MSG_route_files && msg_route_files_get(payload, &m.files))
+		encrypt_files(d, &m.files, fd);
 	else if (type == MSG_resolved && msg_resolved_get(payload, &m.resolved))
 		host_resolved(d, &m.resolved);
 }
@@ -212,6 +218,7 @@ static void role_reload(struct frame *f, struct conf *old)
 	(void)old;
 	role_settings(d);
 	folder_check_all(d);
+	encrypt_reload(d);
 	/* They lead where their destination was; it may be elsewhere by now. */
 	while (!list_empty(&d->idle))
 		connection_quit(CONTAINER(d->idle.next, struct connection, idle_all));

@@ -18,7 +18,8 @@ void tell_attempt(struct connection *c, const struct smtp_outcome *o)
 	if (o && o->code) event_i64(log, FIELD_code, o->code);
 	if (o) event_str(log, FIELD_dsn, str_of(o->enhanced));
 	if (o) event_str(log, FIELD_reply, o->text);
-	event_str(log, FIELD_tls, STR("-"));
+	struct str tls = str_of(c->targets[job->attempt.target].tls);
+	event_str(log, FIELD_tls, tls.len ? tls : STR("-"));
 	event_i64(log, FIELD_delay, loop_wall_ms(c->d->frame->loop) - job->arrived_ms);
 	event_end(log);
 }
@@ -29,6 +30,15 @@ void tell_error(struct deliver *d, struct str error, struct str path)
 	event_begin(log, EVENT_relay_error, 0, 0);
 	event_str(log, FIELD_error, error);
 	event_str(log, FIELD_path, path);
+	event_end(log);
+}
+
+void tell_files_error(struct deliver *d, struct str route, struct str error)
+{
+	struct event_log *log = d->frame->log;
+	event_begin(log, EVENT_certificate_error, 0, 0);
+	event_str(log, FIELD_route, route);
+	event_str(log, FIELD_error, error);
 	event_end(log);
 }
 

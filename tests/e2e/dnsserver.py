@@ -7,7 +7,7 @@ which a server can be useless. Standard library only.
                     "mx.a.example": {"A": ["192.0.2.1"]}}) as dns: ... dns.port
 
 Keys are names, lower case, no final dot; "*.b.example" stands for what is below. A value is
-a dict of lists by type (A, AAAA, MX, CNAME, PTR, TXT), or one of the words below, or a dict
+a dict of lists by type (A, AAAA, MX, CNAME, PTR, TXT; all others as octets), or one of the words below, or a dict
 with "do" and such a word. A name that is not there does not exist; a type that is not there
 has no data.
 
@@ -20,6 +20,9 @@ has no data.
     circle     an alias of itself
     delay:MS   the answer, later
     compress   a name that points to itself
+
+With `signer` (dnssec.py) the names of its zone have signatures, and what is not there is
+denied by signed records.
 
 Changes of `zone` count at once; `asked` counts questions by (name, type). From a shell or
 another language: dnsserver.py --zone FILE.json [--port N] prints the port and serves until
@@ -36,7 +39,8 @@ import sys
 import threading
 import time
 
-TYPES = {"A": 1, "NS": 2, "CNAME": 5, "SOA": 6, "PTR": 12, "MX": 15, "TXT": 16, "AAAA": 28}
+TYPES = {"A": 1, "NS": 2, "CNAME": 5, "SOA": 6, "PTR": 12, "MX": 15, "TXT": 16, "AAAA": 28, "DS": 43,
+         "RRSIG": 46, "NSEC": 47, "DNSKEY": 48, "TLSA": 52}
 NAMES = {number: name for name, number in TYPES.items()}
 OK, SERVFAIL, NXDOMAIN, REFUSED = 0, 2, 3, 5
 CHAIN_MAX = 32
@@ -70,6 +74,8 @@ def encode_data(kind, value):
         return encode_name(value)
     if kind == "TXT":
         return bytes([len(value)]) + value.encode("latin-1")
+    if isinstance(value, bytes):
+        return value
     raise ValueError(kind)
 
 
@@ -81,8 +87,8 @@ def encode_record(owner, kind, value):
 class DnsServer:
     """`zone` may be changed while it runs. What goes wrong in a thread is in `errors`."""
 
-    def __init__(self, zone, port=0):
-        self.zone = zone
+    def __init__(self, zone, port=0, signer=None):
+        self.zone, self.signer = zone, signer
         self.asked = collections.Counter()
         self.errors = []
         self._stop = threading.Event()
@@ -196,7 +202,8 @@ class DnsServer:
         if how == "circle":
             return self._message(ident, question, OK, [encode_record(name, "CNAME", name)])
         code, records = self._records(name, kind)
-        out = self._message(ident, question, code, records)
+        denial = self.signer.deny(name, kind) if self.signer and not records else []
+        out = self._message(ident, question, code, records, denial=denial, edns=bool(self.signer))
         if how == "cut":
             return out[:12 + len(question) + (len(out) - 12 - len(question)) // 2]
         if how == "compress":  # the owner is a pointer to the pointer itself
@@ -205,9 +212,10 @@ class DnsServer:
         return out
 
     @staticmethod
-    def _message(ident, question, code, records, flags=0):
-        head = struct.pack("!HHHHHH", ident, 0x8180 | flags | code, 1, len(records), 0, 0)
-        return head + question + b"".join(records)
+    def _message(ident, question, code, records, flags=0, denial=(), edns=False):
+        head = struct.pack("!HHHHHH", ident, 0x8180 | flags | code, 1, len(records), len(denial), int(edns))
+        option = b"\0" + struct.pack("!HHIH", 41, 4096, 0x8000, 0) if edns else b""
+        return head + question + b"".join(records) + b"".join(denial) + option
 
     def _find(self, name):
         if name in self.zone:
@@ -231,9 +239,15 @@ class DnsServer:
             if "CNAME" not in entry or kind == "CNAME":
                 break
             target = entry["CNAME"][0]
-            out.append(encode_record(name, "CNAME", target))
+            out += self._signed(name, "CNAME", [target])
             name = target.lower()
-        return OK, out + [encode_record(name, kind, value) for value in entry.get(kind, [])]
+        return OK, out + self._signed(name, kind, entry.get(kind, []))
+
+    def _signed(self, name, kind, values):
+        records = [encode_record(name, kind, value) for value in values]
+        if self.signer and values:
+            records += self.signer.sign(name, kind, [encode_data(kind, value) for value in values])
+        return records
 
 
 def main():

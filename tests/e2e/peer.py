@@ -17,14 +17,19 @@ the first octets of the text), dot (after all of it), RSET, QUIT. What is done t
     "550 text"   this reply                     callable   f(session, argument) -> one of these
 
 A list is used up one by one, by connection; its last entry repeats. All peers share one
-thread. `extensions` are those of the answer to EHLO."""
+thread. `extensions` are those of the answer to EHLO.
+
+With `tls`, an ssl.SSLContext, it offers STARTTLS (which is a step, too), or with `implicit`
+speaks TLS from the first octet; then `secured` has (version, name asked for, client's
+certificate) of each session. Steps and commands have what was said before and after."""
 import asyncio
 import socket
+import ssl
 import struct
 import threading
 
 GOOD = {"greeting": "220 peer.example ESMTP", "HELO": "250 peer.example", "MAIL": "250 2.1.0 ok",
-        "RCPT": "250 2.1.5 ok", "DATA": "354 go on", "dot": "250 2.0.0 taken", "RSET": "250 2.0.0 ok",
+        "RCPT": "250 2.1.5 ok", "STARTTLS": "220 2.0.0 go on", "DATA": "354 go on", "dot": "250 2.0.0 taken", "RSET": "250 2.0.0 ok",
         "QUIT": "221 2.0.0 bye"}
 
 
@@ -32,10 +37,11 @@ class Session:
     def __init__(self, peer, number):
         self.peer, self.number = peer, number
         self.sender, self.recipients, self.steps = None, [], []
+        self.secure = False
 
 
 class Peer:
-    def __init__(self, script, extensions, lmtp):
+    def __init__(self, script, extensions, lmtp, tls=None, implicit=False):
         self.script, self.extensions, self.lmtp = dict(script or {}), list(extensions), lmtp
         self.messages = []  # (sender, [recipients], text) of what was taken
         self.steps = []     # of all connections, in order
@@ -43,6 +49,14 @@ class Peer:
         self.sessions = 0
         self.port = self.path = None
         self.delay_s = 0    # before each reply
+        self.tls, self.implicit = tls, implicit
+        self.secured = []
+        self.asked_name = None
+        if tls:
+            tls.sni_callback = self._note_name
+
+    def _note_name(self, _socket, name, _context):
+        self.asked_name = name
 
     def wanted(self, step, session, argument=""):
         what = self.script.get(step)
@@ -77,8 +91,8 @@ class Peers:
 
     def add(self, script=None, extensions=("PIPELINING", "8BITMIME", "SIZE 50000000", "DSN",
                                            "ENHANCEDSTATUSCODES", "SMTPUTF8"), lmtp=False, path=None,
-            host="127.0.0.1", port=0):
-        peer = Peer(script, extensions, lmtp)
+            host="127.0.0.1", port=0, tls=None, implicit=False):
+        peer = Peer(script, extensions, lmtp, tls, implicit)
         asyncio.run_coroutine_threadsafe(self._open(peer, path, host, port), self._loop).result(10)
         return peer
 
@@ -91,7 +105,8 @@ class Peers:
             server = await asyncio.start_unix_server(serve, path, limit=1 << 20)
             peer.path = path
         else:
-            server = await asyncio.start_server(serve, host, port, limit=1 << 20, backlog=200)
+            server = await asyncio.start_server(serve, host, port, limit=1 << 20, backlog=200,
+                                                ssl=peer.tls if peer.implicit else None)
             peer.port = server.sockets[0].getsockname()[1]
         self._servers.append(server)
 
@@ -101,11 +116,25 @@ class Peers:
         session = Session(peer, peer.sessions)
         peer.sessions += 1
         try:
+            if peer.implicit:
+                self._secured(session, writer)
             await self._dialogue(session, reader, writer)
-        except (ConnectionError, asyncio.IncompleteReadError, ValueError, EndOfSession):
+        except (ConnectionError, ssl.SSLError, asyncio.IncompleteReadError, ValueError, EndOfSession):
             pass
         finally:
             writer.close()
+
+    @staticmethod
+    def _secured(session, writer):
+        tls = writer.get_extra_info("ssl_object")
+        session.secure = True
+        session.peer.secured.append((tls.version(), session.peer.asked_name, tls.getpeercert()))
+
+    async def _starttls(self, session, writer):
+        if not await self._do(session, "STARTTLS", writer):
+            return
+        await writer.start_tls(session.peer.tls)
+        self._secured(session, writer)
 
     async def _do(self, session, step, writer, argument="", good=None):
         """True: the step went as it should; raises when the session is over."""
@@ -166,7 +195,8 @@ class Peers:
     async def _command(self, session, verb, argument, reader, writer):
         peer = session.peer
         if verb in ("EHLO", "LHLO"):
-            lines = ["peer.example", *peer.extensions]
+            offers = ["STARTTLS"] if peer.tls and not session.secure else []
+            lines = ["peer.example", *peer.extensions, *offers]
             good = "\r\n".join(["250-" + text for text in lines[:-1]] + ["250 " + lines[-1]])
             await self._do(session, "EHLO", writer, argument, good)
         elif verb == "MAIL":
@@ -187,6 +217,8 @@ class Peers:
         elif verb == "RSET":
             session.sender, session.recipients = None, []
             await self._do(session, "RSET", writer)
+        elif verb == "STARTTLS" and peer.tls:
+            await self._starttls(session, writer)
         elif verb == "QUIT":
             await self._do(session, "QUIT", writer)
             raise EndOfSession

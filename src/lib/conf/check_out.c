@@ -24,6 +24,42 @@ static void check_next_host(struct conf_parser *p, const struct conf_route *r)
 		   "'port' is for mx; write via HOST:%lld", (long long)r->port);
 }
 
+/* What stands there and would never be looked at, or says two things. */
+static void check_route_tls(struct conf_parser *p, const struct conf_route *r)
+{
+	bool off = r->tls == CONF_ROUTE_TLS_OFF;
+	if (off && r->start == CONF_ROUTE_START_IMPLICIT)
+		AT(p, CONF_ERROR, &r->start_from, STR("tls-start"),
+		   "route '%.*s' has tls off and tls-start implicit; take one of them away",
+		   STR_ARG(r->name));
+	if (r->key.len && !r->certificate.len)
+		AT(p, CONF_ERROR, &r->key_from, STR("key"),
+		   "route '%.*s' has a key without a certificate; write certificate PATH",
+		   STR_ARG(r->name));
+	if (off && r->certificate.len)
+		AT(p, CONF_WARNING, &r->certificate_from, STR("certificate"),
+		   "the certificate is not used: route '%.*s' has tls off", STR_ARG(r->name));
+	if (conf_is_said(&r->ca_from) && r->tls != CONF_ROUTE_TLS_VERIFY)
+		AT(p, CONF_WARNING, &r->ca_from, STR("ca"),
+		   "'ca' is not used: route '%.*s' does not have tls verify", STR_ARG(r->name));
+	if (r->tls == CONF_ROUTE_TLS_DANE && !p->conf->resolver.trust_anchor.len)
+		AT(p, CONF_WARNING, &r->tls_from, STR("tls"),
+		   "no DNS answer is secure without resolver { trust-anchor }, so route '%.*s' "
+		   "works as with tls may", STR_ARG(r->name));
+}
+
+/* Each keeps its files in memory, in every process that sends. */
+static void check_route_files(struct conf_parser *p)
+{
+	const struct conf *conf = p->conf;
+	size_t count = 0;
+	for (size_t i = 0; i < conf->route_count; i++)
+		if (conf_route_has_files(&conf->routes[i]) && ++count == CONF_ROUTE_FILES_MAX + 1)
+			AT(p, CONF_ERROR, &conf->routes[i].origin, conf->routes[i].name,
+			   "more than %d routes have a certificate or tls verify",
+			   CONF_ROUTE_FILES_MAX);
+}
+
 static bool is_delivered_to(const struct conf *conf, const struct conf_route *route)
 {
 	for (size_t i = 0; i < conf->domain_count; i++)
@@ -73,6 +109,7 @@ static bool check_routes(struct conf_parser *p)
 					  &first->origin);
 		else check_use(p, r);
 		check_next_host(p, r);
+		check_route_tls(p, r);
 		check_matches(p, r);
 		for (size_t n = 0; n < r->match.count; n++)
 			conf_index_match(conf->match_index, conf->routes, i, n);
@@ -208,6 +245,7 @@ static void check_postmaster(struct conf_parser *p)
 bool conf_check_out(struct conf_parser *p)
 {
 	if (!check_routes(p)) return false;
+	check_route_files(p);
 	check_relay(p);
 	check_retry(p);
 	check_postmaster(p);

@@ -120,3 +120,9 @@ void conf_free(struct conf *conf)
 	arena_free(&conf->arena);
 	free(conf);
 }
+
+bool conf_route_has_files(const struct conf_route *route)
+{
+	return route->tls == CONF_ROUTE_TLS_VERIFY ||
+	       (route->tls != CONF_ROUTE_TLS_OFF && route->certificate.len > 0);
+}

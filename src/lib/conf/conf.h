@@ -337,6 +337,9 @@ const struct conf_directory *conf_directory_find(const struct conf *conf, struct
 /* Whether two blocks say the same, wherever they stand. */
 bool conf_directory_is_same(const struct conf_directory *a, const struct conf_directory *b);
 const struct conf_route *conf_route_find(const struct conf *conf, struct str name);
+/* Whether TLS of this route needs files: `ca`, or `certificate` and `key`. */
+bool conf_route_has_files(const struct conf_route *route);
+enum { CONF_ROUTE_FILES_MAX = 64 }; /* routes that do */
 /* The route whose `match` fits the domain best (see settings.def), or NULL. Costs one hash
  * look-up for each label. */
 const struct conf_route *conf_route_match(const struct conf *conf, struct str domain);

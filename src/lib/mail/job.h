@@ -42,6 +42,7 @@ struct job_result {
 	struct str dsn;  /* enhanced status code, RFC 3463 */
 	struct str text; /* a sentence or the reply, for log, queue and report; may be cut */
 	struct str host; /* path of the mailbox, or the host that answered */
+	struct str tls;  /* of the connection to that host, as events tell it; or empty */
 };
 
 /* Where a relay job goes. */

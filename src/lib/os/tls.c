@@ -8,16 +8,6 @@
 #include "lib/os/loop.h"
 #include "lib/os/tls_parts.h"
 
-struct tls {
-	SSL *ssl;
-	struct tls_server *server;
-	const char *fault;
-	unsigned wants;
-	bool done;   /* with the handshake */
-	bool broken; /* nothing more may be said */
-	bool recv_writes;
-};
-
 struct tls *tls_new(struct tls_server *server, int fd)
 {
 	struct tls *t = server->count ? calloc(1, sizeof *t) : NULL;
@@ -42,6 +32,7 @@ void tls_free(struct tls *t)
 	if (!t) return;
 	SSL_free(t->ssl);
 	tls_server_free(t->server);
+	tls_client_free(t->client);
 	free(t);
 }
 
@@ -51,6 +42,16 @@ static int broke(struct tls *t, int error, const char *fault)
 	t->fault = fault ? fault : "unknown error";
 	ERR_clear_error();
 	return -error;
+}
+
+/* Why the handshake failed: what the certificate lacks says more than that it lacks
+ * something. */
+static const char *reason(const struct tls *t)
+{
+	long verdict = t->check != TLS_CHECK_NONE && !t->done ? SSL_get_verify_result(t->ssl)
+							      : X509_V_OK;
+	if (verdict != X509_V_OK) return X509_verify_cert_error_string(verdict);
+	return ERR_reason_error_string(ERR_peek_error());
 }
 
 /* What became of a call that did not succeed; 0: the peer has ended. `error` is errno as
@@ -66,7 +67,7 @@ static int failed(struct tls *t, int result, int error)
 		return broke(t, error, strerrordesc_np(error));
 	default: break;
 	}
-	return broke(t, EPROTO, ERR_reason_error_string(ERR_peek_error()));
+	return broke(t, EPROTO, reason(t));
 }
 
 int tls_handshake(struct tls *t)
@@ -74,13 +75,13 @@ int tls_handshake(struct tls *t)
 	if (t->broken) return -EPROTO;
 	ERR_clear_error();
 	errno = 0;
-	int result = SSL_accept(t->ssl);
+	int result = SSL_do_handshake(t->ssl);
 	if (result == 1) {
 		t->done = true;
 		return 0;
 	}
 	int rc = failed(t, result, errno);
-	return rc ? rc : broke(t, ECONNRESET, "closed by client");
+	return rc ? rc : broke(t, ECONNRESET, t->server ? "closed by client" : "closed by server");
 }
 
 ssize_t tls_send(struct tls *t, struct str bytes)

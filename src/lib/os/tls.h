@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* TLS of connections that clients have made to us (OpenSSL 3), over connected,
- * non-blocking sockets. Errors are negative errno values, as in stream.h.
+/* TLS of connections that clients have made to us, or that we make (OpenSSL 3), over
+ * connected, non-blocking sockets. Errors are negative errno values, as in stream.h.
  *
  * No session is resumed: no tickets, no cache. So no key that opens recorded traffic is
  * shared by the workers or kept anywhere. No compression, no renegotiation.
@@ -59,6 +59,55 @@ enum { TLS_PAIRS_MAX = 8 * 1024 * 1024 };
 typedef void tls_told_fn(void *arg, const struct tls_certificate *certificate);
 struct tls_server *tls_server_of(enum tls_profile profile, struct str pairs,
                                  tls_told_fn *told, void *arg, struct buf *why);
+
+/* --- the client's side --- */
+
+/* How the other side has to show who it is. */
+enum tls_check {
+	TLS_CHECK_NONE,  /* not at all */
+	TLS_CHECK_NAMES, /* a chain to a trusted certificate, and one of the names */
+	TLS_CHECK_DANE,  /* TLSA records, RFC 7672 3.1: usages 2 and 3 */
+};
+
+enum {
+	TLS_TRUST_MAX = 4 * 1024 * 1024, /* bytes of the file with those that are trusted */
+	TLS_NAMES_MAX = 4,
+	TLS_TLSA_MAX = 32,
+};
+
+/* A TLSA record (RFC 6698 2.1). */
+struct tls_tlsa {
+	uint8_t usage, selector, matching;
+	struct str data;
+};
+
+/* Whom a connection is to reach; borrowed for the call. */
+struct tls_peer {
+	enum tls_check check;
+	struct str sni; /* empty: none, as for an address */
+	/* Host names (DANE: only matters with usage 2), or one address as text. */
+	struct str names[TLS_NAMES_MAX];
+	size_t name_count;
+	struct tls_tlsa tlsa[TLS_TLSA_MAX];
+	size_t tlsa_count;
+};
+
+struct tls_client; /* settings of connections that we make */
+
+/* `trust`: certificates (PEM) of who is trusted, empty: nobody, and TLS_CHECK_NAMES fails.
+ * `chain` and `key` (PEM): what we show when asked, or empty. NULL: `why` says what is
+ * wrong. */
+struct tls_client *tls_client_new(enum tls_profile profile, struct str trust, struct str chain,
+                                  struct str key, struct buf *why);
+/* As tls_server_free. */
+void tls_client_free(struct tls_client *client);
+/* As tls_new. Where DANE has no record that can be used, nothing is checked (RFC 7672
+ * 2.2). */
+struct tls *tls_connect(struct tls_client *client, int fd, const struct tls_peer *peer);
+/* After the handshake: what was checked, and was good. */
+enum tls_check tls_checked(const struct tls *t);
+
+/* --- both sides --- */
 
 /* A connection on `fd` (borrowed), before the handshake. NULL: no memory. */
 struct tls *tls_new(struct tls_server *server, int fd);

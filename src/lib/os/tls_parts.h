@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What tls.c and tls_server.c share. */
+/* What tls.c, tls_server.c and tls_client.c share. */
 #ifndef IMS_OS_TLS_PARTS_H
 #define IMS_OS_TLS_PARTS_H
 
@@ -13,5 +13,34 @@ struct tls_server {
 	enum tls_profile profile;
 	unsigned holders; /* who made it, and its connections */
 };
+
+struct tls_client {
+	SSL_CTX *ctx;
+	bool verifies; /* it knows whom to trust */
+	unsigned holders;
+};
+
+struct tls {
+	SSL *ssl;
+	struct tls_server *server; /* one of both */
+	struct tls_client *client;
+	const char *fault;
+	unsigned wants;
+	enum tls_check check; /* of the other side's certificate */
+	bool done;   /* with the handshake */
+	bool broken; /* nothing more may be said */
+	bool recv_writes;
+};
+
+/* Options, versions and ciphers that both sides have. False: the library does not know
+ * them. */
+bool tls_context_set_up(SSL_CTX *ctx, enum tls_profile profile);
+/* Writes `what` and the library's reason; false. */
+bool tls_says(struct buf *why, const char *what);
+/* The first key of a PEM text; NULL: none without a passphrase. */
+EVP_PKEY *tls_read_key(struct str pem);
+int tls_no_passphrase(char *into, int size, int writing, void *arg);
+/* The certificates that stand in `bio` from where it is; false: something else. */
+bool tls_add_chain(SSL_CTX *ctx, BIO *bio);
 
 #endif

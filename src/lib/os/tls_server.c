@@ -30,7 +30,7 @@ bool tls_prepare(void)
 	                        OPENSSL_INIT_LOAD_CRYPTO_STRINGS, NULL) == 1;
 }
 
-static bool says(struct buf *why, const char *what)
+bool tls_says(struct buf *why, const char *what)
 {
 	const char *reason = ERR_reason_error_string(ERR_peek_last_error());
 	buf_str(why, str_of(what));
@@ -113,25 +113,30 @@ static bool same_names(X509 *a, X509 *b)
 
 /* --- settings ---------------------------------------------------------------------------- */
 
+bool tls_context_set_up(SSL_CTX *ctx, enum tls_profile profile)
+{
+	SSL_CTX_set_options(ctx, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION |
+	                         SSL_OP_NO_TICKET | SSL_OP_IGNORE_UNEXPECTED_EOF);
+	/* An idle session gives its record buffers back: 14 KiB instead of 47. */
+	SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
+	                      SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+	/* A peer that sends nothing but key updates must not keep us in one call. */
+	SSL_CTX_clear_mode(ctx, SSL_MODE_AUTO_RETRY);
+	SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
+	return SSL_CTX_set_cipher_list(ctx, profiles[profile].ciphers) == 1 &&
+	       SSL_CTX_set_min_proto_version(ctx, profiles[profile].oldest) == 1 &&
+	       SSL_CTX_set1_groups_list(ctx, "X25519:P-256:P-384") == 1;
+}
+
 static SSL_CTX *context_new(struct tls_server *server)
 {
 	SSL_CTX *ctx = SSL_CTX_new(TLS_server_method());
 	if (!ctx) return NULL;
-	SSL_CTX_set_options(ctx, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION |
-	                         SSL_OP_NO_TICKET | SSL_OP_CIPHER_SERVER_PREFERENCE |
-	                         SSL_OP_PRIORITIZE_CHACHA | SSL_OP_IGNORE_UNEXPECTED_EOF);
-	/* An idle session gives its record buffers back: 14 KiB instead of 47. */
-	SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
-	                      SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
-	/* A client that sends nothing but key updates must not keep us in one call. */
-	SSL_CTX_clear_mode(ctx, SSL_MODE_AUTO_RETRY);
-	SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
+	SSL_CTX_set_options(ctx, SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA);
 	SSL_CTX_set_tlsext_servername_callback(ctx, choose);
 	SSL_CTX_set_tlsext_servername_arg(ctx, server);
 	if (SSL_CTX_set_num_tickets(ctx, 0) == 1 && SSL_CTX_set_dh_auto(ctx, 1) == 1 &&
-	    SSL_CTX_set_cipher_list(ctx, profiles[server->profile].ciphers) == 1 &&
-	    SSL_CTX_set_min_proto_version(ctx, profiles[server->profile].oldest) == 1 &&
-	    SSL_CTX_set1_groups_list(ctx, "X25519:P-256:P-384") == 1)
+	    tls_context_set_up(ctx, server->profile))
 		return ctx;
 	SSL_CTX_free(ctx);
 	return NULL;
@@ -156,16 +161,16 @@ void tls_server_free(struct tls_server *server)
 /* --- certificates ------------------------------------------------------------------------ */
 
 /* Nobody is there who could be asked. */
-static int no_passphrase(char *into, int size, int writing, void *arg)
+int tls_no_passphrase(char *into, int size, int writing, void *arg)
 {
 	(void)into, (void)size, (void)writing, (void)arg;
 	return -1;
 }
 
-static EVP_PKEY *read_key(struct str pem)
+EVP_PKEY *tls_read_key(struct str pem)
 {
 	BIO *bio = BIO_new_mem_buf(pem.at, (int)pem.len);
-	EVP_PKEY *key = bio ? PEM_read_bio_PrivateKey(bio, NULL, no_passphrase, NULL) : NULL;
+	EVP_PKEY *key = bio ? PEM_read_bio_PrivateKey(bio, NULL, tls_no_passphrase, NULL) : NULL;
 	BIO_free(bio);
 	return key;
 }
@@ -192,9 +197,9 @@ static SSL_CTX *context_for(struct tls_server *server, X509 *leaf)
 }
 
 /* What stands behind the leaf, up to the end of the text. */
-static bool add_chain(SSL_CTX *ctx, BIO *bio)
+bool tls_add_chain(SSL_CTX *ctx, BIO *bio)
 {
-	for (X509 *cert; (cert = PEM_read_bio_X509(bio, NULL, no_passphrase, NULL));) {
+	for (X509 *cert; (cert = PEM_read_bio_X509(bio, NULL, tls_no_passphrase, NULL));) {
 		if (SSL_CTX_add0_chain_cert(ctx, cert) == 1) continue;
 		X509_free(cert);
 		return false;
@@ -208,12 +213,12 @@ static bool add_pair(struct tls_server *server, BIO *bio, X509 *leaf, EVP_PKEY *
                      struct buf *why)
 {
 	SSL_CTX *ctx = context_for(server, leaf);
-	if (!ctx) return says(why, "too many certificates, or no memory");
-	if (SSL_CTX_use_certificate(ctx, leaf) != 1) return says(why, "the certificate is not usable");
-	if (!add_chain(ctx, bio)) return says(why, "the chain behind the certificate is not usable");
+	if (!ctx) return tls_says(why, "too many certificates, or no memory");
+	if (SSL_CTX_use_certificate(ctx, leaf) != 1) return tls_says(why, "the certificate is not usable");
+	if (!tls_add_chain(ctx, bio)) return tls_says(why, "the chain behind the certificate is not usable");
 	if (X509_check_private_key(leaf, key) != 1)
-		return says(why, "the key does not belong to the certificate");
-	if (SSL_CTX_use_PrivateKey(ctx, key) != 1) return says(why, "the key is not usable");
+		return tls_says(why, "the key does not belong to the certificate");
+	if (SSL_CTX_use_PrivateKey(ctx, key) != 1) return tls_says(why, "the key is not usable");
 	return true;
 }
 
@@ -227,10 +232,10 @@ bool tls_server_add(struct tls_server *server, struct str chain, struct str key_
 		return false;
 	}
 	BIO *bio = BIO_new_mem_buf(chain.at, (int)chain.len);
-	X509 *leaf = bio ? PEM_read_bio_X509(bio, NULL, no_passphrase, NULL) : NULL;
-	EVP_PKEY *key = leaf ? read_key(key_pem) : NULL;
-	if (!leaf) (void)says(why, "there is no certificate in the file");
-	else if (!key) (void)says(why, "there is no private key without a passphrase in the file");
+	X509 *leaf = bio ? PEM_read_bio_X509(bio, NULL, tls_no_passphrase, NULL) : NULL;
+	EVP_PKEY *key = leaf ? tls_read_key(key_pem) : NULL;
+	if (!leaf) (void)tls_says(why, "there is no certificate in the file");
+	else if (!key) (void)tls_says(why, "there is no private key without a passphrase in the file");
 	else good = add_pair(server, bio, leaf, key, why);
 	if (good) describe(leaf, out);
 	EVP_PKEY_free(key);

@@ -207,3 +207,54 @@ enum dns_state dns_read_ptr(struct str packet, struct dns_name *out, size_t max,
 	}
 	return reader_end(bad, count);
 }
+
+static void tlsa_keep(ns_rr rr, struct buf *out, size_t *kept)
+{
+	const unsigned char *at = ns_rr_rdata(rr);
+	size_t len = (size_t)ns_rr_rdlen(rr) - 3, before = out->len;
+	if (*kept == DNS_TLSA_MAX || before + 3 + 4 + len > DNS_TLSA_BYTES) return;
+	buf_bytes(out, (const char *)at, 3);
+	buf_put_str(out, (struct str){ (const char *)at + 3, len });
+	++*kept;
+}
+
+enum dns_state dns_read_tlsa(struct str packet, struct buf *out, size_t *count)
+{
+	struct dns_reader r;
+	enum dns_state state = reader_begin(&r, packet);
+	bool bad = false;
+	size_t kept = 0;
+	*count = 0;
+	if (state != DNS_FOUND) return state;
+	for (unsigned i = 0; !bad && i < r.count; i++) {
+		ns_rr rr;
+		if (!record_get(&r, i, DNS_TLSA, &rr, &bad)) continue;
+		bad = ns_rr_rdlen(rr) < 3;
+		if (bad) break;
+		tlsa_keep(rr, out, &kept);
+		++*count;
+	}
+	if (bad) buf_reset(out);
+	return reader_end(bad, count);
+}
+
+bool dns_tlsa_next(struct cur *c, struct dns_tlsa *record)
+{
+	if (c->bad || c->left == 0) return false;
+	record->usage = cur_u8(c);
+	record->selector = cur_u8(c);
+	record->matching = cur_u8(c);
+	record->data = cur_str(c);
+	return !c->bad;
+}
+
+bool dns_read_owner(struct str packet, char out[DNS_NAME_MAX], size_t *len)
+{
+	struct dns_reader r;
+	if (reader_begin(&r, packet) != DNS_FOUND) return false;
+	struct str name = str_of(r.owner.at);
+	if (!dns_name_is_host(name)) return false;
+	for (size_t i = 0; i < name.len; i++) out[i] = ascii_lower(name.at[i]);
+	*len = name.len;
+	return true;
+}

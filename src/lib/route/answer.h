@@ -5,15 +5,19 @@
 #ifndef IMS_ROUTE_ANSWER_H
 #define IMS_ROUTE_ANSWER_H
 
+#include "lib/base/buf.h"
+#include "lib/base/cur.h"
 #include "lib/base/ip.h"
 
 enum {
 	DNS_NAME_MAX = 253,   /* octets of a name as text, without a final dot */
 	DNS_CHAIN_MAX = 16,   /* aliases that are followed */
-	DNS_RECORDS_MAX = 100 /* of one answer that are looked at */
+	DNS_RECORDS_MAX = 100, /* of one answer that are looked at */
+	DNS_TLSA_MAX = 32,   /* records that are kept of one answer */
+	DNS_TLSA_BYTES = 4096, /* of all of them; what is larger is left out */
 };
 
-enum dns_type { DNS_A = 1, DNS_PTR = 12, DNS_MX = 15, DNS_AAAA = 28 };
+enum dns_type { DNS_A = 1, DNS_PTR = 12, DNS_MX = 15, DNS_AAAA = 28, DNS_TLSA = 52 };
 
 enum dns_state {
 	DNS_FOUND,
@@ -48,6 +52,22 @@ struct dns_name {
  * of, for whoever has an address may write anything there. */
 enum dns_state dns_read_ptr(struct str packet, struct dns_name *out, size_t max,
 			    size_t *count);
+
+/* A TLSA record (RFC 6698 2.1). */
+struct dns_tlsa {
+	uint8_t usage, selector, matching;
+	struct str data;
+};
+
+/* The same of a question for TLSA records: appended to `out` as dns_tlsa_next reads them.
+ * `count` is what the answer has, also where not all are kept. */
+enum dns_state dns_read_tlsa(struct str packet, struct buf *out, size_t *count);
+/* The next record; false at the end, or where it is damaged: cur_done tells which. */
+bool dns_tlsa_next(struct cur *c, struct dns_tlsa *record);
+
+/* Where the aliases of an answer lead: the name at which its records stand. False: the
+ * packet cannot be read, or that is no host's name. */
+bool dns_read_owner(struct str packet, char out[DNS_NAME_MAX], size_t *len);
 
 /* The name of a host as it may stand in a record or a report: letters, digits, '-' and
  * '_' in labels of 1 to 63 octets, no final dot, and not an IPv4 address in disguise (the

@@ -4,6 +4,8 @@
 #include <assert.h>
 #include <string.h>
 
+#include "lib/route/mx_parts.h"
+
 /* -- The question -------------------------------------------------------------------- */
 
 static struct str mx_name(const struct mx *mx)
@@ -40,6 +42,10 @@ static struct mx_host *host_add(struct mx *mx, uint16_t preference, struct str n
 	h->len = name_copy(h->name, name);
 	for (size_t f = 0; f < MX_FAMILIES; f++)
 		h->found[f] = (struct mx_found){ .state = DNS_LATE };
+	h->alias_len = 0;
+	h->dane = MX_DANE_NONE;
+	h->dane_told = false;
+	h->base = h->tlsa = STR("");
 	return h;
 }
 
@@ -69,6 +75,8 @@ enum mx_step mx_begin(struct mx *mx, struct str name, bool by_mx, uint16_t port)
 	struct ip ip;
 	mx->len = mx->count = 0;
 	mx->by_mx = by_mx;
+	mx->dane = false;
+	mx->secure = !by_mx;
 	mx->port = port;
 	mx->end = MX_END_OPEN;
 	bool literal = literal_parse(name, &ip);
@@ -188,6 +196,7 @@ void mx_take_ips(struct mx *mx, size_t host, enum mx_family family, enum dns_sta
 	assert(host < mx->count && family < MX_FAMILIES);
 	struct mx_found *found = &mx->hosts[host].found[family];
 	found->state = state;
+	found->secure = false;
 	found->count = 0;
 	for (size_t i = 0; i < count && found->count < MX_ADDRESSES_MAX; i++) {
 		/* 0.0.0.0 and :: reach whatever listens on this machine. */
@@ -326,6 +335,8 @@ void mx_decide(struct mx *mx, const struct mx_self *self, struct mx_verdict *ver
 		if (next->count == 0) continue;
 		next->preference = mx->hosts[i].preference;
 		next->name = host_name(&mx->hosts[i]);
+		next->secure = mx->by_mx && mx->secure;
+		mx_dane_tell(mx, i, next);
 		list->count++;
 	}
 	enum mx_end end = mx->end;

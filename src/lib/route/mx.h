@@ -24,6 +24,14 @@ enum mx_step {
 	MX_READY,     /* nothing: mx_decide */
 };
 
+/* What is known of a host's TLSA records. */
+enum mx_dane {
+	MX_DANE_NONE,    /* there are none, or the answers are not secure (DNSSEC) */
+	MX_DANE_FOUND,
+	MX_DANE_UNKNOWN, /* it could not be told: the host must not be used (RFC 7672 2.1.1) */
+	MX_DANE_COUNT
+};
+
 enum mx_family { MX_V6, MX_V4, MX_FAMILIES };
 
 /* Why a question has the end that it has. */
@@ -43,6 +51,7 @@ enum mx_end {
 
 struct mx_found {
 	enum dns_state state;
+	bool secure; /* DNSSEC */
 	size_t count;
 	struct ip ips[MX_ADDRESSES_MAX];
 };
@@ -53,6 +62,11 @@ struct mx_host {
 	size_t len;
 	char name[DNS_NAME_MAX];
 	struct mx_found found[MX_FAMILIES];
+	size_t alias_len; /* where its aliases lead; 0: it has none */
+	char alias[DNS_NAME_MAX];
+	enum mx_dane dane;
+	bool dane_told;
+	struct str base, tlsa; /* DANE_FOUND: name (one of both) and records, borrowed */
 };
 
 /* One question and what is known of it so far; names in lower case. */
@@ -60,6 +74,8 @@ struct mx {
 	size_t len;
 	char name[DNS_NAME_MAX];
 	bool by_mx; /* the MX of a domain; else the addresses of a host */
+	bool dane;  /* TLSA records, too */
+	bool secure; /* the MX answer is, or none was needed */
 	uint16_t port;
 	enum mx_end end;
 	size_t count;
@@ -87,6 +103,9 @@ enum mx_result {
 struct mx_next {
 	uint16_t preference;
 	struct str name; /* a host's, or an address as text */
+	bool secure;     /* an MX answer that is secure names it */
+	enum mx_dane dane;
+	struct str base, tlsa; /* DANE_FOUND: the records stand at _PORT._tcp.BASE */
 	size_t count;
 	struct ip ips[MX_ADDRESSES_MAX];
 };
@@ -114,14 +133,26 @@ enum mx_step mx_take_mx(struct mx *mx, enum dns_state state, const struct dns_mx
 /* Addresses of hosts[host]. An answer that is never given counts as late. */
 void mx_take_ips(struct mx *mx, size_t host, enum mx_family family, enum dns_state state,
 		 const struct ip *ips, size_t count);
+/* What DNSSEC says of the answer that was taken last: of the MX; of a host's addresses,
+ * which stand at `owner` (its own name, or where its aliases lead). */
+void mx_secure_mx(struct mx *mx, bool secure);
+void mx_secure_ips(struct mx *mx, size_t host, enum mx_family family, bool secure,
+		   struct str owner);
+/* Once all addresses are known, for each host until it is false: which TLSA records to ask
+ * for (RFC 7672 2.2.3: where the aliases lead, then at the host's own name). */
+bool mx_tlsa_name(const struct mx *mx, size_t host, bool own, struct buf *name);
+/* The answer to that. `record` is borrowed until the decision has been used. True: ask for
+ * the own name, too. */
+bool mx_take_tlsa(struct mx *mx, size_t host, bool own, enum dns_state state, bool secure,
+		  struct str record);
 /* The decision; the list (empty unless MX_HOSTS) points into `mx`. */
 void mx_decide(struct mx *mx, const struct mx_self *self, struct mx_verdict *verdict,
 	       struct mx_list *list);
 /* The decision that nothing but `end` is known. */
 void mx_verdict_set(struct mx_verdict *verdict, enum mx_end end, struct str subject);
 
-/* The list between processes: for each host u16 preference, str name, u8 count, 16 octets
- * for each address. get: false, and an empty list, if the record is not exactly such a
+/* The list between processes: for each host u16 preference, str name, u8 secure, u8 dane,
+ * str base, str tlsa, u8 count, 16 octets for each address. get: false, and an empty list, if the record is not exactly such a
  * list with at least one host; names point into it. */
 void mx_list_put(struct buf *b, const struct mx_list *list);
 bool mx_list_get(struct str record, struct mx_list *list);

@@ -116,7 +116,7 @@ static enum smtp_attempt_action next_target(struct smtp_attempt *a)
 		if (!a->rcpts[i].final)
 			a->rcpts[i].now =
 				(struct smtp_outcome){ .state = SMTP_RCPT_OPEN };
-	a->helo = a->resent = a->progress = a->served = false;
+	a->helo = a->clear = a->resent = a->progress = a->served = false;
 	a->connections = 1;
 	return a->hosts[a->target] == host ? SMTP_ATTEMPT_NEXT_ADDRESS
 					   : SMTP_ATTEMPT_NEXT_HOST;
@@ -138,6 +138,10 @@ static enum smtp_attempt_action closed(struct smtp_attempt *a,
 	if (end->end == SMTP_END_EHLO_FAILED && !a->helo) {
 		a->helo = true;
 		return SMTP_ATTEMPT_WITH_HELO;
+	}
+	if (end->end == SMTP_END_TLS_FAILED && end->may_clear && !a->clear) {
+		a->clear = true;
+		return SMTP_ATTEMPT_WITHOUT_TLS;
 	}
 	/* A peer that ends each connection after one mail is stale every time; as long as
 	 * that one mail served somebody it goes on. */

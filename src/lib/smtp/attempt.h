@@ -4,7 +4,8 @@
  * address, or the end with an outcome for each recipient.
  *
  *   - Each address is used once, with these exceptions: once more with HELO after a
- *     failed EHLO; once more for a reused connection that turned out to be stale; and
+ *     failed EHLO; once more in the clear after TLS failed, where that is allowed; once
+ *     more for a reused connection that turned out to be stale; and
  *     more often while the peer itself limits what one connection takes and each of them
  *     gets recipients on their way.
  *   - SENT, and PERMANENT from a reply (RFC 5321 5.1: the host that answers speaks for
@@ -33,6 +34,7 @@ enum smtp_attempt_action {
 	SMTP_ATTEMPT_SEND,         /* the OPEN and NOT_TRIED on this connection */
 	SMTP_ATTEMPT_RESEND,       /* the same on a fresh connection, same address */
 	SMTP_ATTEMPT_WITH_HELO,    /* a new connection to it, with helo_only */
+	SMTP_ATTEMPT_WITHOUT_TLS,  /* a new connection to it, in the clear */
 	SMTP_ATTEMPT_NEXT_ADDRESS, /* connect to attempt.target, of the same host */
 	SMTP_ATTEMPT_NEXT_HOST,    /* connect to attempt.target, of another one */
 	SMTP_ATTEMPT_STOP,         /* every recipient has its final outcome */
@@ -49,6 +51,7 @@ struct smtp_attempt_end {
 	enum smtp_attempt_how how;
 	enum smtp_client_end end;          /* CLOSED: smtp_client.end */
 	bool stale;                        /* CLOSED: smtp_client_was_stale */
+	bool may_clear;                    /* TLS_FAILED: this address may do without */
 	const struct smtp_outcome *cause;  /* why, but for DONE; text is copied */
 };
 
@@ -64,6 +67,7 @@ struct smtp_attempt {
 	/* To be read by the caller. */
 	uint32_t target; /* where to connect */
 	bool helo;       /* with helo_only */
+	bool clear;      /* without TLS */
 
 	/* The machine's own. */
 	const uint32_t *hosts;

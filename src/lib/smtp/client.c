@@ -12,8 +12,8 @@ enum {
 
 /* RFC 5321 4.5.3.2. QUIT has no say there, and its answer is worth little. */
 const struct smtp_client_timeouts smtp_client_timeouts_default = {
-	.banner_s = 300, .hello_s = 300, .mail_s = 300, .rcpt_s = 300,
-	.data_s = 120,   .body_s = 180,  .end_s = 600,  .quit_s = 10,
+	.banner_s = 300, .hello_s = 300, .tls_s = 30,  .mail_s = 300, .rcpt_s = 300,
+	.data_s = 120,   .body_s = 180,  .end_s = 600, .quit_s = 10,
 };
 
 void smtp_client_init(struct smtp_client *c, const struct smtp_client_settings *cfg,
@@ -22,6 +22,10 @@ void smtp_client_init(struct smtp_client *c, const struct smtp_client_settings *
 	assert(out->max >= SMTP_CLIENT_OUT_MIN && cfg->rcpts_max > 0);
 	*c = (struct smtp_client){ .cfg = cfg, .out = out };
 	c->helo_only = helo_only && !cfg->lmtp;
+	if (cfg->tls == SMTP_CL_TLS_IMPLICIT) {
+		c->state = SMTP_CLIENT_AT_TLS;
+		c->due = SMTP_CLIENT_DUE_SECURE;
+	}
 	smtp_reply_init(&c->reply);
 	arena_init(&c->session, SESSION_MEMORY);
 	arena_init(&c->texts, TEXTS_MEMORY);
@@ -53,6 +57,8 @@ enum smtp_step smtp_client_step(const struct smtp_client *c)
 	switch ((enum smtp_client_state)c->state) {
 	case SMTP_CLIENT_AT_BANNER: return SMTP_STEP_BANNER;
 	case SMTP_CLIENT_AT_HELLO: return hello_step(c);
+	case SMTP_CLIENT_AT_STARTTLS: return SMTP_STEP_STARTTLS;
+	case SMTP_CLIENT_AT_TLS: return SMTP_STEP_TLS;
 	case SMTP_CLIENT_AT_TALK: case SMTP_CLIENT_AT_BODY: case SMTP_CLIENT_AT_END:
 		return talk_step(c);
 	case SMTP_CLIENT_AT_RSET: return SMTP_STEP_RSET;
@@ -67,6 +73,15 @@ static bool is_in_doubt(const struct smtp_client *c, enum smtp_client_end end)
 {
 	return c->end_sent && c->out->len == 0 && !c->out->overflowed &&
 	       end != SMTP_END_SHUT && end != SMTP_END_REFUSED;
+}
+
+/* Both sides know where they are, and a word more is understood. */
+static bool is_in_step(const struct smtp_client *c, enum smtp_client_end end,
+		       const struct smtp_outcome *cause)
+{
+	if (end == SMTP_END_TLS_FAILED) return c->polite || cause->code;
+	bool refused = end == SMTP_END_REFUSED || end == SMTP_END_EHLO_FAILED;
+	return refused && c->state != SMTP_CLIENT_AT_BODY && cause->code;
 }
 
 void smtp_client_close(struct smtp_client *c, enum smtp_client_end end,
@@ -88,9 +103,7 @@ void smtp_client_close(struct smtp_client *c, enum smtp_client_end end,
 	}
 	/* Nothing that still waits is to be sent to a peer that has lost the thread. */
 	buf_reset(c->out);
-	if (end == SMTP_END_REFUSED || end == SMTP_END_EHLO_FAILED)
-		if (c->state != SMTP_CLIENT_AT_BODY && cause->code)
-			buf_str(c->out, STR("QUIT\r\n"));
+	if (is_in_step(c, end, cause)) buf_str(c->out, STR("QUIT\r\n"));
 	c->due &= SMTP_CLIENT_DUE_DONE;
 	c->due |= SMTP_CLIENT_DUE_CLOSED;
 	c->state = SMTP_CLIENT_CLOSED;
@@ -172,7 +185,7 @@ void smtp_client_lost(struct smtp_client *c, enum smtp_lost why, struct str deta
 						    kinds[why].enhanced,
 						    buf_view(&words));
 	enum smtp_client_end end = kinds[why].end;
-	if (why != SMTP_LOST_LOCAL && step == SMTP_STEP_EHLO) end = SMTP_END_EHLO_FAILED;
+	if (why != SMTP_LOST_LOCAL) end = smtp_client_end_at(c, step, end);
 	if (step == SMTP_STEP_QUIT) end = SMTP_END_QUIT;
 	smtp_client_close(c, end, &cause);
 }
@@ -180,7 +193,7 @@ void smtp_client_lost(struct smtp_client *c, enum smtp_lost why, struct str deta
 static enum smtp_client_event take_due(struct smtp_client *c)
 {
 	static const enum smtp_client_event events[] = { SMTP_CL_DONE, SMTP_CL_READY,
-							 SMTP_CL_CLOSED };
+							 SMTP_CL_SECURE, SMTP_CL_CLOSED };
 	size_t i = 0;
 	while (!(c->due & 1u << i)) i++;
 	c->due &= (uint8_t)~(1u << i);
@@ -200,18 +213,26 @@ static void read_reply(struct smtp_client *c, struct str *in)
 	smtp_client_heard(c);
 }
 
+/* In one piece with the 220, or after it. */
+static bool is_injected(const struct smtp_client *c, struct str in)
+{
+	return c->state == SMTP_CLIENT_AT_TLS && in.len > 0 &&
+	       c->cfg->tls != SMTP_CL_TLS_IMPLICIT;
+}
+
 enum smtp_client_event smtp_client_next(struct smtp_client *c, struct str *in)
 {
 	for (;;) {
 		if (c->out->overflowed && c->state != SMTP_CLIENT_CLOSED)
 			smtp_client_lost(c, SMTP_LOST_LOCAL, STR("no memory"));
+		if (is_injected(c, *in)) smtp_client_injected(c);
 		if (c->due) return take_due(c);
 		if (c->state == SMTP_CLIENT_CLOSED) {
 			*in = str_from(*in, in->len);
 			return SMTP_CL_NONE;
 		}
 		if (smtp_client_write(c)) continue;
-		if (in->len == 0) break;
+		if (in->len == 0 || c->state == SMTP_CLIENT_AT_TLS) break;
 		read_reply(c, in);
 	}
 	bool room = c->out->max - c->out->len >= BODY_ROOM;
@@ -231,7 +252,8 @@ int64_t smtp_client_timeout_s(const struct smtp_client *c,
 	switch (smtp_client_step(c)) {
 	case SMTP_STEP_BANNER: return limits->banner_s;
 	case SMTP_STEP_EHLO: case SMTP_STEP_LHLO: case SMTP_STEP_HELO:
-		return limits->hello_s;
+	case SMTP_STEP_STARTTLS: return limits->hello_s;
+	case SMTP_STEP_TLS: return limits->tls_s;
 	case SMTP_STEP_MAIL: case SMTP_STEP_RSET: return limits->mail_s;
 	case SMTP_STEP_RCPT: return limits->rcpt_s;
 	case SMTP_STEP_DATA: return limits->data_s;

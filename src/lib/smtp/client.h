@@ -6,6 +6,8 @@
  *	for (;;) {                              on every read, and whenever `out` was sent
  *		switch (smtp_client_next(&c, &in)) {
  *		SMTP_CL_NONE    send what is in `out`; read; call again
+ *		SMTP_CL_SECURE  begin TLS on the socket; then smtp_client_secured(&c), or
+ *		                smtp_client_insecure(&c, ...) if that fails
  *		SMTP_CL_READY   smtp_client_send(&c, &mail) or smtp_client_quit(&c)
  *		SMTP_CL_BODY    smtp_client_body(&c, next piece of the text)
  *		SMTP_CL_DONE    every recipient of the mail has its outcome
@@ -33,6 +35,12 @@
  *   - Failed EHLO (5xx, garbage, lost, silence): SMTP_END_EHLO_FAILED, which wants a
  *     new connection with `helo_only`. One way for all, also where a HELO on the
  *     same connection might do. LMTP has nothing to fall back to.
+ *   - STARTTLS that is not offered where it must be, any answer to it but 220, a failed
+ *     handshake, and a failed EHLO behind it: SMTP_END_TLS_FAILED. Whether the same host
+ *     may be tried in the clear is the caller's to know.
+ *   - Clear text behind the 220 to STARTTLS was put there by somebody on the way
+ *     (CVE-2011-0411): SMTP_END_GARBAGE. After TLS nothing is known of what was said
+ *     before (RFC 3207 4.2).
  *
  * Pure; the same replies give the same commands and outcomes however they were cut, as
  * long as they do not come before the text that they answer. Nothing that a peer said is
@@ -53,9 +61,19 @@ enum {
 	SMTP_CLIENT_ADDRESS_MAX = 1024,     /* octets; a longer one is refused here */
 };
 
+/* HELO brings no STARTTLS: with MUST such a connection ends. */
+enum smtp_client_tls {
+	SMTP_CL_TLS_OFF,
+	SMTP_CL_TLS_MAY,      /* where it is offered */
+	SMTP_CL_TLS_MUST,     /* nothing is sent without it */
+	SMTP_CL_TLS_IMPLICIT, /* before the greeting */
+};
+
 /* Shared by all connections of a route; stays valid and unchanged while they live. */
 struct smtp_client_settings {
 	struct str helo;     /* our name, as EHLO says it */
+	struct str host;     /* the peer's, for sentences */
+	enum smtp_client_tls tls;
 	uint32_t rcpts_max;  /* of one transaction (> 0); the peer may want fewer */
 	bool lmtp;
 	bool pipelining;     /* used where offered */
@@ -101,6 +119,7 @@ struct smtp_client_caps {
 
 enum smtp_client_event {
 	SMTP_CL_NONE,   /* nothing to do before more input or more room in `out` */
+	SMTP_CL_SECURE, /* TLS is to begin, and no octet is to be read before; once */
 	SMTP_CL_READY,  /* a mail can be given; once for each time */
 	SMTP_CL_BODY,   /* text is wanted */
 	SMTP_CL_DONE,   /* the transaction is over */
@@ -112,6 +131,7 @@ enum smtp_client_end {
 	SMTP_END_QUIT,        /* after QUIT, whatever was said to it */
 	SMTP_END_REFUSED,     /* greeting, EHLO (4xx), LHLO, HELO, RSET, or text halfway */
 	SMTP_END_EHLO_FAILED, /* try HELO on a new connection */
+	SMTP_END_TLS_FAILED,  /* try in the clear on a new connection, or not at all */
 	SMTP_END_SHUT,        /* 421 */
 	SMTP_END_GARBAGE,     /* no reply, or one that the step does not know */
 	SMTP_END_LOST,
@@ -147,6 +167,8 @@ struct smtp_client {
 	bool helo_only, utf8, stopping;
 	bool mail_sent, mail_heard, mail_ok, text_asked, text_heard, chunk, end_sent;
 	bool reset, stale;
+	bool secured; /* TLS is on */
+	bool polite;  /* ends with QUIT, although nothing was refused */
 	struct smtp_reply reply;
 };
 
@@ -157,6 +179,11 @@ void smtp_client_free(struct smtp_client *c);
 
 /* Consumes all of `*in`, except in front of an event. */
 enum smtp_client_event smtp_client_next(struct smtp_client *c, struct str *in);
+
+/* After SECURE: TLS is on, and what comes next came through it; or it could not be
+ * begun, which `enhanced` ("4.7.5") and our words `why` say. */
+void smtp_client_secured(struct smtp_client *c);
+void smtp_client_insecure(struct smtp_client *c, const char *enhanced, struct str why);
 
 /* After READY. */
 void smtp_client_send(struct smtp_client *c, struct smtp_client_mail *mail);
@@ -184,7 +211,7 @@ bool smtp_client_was_stale(const struct smtp_client *c);
 
 /* In seconds; RFC 5321 4.5.3.2 wants at least the defaults. */
 struct smtp_client_timeouts {
-	int64_t banner_s, hello_s, mail_s, rcpt_s, data_s, body_s, end_s, quit_s;
+	int64_t banner_s, hello_s, tls_s, mail_s, rcpt_s, data_s, body_s, end_s, quit_s;
 };
 extern const struct smtp_client_timeouts smtp_client_timeouts_default;
 /* Seconds that the peer has for what is awaited now (BODY: for each piece of text to get

@@ -15,8 +15,9 @@ static void refused_session(struct smtp_client *c)
 {
 	enum smtp_step step = smtp_client_step(c);
 	struct smtp_outcome cause = smtp_client_said(c, step, SMTP_RCPT_TEMPORARY);
-	bool ehlo = step == SMTP_STEP_EHLO && c->reply.code >= 500;
-	smtp_client_close(c, ehlo ? SMTP_END_EHLO_FAILED : SMTP_END_REFUSED, &cause);
+	enum smtp_client_end end = SMTP_END_REFUSED;
+	if (c->reply.code >= 500 || c->secured) end = smtp_client_end_at(c, step, end);
+	smtp_client_close(c, end, &cause);
 }
 
 static void banner_good(struct smtp_client *c)
@@ -29,6 +30,11 @@ static void become_ready(struct smtp_client *c)
 	c->state = SMTP_CLIENT_AT_READY;
 	c->due |= SMTP_CLIENT_DUE_READY;
 	if (c->stopping) smtp_client_quit(c);
+}
+
+static void hello_good(struct smtp_client *c)
+{
+	if (!smtp_client_starttls(c)) become_ready(c);
 }
 
 static void mail_good(struct smtp_client *c)
@@ -159,9 +165,7 @@ static void garbage(struct smtp_client *c)
 	struct smtp_outcome cause = smtp_client_own(step, SMTP_RCPT_TEMPORARY, "4.5.0",
 						    buf_view(&words));
 	cause.protocol = true;
-	smtp_client_close(
-		c, step == SMTP_STEP_EHLO ? SMTP_END_EHLO_FAILED : SMTP_END_GARBAGE,
-		&cause);
+	smtp_client_close(c, smtp_client_end_at(c, step, SMTP_END_GARBAGE), &cause);
 }
 
 static void shut(struct smtp_client *c)
@@ -193,9 +197,12 @@ void smtp_client_heard(struct smtp_client *c)
 	} rows[SMTP_STEPS] = {
 		[SMTP_STEP_CONNECT] = { 0, NULL, garbage },
 		[SMTP_STEP_BANNER] = { 2, banner_good, refused_session },
-		[SMTP_STEP_EHLO] = { 2, become_ready, refused_session },
-		[SMTP_STEP_LHLO] = { 2, become_ready, refused_session },
-		[SMTP_STEP_HELO] = { 2, become_ready, refused_session },
+		[SMTP_STEP_EHLO] = { 2, hello_good, refused_session },
+		[SMTP_STEP_LHLO] = { 2, hello_good, refused_session },
+		[SMTP_STEP_HELO] = { 2, hello_good, refused_session },
+		[SMTP_STEP_STARTTLS] = { 2, smtp_client_starttls_good,
+					 smtp_client_starttls_refused },
+		[SMTP_STEP_TLS] = { 0, NULL, garbage },
 		[SMTP_STEP_IDLE] = { 0, NULL, garbage },
 		[SMTP_STEP_MAIL] = { 2, mail_good, mail_refused },
 		[SMTP_STEP_RCPT] = { 2, rcpt_good, rcpt_refused },

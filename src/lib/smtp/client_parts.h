@@ -8,6 +8,8 @@
 enum smtp_client_state {
 	SMTP_CLIENT_AT_BANNER,
 	SMTP_CLIENT_AT_HELLO,
+	SMTP_CLIENT_AT_STARTTLS,
+	SMTP_CLIENT_AT_TLS, /* the caller's turn */
 	SMTP_CLIENT_AT_READY,
 	SMTP_CLIENT_AT_TALK, /* MAIL, RCPT, DATA */
 	SMTP_CLIENT_AT_BODY, /* text goes out; with BDAT replies to RCPT may be due */
@@ -21,7 +23,8 @@ enum smtp_client_state {
 enum smtp_client_due {
 	SMTP_CLIENT_DUE_DONE = 1,
 	SMTP_CLIENT_DUE_READY = 2,
-	SMTP_CLIENT_DUE_CLOSED = 4,
+	SMTP_CLIENT_DUE_SECURE = 4,
+	SMTP_CLIENT_DUE_CLOSED = 8,
 };
 
 /* client.c */
@@ -33,6 +36,18 @@ void smtp_client_finish(struct smtp_client *c);
 /* client_hello.c: one line of the reply to EHLO. */
 void smtp_client_cap(struct smtp_client *c, struct str line);
 void smtp_client_hello(struct smtp_client *c);
+
+/* client_tls.c */
+/* After a good answer to EHLO: says STARTTLS, ends the connection for want of it, or false:
+ * on as it is. */
+bool smtp_client_starttls(struct smtp_client *c);
+void smtp_client_starttls_good(struct smtp_client *c);
+void smtp_client_starttls_refused(struct smtp_client *c);
+/* Octets came where only TLS may. */
+void smtp_client_injected(struct smtp_client *c);
+/* How a connection ends at this step where otherwise it would end as `end`. */
+enum smtp_client_end smtp_client_end_at(const struct smtp_client *c, enum smtp_step step,
+					enum smtp_client_end end);
 
 /* client_write.c: sends what may be sent; true if that changed anything. */
 bool smtp_client_write(struct smtp_client *c);

@@ -11,6 +11,8 @@ struct str smtp_step_words(enum smtp_step step)
 		[SMTP_STEP_EHLO] = STR_INIT("sending EHLO"),
 		[SMTP_STEP_LHLO] = STR_INIT("sending LHLO"),
 		[SMTP_STEP_HELO] = STR_INIT("sending HELO"),
+		[SMTP_STEP_STARTTLS] = STR_INIT("sending STARTTLS"),
+		[SMTP_STEP_TLS] = STR_INIT("negotiating TLS"),
 		[SMTP_STEP_IDLE] = STR_INIT("idle between two messages"),
 		[SMTP_STEP_MAIL] = STR_INIT("sending MAIL FROM"),
 		[SMTP_STEP_RCPT] = STR_INIT("sending RCPT TO"),

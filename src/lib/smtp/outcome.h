@@ -14,6 +14,8 @@ enum smtp_step {
 	SMTP_STEP_EHLO,
 	SMTP_STEP_LHLO,
 	SMTP_STEP_HELO,
+	SMTP_STEP_STARTTLS,
+	SMTP_STEP_TLS,  /* the handshake */
 	SMTP_STEP_IDLE, /* no transaction is open, nothing is awaited */
 	SMTP_STEP_MAIL,
 	SMTP_STEP_RCPT,

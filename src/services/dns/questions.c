@@ -4,10 +4,12 @@
 #include <assert.h>
 #include <idn2.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum {
 	NAME_MAX_IN = 1024, /* octets of a name as it is asked for, in UTF-8 */
-	RECORD_MAX = MX_HOSTS_MAX * (2 + 4 + DNS_NAME_MAX + 1 + MX_ADDRESSES_MAX * 16),
+	RECORD_MAX = MX_HOSTS_MAX * (2 + 2 * (4 + DNS_NAME_MAX) + 2 + 4 + DNS_TLSA_BYTES + 1 +
+				     MX_ADDRESSES_MAX * 16),
 };
 
 struct question;
@@ -18,6 +20,7 @@ struct lookup {
 	struct question *question;
 	size_t host;
 	enum mx_family family;
+	bool own; /* TLSA: of the host's own name */
 };
 
 /* Who waits for an answer. */
@@ -36,6 +39,9 @@ struct question {
 	struct mx mx;
 	struct lookup first; /* MX */
 	struct lookup hosts[MX_HOSTS_MAX][MX_FAMILIES];
+	struct lookup tlsa[MX_HOSTS_MAX];
+	char *records[MX_HOSTS_MAX]; /* TLSA; allocated where there are some */
+	bool tlsa_asked;
 };
 
 /* -- Answers ------------------------------------------------------------------------- */
@@ -43,7 +49,7 @@ struct question {
 static void answer_send(struct channel *ch, uint64_t query, const struct mx_verdict *v,
 			const struct mx_list *list)
 {
-	char memory[RECORD_MAX];
+	static char memory[RECORD_MAX]; /* too big for a stack; used by one call at a time */
 	struct buf hosts;
 	buf_init_fixed(&hosts, memory, sizeof memory);
 	if (list) mx_list_put(&hosts, list);
@@ -58,9 +64,11 @@ static void answer_send(struct channel *ch, uint64_t query, const struct mx_verd
 static void lookups_cancel(struct question *q)
 {
 	resolver_cancel(q->all->resolver, &q->first.query);
-	for (size_t h = 0; h < MX_HOSTS_MAX; h++)
+	for (size_t h = 0; h < MX_HOSTS_MAX; h++) {
 		for (size_t f = 0; f < MX_FAMILIES; f++)
 			resolver_cancel(q->all->resolver, &q->hosts[h][f].query);
+		resolver_cancel(q->all->resolver, &q->tlsa[h].query);
+	}
 }
 
 static void asker_free(struct questions *qs, struct asker *a)
@@ -77,6 +85,7 @@ static void question_free(struct question *q)
 	asker_free(q->all, CONTAINER(l, struct asker, link));
 	(void)map_take(&q->all->map, q->key);
 	loop_timer_free(q->deadline);
+	for (size_t h = 0; h < MX_HOSTS_MAX; h++) free(q->records[h]);
 	free(q);
 }
 
@@ -94,9 +103,13 @@ static void question_end(struct question *q)
 	question_free(q);
 }
 
+static void tlsa_ask_all(struct question *q);
+
 static void question_step(struct question *q)
 {
-	if (--q->pending == 0) question_end(q);
+	if (--q->pending > 0) return;
+	if (q->mx.dane && !q->tlsa_asked) tlsa_ask_all(q);
+	else question_end(q);
 }
 
 static void deadline_over(void *arg)
@@ -110,15 +123,19 @@ static void deadline_over(void *arg)
 
 /* -- Lookups ------------------------------------------------------------------------- */
 
-static void on_ips(void *arg, enum dns_state state, struct str packet)
+static void on_ips(void *arg, enum dns_state state, bool secure, struct str packet)
 {
 	struct lookup *l = arg;
-	struct ip ips[DNS_RECORDS_MAX];
-	size_t count = 0;
+	struct ip ips[DNS_RECORDS_MAX] = { { { 0 } } };
+	char owner[DNS_NAME_MAX];
+	size_t count = 0, owner_len = 0;
 	if (state == DNS_FOUND)
 		state = dns_read_ips(packet, l->family == MX_V6 ? DNS_AAAA : DNS_A, ips,
 				     DNS_RECORDS_MAX, &count);
 	mx_take_ips(&l->question->mx, l->host, l->family, state, ips, count);
+	if (state == DNS_FOUND && dns_read_owner(packet, owner, &owner_len))
+		mx_secure_ips(&l->question->mx, l->host, l->family, secure,
+			      (struct str){ owner, owner_len });
 	question_step(l->question);
 }
 
@@ -145,13 +162,74 @@ static void hosts_ask(struct question *q)
 			host_ask(q, host, (enum mx_family)family);
 }
 
-static void on_mx(void *arg, enum dns_state state, struct str packet)
+/* -- TLSA ---------------------------------------------------------------------------- */
+
+static void tlsa_ask(struct question *q, size_t host, bool own);
+
+/* Owned by the question; NULL: no memory, or nothing to keep. */
+static struct str records_keep(struct question *q, size_t host, struct str records)
+{
+	free(q->records[host]);
+	q->records[host] = records.len ? malloc(records.len) : NULL;
+	if (!q->records[host]) return STR("");
+	memcpy(q->records[host], records.at, records.len);
+	return (struct str){ q->records[host], records.len };
+}
+
+static void on_tlsa(void *arg, enum dns_state state, bool secure, struct str packet)
+{
+	struct lookup *l = arg;
+	struct question *q = l->question;
+	char memory[DNS_TLSA_BYTES];
+	struct buf records;
+	size_t count = 0;
+	buf_init_fixed(&records, memory, sizeof memory);
+	if (state == DNS_FOUND) state = dns_read_tlsa(packet, &records, &count);
+	struct str kept = records_keep(q, l->host, buf_view(&records));
+	/* Without its records the host would look like one whose records say nothing. */
+	if (kept.len != records.len) state = DNS_FAILED;
+	if (mx_take_tlsa(&q->mx, l->host, l->own, state, secure, kept)) tlsa_ask(q, l->host, true);
+	question_step(q);
+}
+
+static void tlsa_ask(struct question *q, size_t host, bool own)
+{
+	char memory[NAME_MAX_IN];
+	struct buf name;
+	struct lookup *l = &q->tlsa[host];
+	buf_init_fixed(&name, memory, sizeof memory);
+	if (!mx_tlsa_name(&q->mx, host, own, &name)) return;
+	*l = (struct lookup){ .question = q, .host = host, .own = own };
+	l->query.fn = on_tlsa;
+	l->query.arg = l;
+	q->pending++;
+	/* A name that is too long has no records. */
+	bool fits = name.len <= DNS_NAME_MAX;
+	if (fits && resolver_ask(q->all->resolver, buf_view(&name), DNS_TLSA, &l->query)) return;
+	q->pending--;
+	if (mx_take_tlsa(&q->mx, host, own, fits ? DNS_FAILED : DNS_NO_NAME, false, STR("")))
+		tlsa_ask(q, host, true);
+}
+
+static void tlsa_ask_all(struct question *q)
+{
+	size_t count = q->mx.count;
+	q->tlsa_asked = true;
+	q->pending = 1;
+	for (size_t host = 0; host < count; host++) tlsa_ask(q, host, false);
+	question_step(q);
+}
+
+/* -- MX ------------------------------------------------------------------------------ */
+
+static void on_mx(void *arg, enum dns_state state, bool secure, struct str packet)
 {
 	static struct dns_mx answers[DNS_RECORDS_MAX]; /* as in question_end */
 	struct question *q = ((struct lookup *)arg)->question;
 	struct questions *qs = q->all;
 	size_t count = 0;
 	if (state == DNS_FOUND) state = dns_read_mx(packet, answers, &count);
+	mx_secure_mx(&q->mx, secure);
 	if (mx_take_mx(&q->mx, state, answers, count, qs->self.hostname, &qs->rng) ==
 	    MX_ASK_HOSTS)
 		hosts_ask(q);
@@ -176,13 +254,13 @@ static void mx_ask(struct question *q)
 static uint64_t key_of(const struct questions *qs, const struct mx *mx)
 {
 	struct str name = { mx->name, mx->len };
-	uint64_t number = (uint64_t)mx->port << 1 | mx->by_mx;
+	uint64_t number = (uint64_t)mx->port << 2 | (uint64_t)mx->dane << 1 | mx->by_mx;
 	return hash_str_nocase(name, hash_u64(number, qs->seed));
 }
 
 static bool is_same(const struct mx *a, const struct mx *b)
 {
-	return a->by_mx == b->by_mx && a->port == b->port &&
+	return a->by_mx == b->by_mx && a->port == b->port && a->dane == b->dane &&
 	       str_eq_nocase((struct str){ a->name, a->len },
 			     (struct str){ b->name, b->len });
 }
@@ -272,6 +350,7 @@ void questions_ask(struct questions *qs, struct channel *ch, const struct msg_re
 	buf_init_fixed(&name, memory, sizeof memory);
 	name_take(m->name, &name);
 	enum mx_step step = mx_begin(&mx, buf_view(&name), m->mx != 0, m->port);
+	mx.dane = m->dane != 0;
 	if (step == MX_READY) {
 		struct mx_verdict verdict;
 		static struct mx_list list;

@@ -215,10 +215,11 @@ void resolver_free(struct resolver *r)
 
 /* -- Questions ----------------------------------------------------------------------- */
 
+enum { BOGUS = 1, SECURE = 2 };
+
 /* The library's code says whether there is a packet at all; the packet has its own. */
 static enum dns_state state_of(int rcode, int sec)
 {
-	enum { BOGUS = 1 };
 	if (sec == BOGUS) return DNS_BOGUS;
 	return rcode == RCODE_OK ? DNS_FOUND : DNS_FAILED;
 }
@@ -234,7 +235,7 @@ static void answered(void *arg, int rcode, void *packet, int len, int sec, char 
 	if (state != DNS_FOUND) bytes = STR("");
 	q->id = 0;
 	if (q->at_once) *q->at_once = true;
-	q->fn(q->arg, state, bytes); /* may free q */
+	q->fn(q->arg, state, sec == SECURE, bytes); /* may free q */
 }
 
 bool resolver_ask(struct resolver *r, struct str name, enum dns_type type,

@@ -29,9 +29,10 @@ void resolver_free(struct resolver *r); /* what was asked is not answered; NULL 
 
 /* A question under way; the caller's memory, until `fn` is called or it is cancelled. */
 struct resolver_query {
-	/* `packet` (only with DNS_FOUND, which then means: read it) lives until `fn`
+	/* `secure`: signed up to the trust anchor, with all aliases, and so is what is not
+	 * there. `packet` (only with DNS_FOUND, which then means: read it) lives until `fn`
 	 * returns. */
-	void (*fn)(void *arg, enum dns_state state, struct str packet);
+	void (*fn)(void *arg, enum dns_state state, bool secure, struct str packet);
 	void *arg;
 	int id;        /* the library's; 0: not under way */
 	bool *at_once; /* for resolver_ask: answered before it returned */

@@ -2,31 +2,16 @@
 /* Certificates and keys: master reads the files, at the start, at a reload and when they
  * have changed, tries them, and hands the bytes to the receive workers, which have no
  * files. What is not good leaves what there was before in use. */
-#include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "lib/base/map.h"
-#include "lib/event/instant.h"
 #include "lib/os/memfile.h"
 #include "lib/os/tls.h"
-#include "services/master/master.h"
+#include "services/master/pem_file.h"
 
-enum {
-	LOOK_MS = 60 * 1000,
-	WARN_S = 14 * 24 * 60 * 60,
-	WARN_AGAIN_S = 24 * 60 * 60,
-	PATH_TEXT_MAX = 1025,
-};
-
-struct certificate {
-	struct tls_certificate is;
-	char path[PATH_TEXT_MAX];
-	int64_t warned_s; /* 0: not yet */
-};
+enum { LOOK_MS = 60 * 1000 };
 
 /* The certificates of a listener block that are in use. */
 struct certificates {
@@ -45,26 +30,6 @@ struct certificates {
 static struct str key_path(const struct conf_listener *l, size_t i)
 {
 	return l->keys.count ? l->keys.at[i].path : l->certificates.at[i].path;
-}
-
-static bool add_file(struct str name, struct buf *pairs, struct buf *why)
-{
-	static char text[TLS_PEM_MAX];
-	char path[PATH_TEXT_MAX];
-	struct stat st;
-	int fd = str_to_cstr(name, path, sizeof path)
-			 ? open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK) : -1;
-	ssize_t len = fd < 0 || fstat(fd, &st) != 0 ? -1 : 0;
-	if (len == 0 && (!S_ISREG(st.st_mode) || st.st_size > TLS_PEM_MAX)) {
-		errno = S_ISREG(st.st_mode) ? EFBIG : EINVAL;
-		len = -1;
-	}
-	if (len == 0) len = read(fd, text, sizeof text);
-	if (len < 0) buf_str(why, str_of(strerror(errno)));
-	else buf_put_str(pairs, (struct str){ text, (size_t)len });
-	if (fd >= 0) (void)close(fd);
-	explicit_bzero(text, sizeof text);
-	return len >= 0;
 }
 
 struct trial {
@@ -92,9 +57,9 @@ static bool trial_run(struct trial *t, struct buf *pairs, struct buf *why)
 	const struct conf_listener *l = t->listener;
 	for (size_t i = 0; i < l->certificates.count; i++) {
 		t->fault = l->certificates.at[i].path;
-		if (!add_file(t->fault, pairs, why)) return false;
+		if (!pem_file_add(t->fault, TLS_PEM_MAX, pairs, why)) return false;
 		t->fault = key_path(l, i);
-		if (!add_file(t->fault, pairs, why)) return false;
+		if (!pem_file_add(t->fault, TLS_PEM_MAX, pairs, why)) return false;
 	}
 	if (pairs->overflowed) {
 		buf_fmt(why, "the files have more than %d bytes", TLS_PAIRS_MAX);
@@ -108,52 +73,17 @@ static bool trial_run(struct trial *t, struct buf *pairs, struct buf *why)
 	return server != NULL;
 }
 
-static void pairs_free(struct buf *pairs)
-{
-	struct str all = buf_view(pairs);
-	if (all.len) explicit_bzero((void *)(uintptr_t)all.at, all.len);
-	buf_free(pairs);
-}
-
 /* What changes when a file does. */
 static uint64_t stamp_of(const struct conf_listener *l)
 {
 	uint64_t stamp = (uint64_t)l->profile;
-	for (size_t i = 0; i < 2 * l->certificates.count; i++) {
-		char path[PATH_TEXT_MAX];
-		struct stat st;
-		struct str name = i % 2 ? key_path(l, i / 2) : l->certificates.at[i / 2].path;
-		uint64_t file[6] = { 0 };
-		if (str_to_cstr(name, path, sizeof path) && stat(path, &st) == 0) {
-			file[0] = st.st_dev;
-			file[1] = st.st_ino;
-			file[2] = (uint64_t)st.st_size;
-			file[3] = (uint64_t)st.st_mtim.tv_sec;
-			file[4] = (uint64_t)st.st_mtim.tv_nsec;
-			file[5] = (uint64_t)st.st_ctim.tv_sec;
-		}
-		stamp = hash_str((struct str){ (const char *)file, sizeof file },
-				 hash_str(name, stamp));
-	}
+	for (size_t i = 0; i < l->certificates.count; i++)
+		stamp = pem_file_stamp(key_path(l, i),
+				       pem_file_stamp(l->certificates.at[i].path, stamp));
 	return stamp;
 }
 
 /* --- telling ---------------------------------------------------------------------------- */
-
-static void tell(struct master *m, enum event_name event, const char *listener,
-		 const struct certificate *c)
-{
-	char text[32];
-	struct buf until;
-	buf_init_fixed(&until, text, sizeof text);
-	event_time_write(&until, c->is.until_s * 1000);
-	event_begin(&m->log, event, 0, 0);
-	event_str(&m->log, FIELD_listener, str_of(listener));
-	event_str(&m->log, FIELD_host, str_of(c->is.name));
-	event_str(&m->log, FIELD_expires, buf_view(&until));
-	event_str(&m->log, FIELD_path, str_of(c->path));
-	event_end(&m->log);
-}
 
 static void tell_error(struct master *m, struct str listener, struct str path, struct str why)
 {
@@ -166,14 +96,8 @@ static void tell_error(struct master *m, struct str listener, struct str path, s
 
 static void warn_of_end(struct master *m, struct certificates *set)
 {
-	int64_t now_s = loop_wall_ms(m->loop) / 1000;
-	for (size_t i = 0; i < set->count; i++) {
-		struct certificate *c = &set->list[i];
-		bool again = c->warned_s && now_s - c->warned_s < WARN_AGAIN_S;
-		if (c->is.until_s - now_s >= WARN_S || again) continue;
-		c->warned_s = now_s;
-		tell(m, EVENT_certificate_expiry, set->name, c);
-	}
+	for (size_t i = 0; i < set->count; i++)
+		certificate_warn(m, FIELD_listener, set->name, &set->list[i]);
 }
 
 /* --- handing out ------------------------------------------------------------------------ */
@@ -207,7 +131,8 @@ static void set_use(struct master *m, struct certificates *set, struct certifica
 	set->fd = fd;
 	set_send_all(m, set);
 	for (size_t i = 0; i < set->count; i++)
-		tell(m, EVENT_certificate, set->name, &set->list[i]);
+		certificate_tell(m, EVENT_certificate, FIELD_listener, set->name,
+				 &set->list[i]);
 }
 
 /* Reads the files of a block; what is the same as before changes nothing. */
@@ -229,7 +154,7 @@ static void set_load(struct master *m, struct certificates *set, const struct co
 	if (fd >= 0) set_use(m, set, &next, fd);
 	else if (good && !same) tell_error(m, l->name, trial.fault, STR("no memory"));
 	else if (!good) tell_error(m, l->name, trial.fault, buf_view(&why));
-	pairs_free(&pairs);
+	pem_files_free(&pairs);
 }
 
 /* --- life ------------------------------------------------------------------------------- */
@@ -274,6 +199,7 @@ static void certificates_look(struct master *m, bool all)
 		}
 		warn_of_end(m, set);
 	}
+	route_files_look(m, all);
 	loop_timer_set(m->certificate_timer, LOOK_MS);
 }
 
@@ -305,6 +231,7 @@ void certificates_timer(void *arg) { certificates_look(arg, false); }
 void certificates_free(struct master *m)
 {
 	while (m->certificates_count > 0) set_free(m->certificates[--m->certificates_count]);
+	route_files_free(m);
 }
 
 bool certificates_check(const struct conf *conf, struct buf *text)
@@ -324,7 +251,7 @@ bool certificates_check(const struct conf *conf, struct buf *text)
 			buf_escaped(text, trial.fault);
 			buf_fmt(text, ": %.*s\n", STR_ARG(buf_view(&why)));
 		}
-		pairs_free(&pairs);
+		pem_files_free(&pairs);
 	}
-	return good;
+	return route_files_check(conf, text) && good;
 }

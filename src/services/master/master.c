@@ -235,7 +235,7 @@ static int master_run(struct master *m)
 	if (status == 0 && m->roles[ROLE_RECEIVE] && listeners_first(m) > 0)
 		status = EX_UNAVAILABLE;
 	if (status != 0) return status;
-	if (m->roles[ROLE_RECEIVE]) certificates_load(m);
+	if (m->roles[ROLE_RECEIVE] || m->roles[ROLE_DELIVER]) certificates_load(m);
 	if (m->roles[ROLE_DIRECTORY]) secrets_load(m);
 	master_advance(m);
 	loop_run(m->loop);

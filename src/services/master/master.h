@@ -11,6 +11,7 @@
  *   listeners.c  listening sockets      certificates.c  certificates and keys
  *   links.c      channels that broke
  *   secrets.c    secrets of directories
+ *   route_files.c  the same of routes    pem_file.c      their files
  */
 #ifndef IMS_SERVICES_MASTER_MASTER_H
 #define IMS_SERVICES_MASTER_MASTER_H
@@ -73,6 +74,7 @@ struct listener {
 };
 
 struct certificates; /* of one listener block */
+struct route_files;  /* of one route */
 
 /* The channel between two children, by its latest number. */
 struct peer_link {
@@ -117,6 +119,8 @@ struct master {
 	struct listener_set *listeners;
 	struct certificates *certificates[MASTER_LISTENERS_MAX];
 	size_t certificates_count;
+	struct route_files *route_files[CONF_ROUTE_FILES_MAX];
+	size_t route_files_count;
 	struct loop_timer *stop_timer, *listen_timer, *certificate_timer, *link_timer;
 	int secrets_fd; /* memfd of the last ones that could be read; -1: none */
 	int pid_fd;
@@ -191,6 +195,13 @@ void secrets_load(struct master *m); /* those of a new configuration */
 void secrets_send(struct master *m, struct channel *directory);
 /* Whether all can be read; `text` says which cannot. */
 bool secrets_check(const struct conf *conf, struct buf *text);
+
+/* route_files.c: the same for routes that need files, and the deliver workers; called from
+ * certificates.c */
+void route_files_look(struct master *m, bool all);
+void route_files_send(struct master *m, struct channel *deliver);
+void route_files_free(struct master *m);
+bool route_files_check(const struct conf *conf, struct buf *text);
 
 /* admin.c */
 void admin_message(struct child *console, enum msg_type type, struct str payload);

@@ -2,6 +2,7 @@
 #include "bench.h"
 
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,7 +17,8 @@ const char bench_conf[] = "hostname mx.us.example\n"
 			  "listener in { address 0.0.0.0:25 }\n"
 			  "limit { connections { out 20; per-destination 4 } }\n"
 			  "timeout { connect 10s; greeting 20s; command 30s; data 40s; "
-			  "final 60s; idle 5s }\n";
+			  "final 60s; idle 5s; tls 15s }\n"
+			  "route out { mx }\n";
 
 struct channel {
 	enum role peer;
@@ -284,6 +286,7 @@ static void take_done(struct bench *b, struct str payload)
 		cstr(to->dsn, sizeof to->dsn, r.dsn);
 		cstr(to->text, sizeof to->text, r.text);
 		cstr(to->host, sizeof to->host, r.host);
+		cstr(to->tls, sizeof to->tls, r.tls);
 	}
 	b->dones++;
 }
@@ -324,6 +327,10 @@ static uint8_t dns_list(const char *answer, struct buf *out)
 		host->name = str_of(names[list.count]);
 		host->preference = (uint16_t)(list.count * 10);
 		host->count = 1;
+		host->secure = bench_now->dns_secure;
+		host->dane = bench_now->dane;
+		host->base = host->dane == MX_DANE_FOUND ? STR("base.example") : STR("");
+		host->tlsa = host->dane == MX_DANE_FOUND ? bench_now->tlsa : STR("");
 		assert_true(ip_parse(word, &host->ips[0]));
 	}
 	if (list.count) mx_list_put(out, &list);
@@ -488,6 +495,7 @@ struct bench *bench_new(const char *conf_text)
 	struct bench *b = calloc(1, sizeof *b);
 	assert_non_null(b);
 	(void)alarm(HANG_S);
+	(void)signal(SIGPIPE, SIG_IGN); /* as the frame does */
 	bench_now = b;
 	/* Whatever a test before this one left when it failed. */
 	loop = (struct loop){ 0 };

@@ -14,6 +14,7 @@
 #include <cmocka.h>
 
 #include "deliver/deliver.h"
+#include "pem.h"
 
 #define ROWS(table) (sizeof(table) / sizeof((table)[0]))
 
@@ -21,7 +22,7 @@
 
 enum peer_step {
 	AT_NONE, AT_ACCEPT, AT_BANNER, AT_EHLO, AT_HELO, AT_MAIL, AT_RCPT, AT_DATA, AT_BODY,
-	AT_DOT, AT_RSET, AT_QUIT, PEER_STEPS
+	AT_DOT, AT_RSET, AT_QUIT, AT_STARTTLS, AT_HANDSHAKE, PEER_STEPS
 };
 enum peer_act { DO_WELL, DO_CLOSE, DO_RESET, DO_SILENCE, DO_SAY };
 
@@ -38,6 +39,8 @@ struct peer_script {
 	bool bye;           /* says 421 and closes after the first message */
 	bool lmtp;
 	bool no_ehlo;       /* 502 to EHLO */
+	const struct pem *pem; /* STARTTLS with this certificate */
+	bool implicit;      /* TLS from the first octet */
 };
 
 struct peer {
@@ -47,7 +50,8 @@ struct peer {
 	uint16_t port;
 	char name[128]; /* "127.0.0.1", or a path */
 	unsigned acted, connections, open, mails, messages, rcpts, ehlos, helos, quits, resets;
-	unsigned texts_begun;
+	unsigned texts_begun, starttls, secured;
+	struct tls_server *tls;
 	struct buf text;   /* the last whole message, without the added dots */
 	struct buf heard;  /* commands of all connections, a line each */
 };
@@ -69,7 +73,7 @@ struct bench_result {
 	uint32_t index;
 	enum job_outcome outcome;
 	bool dsn_passed;
-	char dsn[16], text[256], host[160];
+	char dsn[16], text[512], host[160], tls[96];
 };
 
 enum { BENCH_RESULTS_MAX = 4096 };
@@ -96,6 +100,10 @@ struct bench {
 	int text_fd;          /* >= 0: handed over instead */
 	bool text_broken, text_silent, dns_silent;
 	unsigned asked, texts_asked;
+	/* Of each host that dns names. */
+	bool dns_secure;
+	enum mx_dane dane;
+	struct str tlsa;
 	const char *dns_answer; /* "127.0.0.1 127.0.0.2", "never", "later" or "junk" */
 	uint64_t next_job;
 	unsigned dones;

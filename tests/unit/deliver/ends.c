@@ -371,7 +371,7 @@ static void reload_names_us(void **state)
 	struct bench *b = bench_new(bench_conf);
 	struct peer *p = peer_new(1, NULL);
 	(void)bench_relay(b, &job);
-	bench_reload(b, "hostname new.us.example\nlistener in { address 0.0.0.0:25 }\n");
+	bench_reload(b, "hostname new.us.example\nlistener in { address 0.0.0.0:25 }\nroute out { mx }\n");
 	(void)bench_relay(b, &job);
 	peer_close_all(p);
 	bench_turn(b);

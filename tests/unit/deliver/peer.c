@@ -18,6 +18,8 @@ struct guest {
 	struct peer *peer;
 	struct loop_io *io;
 	int fd;
+	struct tls *tls;
+	bool shaking;
 	struct buf in, out, text;
 	bool in_text, no_answers, mail_ok;
 	uint64_t chunk; /* octets of a BDAT still to come */
@@ -34,6 +36,8 @@ static void guest_free(struct guest *g)
 	for (size_t i = 0; i < SESSIONS_MAX; i++)
 		if (guests[i] == g) guests[i] = NULL;
 	loop_io_free(g->io);
+	if (g->tls) tls_goodbye(g->tls);
+	tls_free(g->tls);
 	(void)close(g->fd);
 	buf_free(&g->in);
 	buf_free(&g->out);
@@ -169,6 +173,28 @@ static void command_data(struct guest *g)
 	g->peer->texts_begun++;
 }
 
+static void shake(struct guest *g)
+{
+	bool here;
+	if (!g->tls && act(g, AT_HANDSHAKE, &here)) {
+		assert_int_equal(g->in.len, 0);
+		g->tls = tls_new(g->peer->tls, g->fd);
+		assert_non_null(g->tls);
+		g->shaking = true;
+	}
+}
+
+static void starttls(struct guest *g)
+{
+	bool here;
+	g->peer->starttls++;
+	if (!act(g, AT_STARTTLS, &here)) return;
+	say(g, "220 2.0.0 go on");
+	assert_int_equal(stream_send(g->fd, buf_view(&g->out)), (ssize_t)g->out.len);
+	buf_reset(&g->out);
+	shake(g);
+}
+
 static void command(struct guest *g, struct str line)
 {
 	struct peer *p = g->peer;
@@ -197,6 +223,8 @@ static void command(struct guest *g, struct str line)
 	} else if (str_starts(line, STR("RSET"))) {
 		p->resets++;
 		if (act(g, AT_RSET, &here)) say(g, "250 2.0.0 OK");
+	} else if (str_starts(line, STR("STARTTLS")) && p->tls) {
+		starttls(g);
 	} else if (str_starts(line, STR("QUIT"))) {
 		p->quits++;
 		if (act(g, AT_QUIT, &here)) say(g, "221 2.0.0 bye");
@@ -248,6 +276,9 @@ static bool guest_work(struct guest *g)
 		return is_here(g);
 	}
 	struct str in = buf_view(&g->in);
+	/* A client that speaks TLS to who does not: nothing that could be answered. */
+	if (!g->tls && in.len && in.at[0] == 0x16) buf_reset(&g->in);
+	in = buf_view(&g->in);
 	const char *lf = in.len ? memchr(in.at, '\n', in.len) : NULL;
 	if (!lf) return false;
 	char line[2048];
@@ -264,7 +295,8 @@ static bool guest_work(struct guest *g)
 static void guest_flush(struct guest *g)
 {
 	while (g->out.len) {
-		ssize_t sent = stream_send(g->fd, buf_view(&g->out));
+		ssize_t sent = g->tls ? tls_send(g->tls, buf_view(&g->out))
+				      : stream_send(g->fd, buf_view(&g->out));
 		if (sent <= 0) break;
 		buf_consume(&g->out, (size_t)sent);
 	}
@@ -275,8 +307,22 @@ static void guest_ready(void *arg, int fd, unsigned ready)
 {
 	static char bytes[64 * 1024];
 	struct guest *g = arg;
+	bool here;
+	if (g->shaking) {
+		int rc = tls_handshake(g->tls);
+		if (rc == -EAGAIN) loop_io_want(g->io, tls_wants(g->tls));
+		else if (rc != 0) guest_free(g);
+		if (rc != 0) return;
+		g->shaking = false;
+		g->peer->secured++;
+		if (g->peer->script.implicit && act(g, AT_BANNER, &here))
+			say(g, "220 peer.test ready");
+		guest_flush(g);
+		return;
+	}
 	if (ready & LOOP_READ) {
-		ssize_t got = stream_recv(fd, bytes, sizeof bytes);
+		ssize_t got = g->tls ? tls_recv(g->tls, bytes, sizeof bytes)
+				     : stream_recv(fd, bytes, sizeof bytes);
 		if (got <= 0 && got != -EAGAIN) {
 			guest_free(g);
 			return;
@@ -313,6 +359,10 @@ static void peer_accept(void *arg, int fd, unsigned ready)
 		if (here) guest_flush(g);
 		return;
 	}
+	if (p->script.implicit) {
+		shake(g);
+		return;
+	}
 	if (act(g, AT_BANNER, &here)) say(g, "220 peer.test ready");
 	if (here) guest_flush(g);
 }
@@ -330,6 +380,15 @@ static struct peer *peer_add(int fd, const char *name, const struct peer_script 
 	(void)snprintf(p->name, sizeof p->name, "%s", name);
 	buf_init(&p->text, TEXT_MAX);
 	buf_init(&p->heard, TEXT_MAX);
+	if (p->script.pem) {
+		char text[256];
+		struct buf why;
+		struct tls_certificate told;
+		buf_init_fixed(&why, text, sizeof text);
+		p->tls = tls_server_new(TLS_MODERN);
+		assert_true(tls_server_add(p->tls, str_of(p->script.pem->cert),
+					   str_of(p->script.pem->key), &told, &why));
+	}
 	p->io = loop_io_new(bench_loop(), fd, LOOP_READ, peer_accept, p);
 	return peers[peer_count++] = p;
 }
@@ -376,6 +435,7 @@ void peers_free(void)
 		(void)close(p->fd);
 		buf_free(&p->text);
 		buf_free(&p->heard);
+		tls_server_free(p->tls);
 		free(p);
 	}
 }

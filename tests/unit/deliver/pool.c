@@ -129,7 +129,7 @@ static void keys_share_nothing(void **state)
 static const char conf_two[] =
 	"hostname mx.us.example\nlistener in { address 0.0.0.0:25 }\n"
 	"limit { connections { out 2; per-destination 4 } }\n"
-	"timeout { idle 1h; command 30s }\n";
+	"timeout { idle 1h; command 30s }\nroute out { mx }\n";
 
 /* An idle connection makes room for another destination's: the one unused for longest. */
 static void idle_makes_room(void **state)

@@ -64,6 +64,23 @@ void channel_send_certificates_fd(struct channel *ch, const struct msg_certifica
 	sent++;
 }
 
+static unsigned files_sent, files_profile;
+static char files_name[128], files_text[64 * 1024];
+
+void channel_send_route_files_fd(struct channel *ch, const struct msg_route_files *m, int fd)
+{
+	struct str files;
+	assert_ptr_equal(ch, &files_sent);
+	assert_true(memfile_map(fd, TLS_PAIRS_MAX, &files));
+	assert_true(files.len < sizeof files_text);
+	assert_true(str_to_cstr(m->name, files_name, sizeof files_name));
+	memset(files_text, 0, sizeof files_text);
+	memcpy(files_text, files.at, files.len);
+	memfile_unmap(files);
+	files_profile = m->profile;
+	files_sent++;
+}
+
 static void note(void *arg, struct str record)
 {
 	struct cur cur = cur_of(record);
@@ -148,7 +165,10 @@ static int set_up(void **state)
 	wall_ms = (int64_t)time(NULL) * 1000;
 	event_log_init(&master.log, "master", note, wall, NULL);
 	/* A worker with a channel, one without, and somebody else. */
-	master.child_count = 3;
+	master.child_count = 5;
+	files_sent = 0;
+	master.children[3] = (struct child){ .role = ROLE_DELIVER, .ch = (void *)&files_sent };
+	master.children[4] = (struct child){ .role = ROLE_DELIVER };
 	master.children[0] = (struct child){ .role = ROLE_RECEIVE, .ch = (void *)&master };
 	master.children[1] = (struct child){ .role = ROLE_RECEIVE };
 	master.children[2] = (struct child){ .role = ROLE_SPOOL, .ch = (void *)events };
@@ -291,6 +311,63 @@ static void ends_are_told(void **state)
 	assert_true(last_says("over.example"));
 }
 
+static bool files_hold(const char *text)
+{
+	return memmem(files_text, sizeof files_text, text, strlen(text)) != NULL;
+}
+
+/* What a route needs goes to deliver, anew when it changes, and stays when that is bad. */
+static void routes(void **state)
+{
+	(void)state;
+	struct pem one, two;
+	char path[256];
+	pem_make(&one, "DNS:one.example", PEM_EC, 90);
+	pem_make(&two, "DNS:two.example", PEM_EC, 3);
+	write_pem("a", &one);
+	write_pem("b", &two);
+	static const char verify[] = "}\nroute r { via h.example; tls verify; ca @/a.pem";
+	reload(verify);
+	assert_int_equal(files_sent, 1);
+	assert_string_equal(files_name, "r");
+	assert_int_equal(files_profile, TLS_MODERN);
+	assert_true(files_hold(one.cert) && !files_hold(one.key));
+	assert_int_equal(events[EVENT_certificate], 0);
+	route_files_send(&master, (void *)&files_sent);
+	assert_int_equal(files_sent, 2);
+	reload(verify);
+	certificates_timer(&master);
+	assert_int_equal(files_sent, 2);
+	/* another profile, a certificate of its own that ends soon */
+	reload("}\nroute r { mx; tls verify; tls-profile strict; ca @/a.pem; certificate @/b.pem; key @/b.key");
+	assert_int_equal(files_sent, 3);
+	assert_int_equal(files_profile, TLS_STRICT);
+	assert_true(files_hold(one.cert) && files_hold(two.cert) && files_hold(two.key));
+	assert_int_equal(events[EVENT_certificate], 1);
+	assert_int_equal(events[EVENT_certificate_expiry], 1);
+	assert_true(last_says("two.example") && last_says("/b.pem"));
+	/* what breaks leaves what there was */
+	write_file("a.pem", "nothing");
+	certificates_timer(&master);
+	assert_int_equal(files_sent, 3);
+	assert_int_equal(events[EVENT_certificate_error], 1);
+	assert_true(last_says("/a.pem") && last_says("no certificate of who is trusted"));
+	certificates_timer(&master); /* said once */
+	assert_int_equal(events[EVENT_certificate_error], 1);
+	write_pem("a", &two);
+	certificates_timer(&master);
+	assert_int_equal(files_sent, 4);
+	(void)snprintf(path, sizeof path, "%s/b.key", folder);
+	assert_int_equal(unlink(path), 0);
+	certificates_timer(&master);
+	assert_int_equal(events[EVENT_certificate_error], 2);
+	assert_true(last_says("/b.key"));
+	/* nothing is needed: nothing is sent, and what there was is forgotten */
+	reload("}\nroute r { mx; tls require }\nroute q { mx; tls off; certificate @/a.pem");
+	assert_int_equal(master.route_files_count, 0);
+	assert_int_equal(files_sent, 4);
+}
+
 static void check(void **state)
 {
 	(void)state;
@@ -305,6 +382,12 @@ static void check(void **state)
 		{ "tls offer; certificate @/nothing", "listener 'in': @/nothing: No such file" },
 		{ "tls offer; certificate @/a.pem", "listener 'in': @/a.pem: there is no private key" },
 		{ "tls offer; certificate @/a.key; key @/a.key", "there is no certificate" },
+		{ "}\nroute r { mx; tls verify; ca @/a.pem; certificate @/a.pem; key @/a.key", "" },
+		{ "}\nroute r { mx; tls may; ca @/nothing", "" },
+		{ "}\nroute r { mx; tls verify; ca @/nothing", "route 'r': @/nothing: No such file" },
+		{ "}\nroute r { mx; tls verify; ca @", "route 'r': @: Invalid argument" },
+		{ "}\nroute r { mx; certificate @/a.pem", "route 'r': @/a.pem: there is no private key" },
+		{ "}\nroute r { mx; certificate @/a.pem; key @/nothing", "route 'r': @/nothing: No such" },
 	};
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
 		char text[1024], want[512];
@@ -351,6 +434,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(new_ones_are_sent, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(broken_ones_leave_the_old, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(ends_are_told, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(routes, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(check, set_up, tear_down),
 	};
 	return cmocka_run_group_tests(tests, make_folder, remove_folder);

@@ -21,6 +21,88 @@ static EVP_PKEY *key_make(int kind)
 	return key;
 }
 
+static void extend(X509 *cert, int nid, const char *value)
+{
+	X509_EXTENSION *ext = X509V3_EXT_conf_nid(NULL, NULL, nid, value);
+	assert_non_null(ext);
+	X509_add_ext(cert, ext, -1);
+	X509_EXTENSION_free(ext);
+}
+
+static X509 *cert_of(const char *pem, unsigned n)
+{
+	BIO *bio = BIO_new_mem_buf(pem, -1);
+	X509 *cert = PEM_read_bio_X509(bio, NULL, NULL, NULL);
+	for (; n > 0; n--) {
+		X509_free(cert);
+		cert = PEM_read_bio_X509(bio, NULL, NULL, NULL);
+	}
+	assert_non_null(cert);
+	BIO_free(bio);
+	return cert;
+}
+
+static EVP_PKEY *key_of(const char *pem)
+{
+	BIO *bio = BIO_new_mem_buf(pem, -1);
+	EVP_PKEY *key = PEM_read_bio_PrivateKey(bio, NULL, NULL, NULL);
+	assert_non_null(key);
+	BIO_free(bio);
+	return key;
+}
+
+static void write_pair(struct pem *p, X509 *cert, EVP_PKEY *key)
+{
+	BIO *bio = BIO_new(BIO_s_mem());
+	PEM_write_bio_X509(bio, cert);
+	text_of(bio, p->cert, sizeof p->cert);
+	bio = BIO_new(BIO_s_mem());
+	PEM_write_bio_PrivateKey(bio, key, NULL, NULL, 0, NULL, NULL);
+	text_of(bio, p->key, sizeof p->key);
+}
+
+void pem_sign(struct pem *p, const struct pem *issuer, const char *names, long days)
+{
+	static long serial = 100;
+	EVP_PKEY *key = key_make(PEM_EC);
+	EVP_PKEY *by = issuer ? key_of(issuer->key) : key;
+	X509 *cert = X509_new(), *above = issuer ? cert_of(issuer->cert, 0) : cert;
+	assert_non_null(cert);
+	X509_set_version(cert, 2);
+	ASN1_INTEGER_set(X509_get_serialNumber(cert), ++serial);
+	X509_gmtime_adj(X509_getm_notBefore(cert), -1000 * 86400L);
+	X509_gmtime_adj(X509_getm_notAfter(cert), days * 86400L);
+	X509_set_pubkey(cert, key);
+	X509_NAME_add_entry_by_txt(X509_get_subject_name(cert), "CN", MBSTRING_ASC,
+				   (const unsigned char *)(issuer ? "leaf" : "CA"), -1, -1, 0);
+	X509_set_issuer_name(cert, X509_get_subject_name(above));
+	if (names) extend(cert, NID_subject_alt_name, names);
+	extend(cert, NID_basic_constraints, issuer ? "CA:FALSE" : "critical,CA:TRUE");
+	assert_true(X509_sign(cert, by, EVP_sha256()) > 0);
+	write_pair(p, cert, key);
+	if (issuer) {
+		size_t len = strlen(p->cert);
+		assert_true(len + strlen(issuer->cert) < sizeof p->cert);
+		memcpy(p->cert + len, issuer->cert, strlen(issuer->cert) + 1);
+		X509_free(above);
+		EVP_PKEY_free(by);
+	}
+	X509_free(cert);
+	EVP_PKEY_free(key);
+}
+
+void pem_tlsa(const struct pem *p, unsigned n, int selector, unsigned char out[32])
+{
+	X509 *cert = cert_of(p->cert, n);
+	unsigned char *der = NULL;
+	int len = selector ? i2d_X509_PUBKEY(X509_get_X509_PUBKEY(cert), &der)
+			   : i2d_X509(cert, &der);
+	assert_true(len > 0);
+	assert_int_equal(EVP_Digest(der, (size_t)len, out, NULL, EVP_sha256(), NULL), 1);
+	OPENSSL_free(der);
+	X509_free(cert);
+}
+
 void pem_make(struct pem *p, const char *names, int kind, long days)
 {
 	EVP_PKEY *key = key_make(kind);
@@ -35,19 +117,9 @@ void pem_make(struct pem *p, const char *names, int kind, long days)
 	X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, (const unsigned char *)"cn.example",
 	                           -1, -1, 0);
 	X509_set_issuer_name(cert, name);
-	if (names) {
-		X509_EXTENSION *ext = X509V3_EXT_conf_nid(NULL, NULL, NID_subject_alt_name, names);
-		assert_non_null(ext);
-		X509_add_ext(cert, ext, -1);
-		X509_EXTENSION_free(ext);
-	}
+	if (names) extend(cert, NID_subject_alt_name, names);
 	assert_true(X509_sign(cert, key, EVP_sha256()) > 0);
-	BIO *bio = BIO_new(BIO_s_mem());
-	PEM_write_bio_X509(bio, cert);
-	text_of(bio, p->cert, sizeof p->cert);
-	bio = BIO_new(BIO_s_mem());
-	PEM_write_bio_PrivateKey(bio, key, NULL, NULL, 0, NULL, NULL);
-	text_of(bio, p->key, sizeof p->key);
+	write_pair(p, cert, key);
 	X509_free(cert);
 	EVP_PKEY_free(key);
 }

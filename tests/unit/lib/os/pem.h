@@ -23,6 +23,11 @@ struct pem {
 
 /* Self-signed; `names` as "DNS:a,DNS:b", NULL: only the common name "cn.example". */
 void pem_make(struct pem *p, const char *names, int kind, long days);
+/* The same, signed by `issuer`, which stands behind it in the file; `issuer` NULL: an
+ * authority that signs itself. */
+void pem_sign(struct pem *p, const struct pem *issuer, const char *names, long days);
+/* TLSA data of the n-th certificate in the file (0: its own): selector 0 or 1, SHA-256. */
+void pem_tlsa(const struct pem *p, unsigned n, int selector, unsigned char out[32]);
 /* The two of them as a record of tls_server_of. */
 void pem_put(struct buf *out, const struct pem *p);
 /* A client on `fd` that asks for `name` (may be NULL) and checks nothing. */

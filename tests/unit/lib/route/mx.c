@@ -190,11 +190,23 @@ static void give_hosts(struct mx *mx, const char *text)
 	}
 }
 
+static void dane_write(const struct mx_next *next, struct buf *out)
+{
+	struct cur c = cur_of(next->tlsa);
+	struct dns_tlsa r;
+	if (next->secure) buf_str(out, STR(" secure"));
+	if (next->dane == MX_DANE_UNKNOWN) buf_str(out, STR(" unknown"));
+	if (next->dane == MX_DANE_FOUND) buf_fmt(out, " %.*s", STR_ARG(next->base));
+	while (dns_tlsa_next(&c, &r))
+		buf_fmt(out, " %u %u %u %zu;", r.usage, r.selector, r.matching, r.data.len);
+}
+
 static void list_write(const struct mx_list *list, struct buf *out)
 {
 	for (size_t i = 0; i < list->count; i++) {
 		buf_fmt(out, "%u %.*s", list->hosts[i].preference,
 			STR_ARG(list->hosts[i].name));
+		dane_write(&list->hosts[i], out);
 		for (size_t k = 0; k < list->hosts[i].count; k++) {
 			buf_byte(out, ' ');
 			ip_write(out, list->hosts[i].ips[k]);
@@ -316,24 +328,39 @@ static void many_addresses(void **state)
 }
 
 #define IP1 "\0\0\0\0\0\0\0\0\0\0\xff\xff\xc0\0\2\1"
+#define NONE  "\0\0\0\0"
+#define PLAIN "\0\0" NONE NONE
 #define BYTES(text) { text, sizeof(text) - 1 }
 
 static const struct {
 	struct str record;
 	const char *want; /* "": refused */
 } records[] = {
-	{ BYTES("\x0a\0\1\0\0\0m\1" IP1), "10 m 192.0.2.1;" },
-	{ BYTES("\x0a\0\1\0\0\0m\1" IP1 "\0\1\2\0\0\0n1\2" IP1 IP1),
+	{ BYTES("\x0a\0\1\0\0\0m" PLAIN "\1" IP1), "10 m 192.0.2.1;" },
+	{ BYTES("\x0a\0\1\0\0\0m" PLAIN "\1" IP1 "\0\1\2\0\0\0n1" PLAIN "\2" IP1 IP1),
 	  "10 m 192.0.2.1;256 n1 192.0.2.1 192.0.2.1;" },
-	{ BYTES("\0\0\x09\0\0\0" "192.0.2.1\1" IP1), "0 192.0.2.1 192.0.2.1;" },
+	{ BYTES("\0\0\x09\0\0\0" "192.0.2.1" PLAIN "\1" IP1), "0 192.0.2.1 192.0.2.1;" },
 	{ BYTES(""), "" },
-	{ BYTES("\x0a\0\1\0\0\0m\0"), "" },
-	{ BYTES("\x0a\0\1\0\0\0m\x09" IP1 IP1 IP1 IP1 IP1 IP1 IP1 IP1 IP1), "" },
-	{ BYTES("\x0a\0\1\0\0\0m\2" IP1), "" },
-	{ BYTES("\x0a\0\1\0\0\0m\1" IP1 "x"), "" },
-	{ BYTES("\x0a\0\1\0\0\0\n\1" IP1), "" },
-	{ BYTES("\x0a\0\1\0\0\0m\1" IP1 "\x0a\0\1\0\0\0\n\1"), "" },
-	{ BYTES("\x0a\0\xff\xff\xff\xffm\1" IP1), "" },
+	{ BYTES("\x0a\0\1\0\0\0m" PLAIN "\0"), "" },
+	{ BYTES("\x0a\0\1\0\0\0m" PLAIN "\x09" IP1 IP1 IP1 IP1 IP1 IP1 IP1 IP1 IP1), "" },
+	{ BYTES("\x0a\0\1\0\0\0m" PLAIN "\2" IP1), "" },
+	{ BYTES("\x0a\0\1\0\0\0m" PLAIN "\1" IP1 "x"), "" },
+	{ BYTES("\x0a\0\1\0\0\0\n" PLAIN "\1" IP1), "" },
+	{ BYTES("\x0a\0\1\0\0\0m" PLAIN "\1" IP1 "\x0a\0\1\0\0\0\n" PLAIN "\1"), "" },
+	{ BYTES("\x0a\0\xff\xff\xff\xffm" PLAIN "\1" IP1), "" },
+	/* named by a secure answer; with records, at the host's name or where it leads */
+	{ BYTES("\x0a\0\1\0\0\0m\1\0" NONE NONE "\1" IP1), "10 m secure 192.0.2.1;" },
+	{ BYTES("\x0a\0\1\0\0\0m\1\2" NONE NONE "\1" IP1), "10 m secure unknown 192.0.2.1;" },
+	{ BYTES("\x0a\0\1\0\0\0m\1\1" "\1\0\0\0n" "\x0a\0\0\0\3\1\1\3\0\0\0abc" "\1" IP1),
+	  "10 m secure n 3 1 1 3; 192.0.2.1;" },
+	{ BYTES("\x0a\0\1\0\0\0m\0\1" "\1\0\0\0n" NONE "\1" IP1), "10 m n 192.0.2.1;" },
+	{ BYTES("\x0a\0\1\0\0\0m\2\0" NONE NONE "\1" IP1), "" },
+	{ BYTES("\x0a\0\1\0\0\0m\0\3" NONE NONE "\1" IP1), "" },
+	{ BYTES("\x0a\0\1\0\0\0m\0\0" "\1\0\0\0n" NONE "\1" IP1), "" },
+	{ BYTES("\x0a\0\1\0\0\0m\0\2" NONE "\7\0\0\0\3\1\1\0\0\0\0" "\1" IP1), "" },
+	{ BYTES("\x0a\0\1\0\0\0m\0\1" NONE NONE "\1" IP1), "" },
+	{ BYTES("\x0a\0\1\0\0\0m\0\1" "\1\0\0\0\n" NONE "\1" IP1), "" },
+	{ BYTES("\x0a\0\1\0\0\0m\0\1" "\1\0\0\0n" "\x0a\0\0\0\3\1\1\4\0\0\0abc" "\1" IP1), "" },
 };
 
 static void codec(void **state)

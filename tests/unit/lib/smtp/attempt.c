@@ -302,6 +302,36 @@ static void table(void **state)
 	}
 }
 
+/* TLS that fails: once more in the clear where that is allowed, else the next address. */
+static void without_tls(void **state)
+{
+	(void)state;
+	static const uint32_t hosts[] = { 0, 0, 1 };
+	static const struct {
+		bool may_clear;
+		enum smtp_attempt_action want;
+	} steps[] = {
+		{ true, SMTP_ATTEMPT_WITHOUT_TLS }, { true, SMTP_ATTEMPT_NEXT_ADDRESS },
+		{ false, SMTP_ATTEMPT_NEXT_HOST },  { true, SMTP_ATTEMPT_WITHOUT_TLS },
+		{ false, SMTP_ATTEMPT_STOP },
+	};
+	static struct run r;
+	begin(&r, hosts, 3);
+	for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
+		struct smtp_outcome cause = outcome_of(SESSION, SMTP_STEP_TLS);
+		struct smtp_attempt_end end = { .how = CLOSED, .end = SMTP_END_TLS_FAILED,
+						.may_clear = steps[i].may_clear,
+						.cause = &cause };
+		assert_int_equal(smtp_attempt_next(&r.attempt, &end), steps[i].want);
+		if (steps[i].want != SMTP_ATTEMPT_STOP)
+			assert_int_equal(r.attempt.clear,
+					 steps[i].want == SMTP_ATTEMPT_WITHOUT_TLS);
+	}
+	for (uint32_t i = 0; i < RCPTS; i++)
+		assert_int_equal(r.rcpts[i].now.state, SMTP_RCPT_TEMPORARY);
+	smtp_attempt_free(&r.attempt);
+}
+
 static void no_hosts(void **state)
 {
 	(void)state;
@@ -380,6 +410,7 @@ int main(void)
 		cmocka_unit_test(table),
 		cmocka_unit_test(all_sequences),
 		cmocka_unit_test(three_addresses),
+		cmocka_unit_test(without_tls),
 		cmocka_unit_test(no_hosts),
 		cmocka_unit_test(more_addresses_than_are_tried),
 		cmocka_unit_test(connections_max),

@@ -2,6 +2,8 @@
 /* Scripts of one connection each, told in one piece and octet by octet.
  *   C: the next line that the client has sent   S: what the peer says
  *   X: close, timeout or local                  Q: the caller wants to quit
+ *   T: TLS begins; what is said here is why it fails
+ *   W: a part of the words about the end
  *   =: outcomes of all recipients (talk_outcomes)
  *   E: number of enum smtp_client_end, in words; the machine has to be at its end
  * What the client sends without being asked for by a C line is an error. */
@@ -15,8 +17,8 @@
 #include "client_scripts.h"
 #include "talk.h"
 
-static const char *const ends[] = { "none", "quit", "refused", "ehlo-failed", "shut",
-				    "garbage", "lost", "timeout", "local" };
+static const char *const ends[] = { "none", "quit", "refused", "ehlo-failed",
+				    "tls-failed", "shut", "garbage", "lost", "timeout", "local" };
 
 static void expect_line(struct talk *t, struct str want)
 {
@@ -62,6 +64,18 @@ static void step(struct talk *t, struct str line, struct buf *say)
 		smtp_client_quit(&t->client);
 		talk_feed(t, STR(""));
 		break;
+	case 'T':
+		talk_feed(t, STR(""));
+		assert_int_equal(t->secures, 1);
+		assert_int_equal(smtp_client_step(&t->client), SMTP_STEP_TLS);
+		assert_int_equal(
+			smtp_client_timeout_s(&t->client, &smtp_client_timeouts_default), 30);
+		talk_tls(t, arg);
+		break;
+	case 'W':
+		if (!memmem(t->client.cause.text.at, t->client.cause.text.len, arg.at, arg.len))
+			fail_msg("words: %.*s", STR_ARG(t->client.cause.text));
+		break;
 	case '=': expect_outcomes(t, arg); break;
 	case 'E':
 		assert_true(t->closed);
@@ -83,6 +97,8 @@ static void run_script(const struct client_script *s, size_t segment, bool raw)
 	t.segment = segment;
 	t.raw = raw;
 	t.cfg.lmtp = s->lmtp;
+	t.cfg.tls = s->tls;
+	t.cfg.host = STR("mx.h.example");
 	if (s->rcpts_max) t.cfg.rcpts_max = s->rcpts_max;
 	if (s->change) s->change(&t.mail);
 	talk_begin(&t, s->helo);

@@ -14,6 +14,11 @@
 #define MAIL    "C: MAIL FROM:<a@c.example>\n"
 #define RCPT(n) "C: RCPT TO:<r" #n "@h.example>\n"
 #define OK      "S: 250 2.0.0 ok\n"
+#define OFFERS  TO_EHLO "S: 250-h.example\nS: 250 STARTTLS\n"
+#define ASKED   "C: STARTTLS\nS: 220 2.0.0 go on\n"
+#define MAY      .tls = SMTP_CL_TLS_MAY
+#define MUST     .tls = SMTP_CL_TLS_MUST
+#define IMPLICIT .tls = SMTP_CL_TLS_IMPLICIT
 #define TEXT    "C: x\nC: .\n"
 
 static void all_params(struct smtp_client_mail *mail)
@@ -242,5 +247,82 @@ const struct client_script client_scripts[] = {
 	{ "QUIT asked for in a transaction", 1, .lines =
 	  PLAIN MAIL "Q:\n" OK RCPT(0) "S: 550 no\n=: permanent 550 5.1.1\n"
 	  "C: QUIT\nS: 221 bye\nE: quit\n" },
+	/* TLS */
+	{ "STARTTLS is not wanted", 1, .lines =
+	  OFFERS MAIL "X: close\nE: lost\n" },
+	{ "STARTTLS, where it may be", 1, .lines =
+	  OFFERS ASKED "T: \nC: EHLO us.example\nS: 250-h.example\nS: 250 SIZE\n"
+	  "C: MAIL FROM:<a@c.example> SIZE=3\nX: close\nE: lost\n", MAY },
+	{ "what was offered before is forgotten", 2, .lines =
+	  TO_EHLO "S: 250-h.example\nS: 250-PIPELINING\nS: 250-DSN\nS: 250 STARTTLS\n" ASKED
+	  "T: \nC: EHLO us.example\nS: 250 h.example\n" MAIL OK RCPT(0) "X: close\nE: lost\n",
+	  MUST },
+	{ "not offered, may", 1, .lines = PLAIN MAIL "X: close\nE: lost\n", MAY },
+	{ "not offered, must", 1, .lines =
+	  PLAIN "C: QUIT\nE: tls-failed\nW: mx.h.example does not offer STARTTLS\n", MUST },
+	{ "HELO, may", 1, .lines = TO_HELO MAIL "X: close\nE: lost\n", MAY, .helo = true },
+	{ "HELO, must", 1, .lines =
+	  TO_HELO "C: QUIT\nE: tls-failed\nW: mx.h.example does not know EHLO\n", MUST,
+	  .helo = true },
+	{ "refused for now", 1, .lines =
+	  OFFERS "C: STARTTLS\nS: 454 4.7.0 not now\nC: QUIT\nE: tls-failed\n"
+	  "W: mx.h.example offers STARTTLS and refuses it: 454 4.7.0 not now\n", MUST },
+	{ "refused, and it may be clear", 1, .lines =
+	  OFFERS "C: STARTTLS\nS: 502 5.5.1 what?\nC: QUIT\nE: tls-failed\n", MAY },
+	{ "421 to STARTTLS", 1, .lines = OFFERS "C: STARTTLS\nS: 421 down\nE: shut\n", MUST },
+	{ "no reply to STARTTLS", 1, .lines =
+	  OFFERS "C: STARTTLS\nS: HTTP/1.0 nothing\nE: tls-failed\nW: sending STARTTLS\n",
+	  MUST },
+	{ "354 to STARTTLS", 1, .lines = OFFERS "C: STARTTLS\nS: 354 go\nE: tls-failed\n", MAY },
+	{ "lost at STARTTLS", 1, .lines =
+	  OFFERS "C: STARTTLS\nX: close\nE: tls-failed\n"
+	  "W: lost connection while sending STARTTLS\n", MUST },
+	{ "silence at STARTTLS", 1, .lines =
+	  OFFERS "C: STARTTLS\nX: timeout\nE: tls-failed\n", MAY },
+	{ "given up at STARTTLS", 1, .lines =
+	  OFFERS "C: STARTTLS\nX: local\nE: local\n", MUST },
+	{ "the handshake fails", 1, .lines =
+	  OFFERS ASKED "T: 4.7.5 TLS with mx.h.example failed: wrong version\nE: tls-failed\n"
+	  "W: failed: wrong version\n", MUST },
+	{ "lost in the handshake", 1, .lines =
+	  OFFERS ASKED "X: close\nE: tls-failed\nW: lost connection while negotiating TLS\n",
+	  MUST },
+	{ "timeout in the handshake", 1, .lines =
+	  OFFERS ASKED "X: timeout\nE: tls-failed\nW: timed out while negotiating TLS\n", MAY },
+	{ "CVE-2011-0411: clear text behind the answer", 1, .lines =
+	  OFFERS ASKED "S: 250-h.example\nS: 250 AUTH PLAIN\nE: garbage\n"
+	  "W: mx.h.example: clear text came behind the answer to STARTTLS\n", MUST },
+	{ "the same where it may be clear", 1, .lines =
+	  OFFERS ASKED "S: x\nE: garbage\n", MAY },
+	{ "EHLO refused under TLS", 1, .lines =
+	  OFFERS ASKED "T: \nC: EHLO us.example\nS: 550 no\nC: QUIT\nE: tls-failed\n", MAY },
+	{ "EHLO put off under TLS", 1, .lines =
+	  OFFERS ASKED "T: \nC: EHLO us.example\nS: 450 no\nC: QUIT\nE: tls-failed\n", MAY },
+	{ "lost at EHLO under TLS", 1, .lines =
+	  OFFERS ASKED "T: \nC: EHLO us.example\nX: close\nE: tls-failed\n", MUST },
+	{ "garbage at EHLO under TLS", 1, .lines =
+	  OFFERS ASKED "T: \nC: EHLO us.example\nS: what\nE: tls-failed\n", MUST },
+	{ "STARTTLS once more is not asked for", 1, .lines =
+	  OFFERS ASKED "T: \nC: EHLO us.example\nS: 250-h.example\nS: 250 STARTTLS\n" MAIL
+	  "X: close\nE: lost\n", MUST },
+	{ "LMTP with STARTTLS", 1, .lines =
+	  "S: 220 h.example\nC: LHLO us.example\nS: 250-h.example\nS: 250 STARTTLS\n" ASKED
+	  "T: \nC: LHLO us.example\nS: 250 h.example\n" MAIL "X: close\nE: lost\n", MUST,
+	  .lmtp = true },
+	{ "LMTP lost at LHLO under TLS", 1, .lines =
+	  "S: 220 h.example\nC: LHLO us.example\nS: 250-h.example\nS: 250 STARTTLS\n" ASKED
+	  "T: \nC: LHLO us.example\nX: close\nE: tls-failed\n", MUST, .lmtp = true },
+	{ "TLS from the first octet", 1, .lines =
+	  "T: \nS: 220 h.example\nC: EHLO us.example\nS: 250-h.example\nS: 250 STARTTLS\n" MAIL
+	  "X: close\nE: lost\n", IMPLICIT },
+	{ "TLS from the first octet fails", 1, .lines =
+	  "T: 4.7.5 no common cipher\nE: tls-failed\nW: no common cipher\n", IMPLICIT },
+	{ "TLS from the first octet, EHLO refused", 1, .lines =
+	  "T: \nS: 220 h.example\nC: EHLO us.example\nS: 502 what\nC: QUIT\nE: ehlo-failed\n",
+	  IMPLICIT },
+	{ "TLS from the first octet, HELO", 1, .lines =
+	  "T: \n" TO_HELO MAIL "X: close\nE: lost\n", IMPLICIT, .helo = true },
+	{ "TLS from the first octet, lost at the greeting", 1, .lines =
+	  "T: \nX: close\nE: lost\n", IMPLICIT },
 	{ .name = NULL },
 };

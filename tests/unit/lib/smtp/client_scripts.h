@@ -13,6 +13,7 @@ struct client_script {
 	unsigned mails;     /* transactions at most; 0: 1 */
 	uint32_t rcpts_max; /* setting; 0: many */
 	bool lmtp, helo;
+	enum smtp_client_tls tls;
 	void (*change)(struct smtp_client_mail *mail); /* NULL: nothing */
 };
 

@@ -88,6 +88,7 @@ static bool handle(struct talk *t, enum smtp_client_event ev)
 	if (t->closed && ev != SMTP_CL_NONE) t->broken = "event after CLOSED";
 	switch (ev) {
 	case SMTP_CL_NONE: return drain(t);
+	case SMTP_CL_SECURE: t->secures++; break;
 	case SMTP_CL_READY: ready(t); break;
 	case SMTP_CL_BODY: body(t); return !drain(t) || t->piece == SIZE_MAX;
 	case SMTP_CL_DONE: done(t); break;
@@ -114,6 +115,18 @@ void talk_feed(struct talk *t, struct str bytes)
 		run(t, part);
 		bytes = str_from(bytes, part.len);
 	} while (bytes.len && !t->broken);
+}
+
+void talk_tls(struct talk *t, struct str why)
+{
+	char enhanced[SMTP_ENHANCED_SIZE];
+	if (why.len == 0) {
+		smtp_client_secured(&t->client);
+	} else {
+		(void)str_to_cstr(str_word(&why), enhanced, sizeof enhanced);
+		smtp_client_insecure(&t->client, enhanced, why);
+	}
+	run(t, STR(""));
 }
 
 void talk_lost(struct talk *t, enum smtp_lost why)

@@ -21,7 +21,7 @@ struct talk {
 	size_t given;
 	size_t segment;  /* octets of a reply fed at a time; 0: all */
 	unsigned mails;  /* how often the mail is to be sent to the rest, by itself */
-	unsigned done;
+	unsigned done, secures;
 	bool raw;        /* BDAT text goes by smtp_client_body_sent */
 	bool ready, closed;
 	const char *broken; /* what the machine did against its contract */
@@ -33,6 +33,8 @@ void talk_init(struct talk *t, uint32_t rcpt_count, struct str text);
 void talk_begin(struct talk *t, bool helo_only);
 void talk_free(struct talk *t);
 void talk_feed(struct talk *t, struct str bytes);
+/* The handshake that the machine waits for; `why`: "4.7.5 words", empty: it succeeds. */
+void talk_tls(struct talk *t, struct str why);
 void talk_lost(struct talk *t, enum smtp_lost why);
 /* Takes the next whole line off t->sent, without CRLF, into `line`; false if there is
  * none. */

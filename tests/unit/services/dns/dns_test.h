@@ -18,6 +18,7 @@
 enum { ANSWERS_MAX = 8192, TEXT_MAX = 4096 };
 
 static const char *server_path, *zone_path;
+static uint8_t dane_asked; /* of the questions that follow */
 
 struct dns_test {
 	struct role_test role; /* first */
@@ -166,6 +167,7 @@ static inline void send_query(struct dns_test *t, uint64_t query, const char *na
 {
 	channel_send_resolve(t->role.far, &(struct msg_resolve){ .query = query,
 								 .mx = mx,
+								 .dane = dane_asked,
 								 .port = port,
 								 .name = str_of(name) });
 }

@@ -31,7 +31,7 @@ static void has_a_deadline(void **state)
 	for (unsigned i = 0; i < 3; i++) {
 		int64_t begin = clock_mono_ms();
 		questions_ask(&qs, t->role.near,
-			      &(struct msg_resolve){ i, 1, 25, str_of(late[i].name) });
+			      &(struct msg_resolve){ i, 1, 0, 25, str_of(late[i].name) });
 		role_test_run(&t->role, 1);
 		assert_in_range(clock_mono_ms() - begin, 390, 3000);
 		assert_string_equal(last.dsn, late[i].dsn);
@@ -125,7 +125,7 @@ static void reads_the_files_of_the_system(void **state)
 		questions_init(&qs, t->role.frame.loop, r, 1);
 		qs.deadline_ms = 1; /* nobody else is asked */
 		questions_ask(&qs, t->role.near,
-			      &(struct msg_resolve){ 1, 0, 25, STR("inside.example") });
+			      &(struct msg_resolve){ 1, 0, 0, 25, STR("inside.example") });
 		role_test_run(&t->role, 1);
 		if ((last.m.result == MX_HOSTS) != cases[i].found)
 			fail_msg("case %zu: %s", i, last.text);
