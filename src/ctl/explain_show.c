@@ -7,7 +7,7 @@
 #include "lib/base/json.h"
 #include "lib/conf/table.h"
 
-enum { LINE_MAX_LEN = 8 * 1024, OBJECT_MAX = 64 * 1024 };
+enum { LINE_MAX_LEN = 8 * 1024, OBJECT_MAX = 2 * 1024 * 1024 };
 
 /* --- parts of both ------------------------------------------------------------------------ */
 
@@ -54,6 +54,7 @@ static const char *known_word(enum answer known)
 	case ANSWER_NO: return "no";
 	case ANSWER_YES: return "yes";
 	case ANSWER_CANNOT_TELL: return "cannot tell";
+	case ANSWER_CIRCLE: return "its aliases lead in a circle";
 	case ANSWER_UNKNOWN: break;
 	}
 	return "not asked";
@@ -156,6 +157,18 @@ static void text_owner(const struct who *w, struct buf *b)
 	explain_line("recipient", buf_view(b));
 }
 
+/* Whom the address stands for, and what is wrong with that. */
+static void text_aliases(const struct who *w)
+{
+	const struct lookup *l = &w->recipient;
+	struct str rest = buf_view(&l->targets);
+	explain_line("alias", str_of(l->rule));
+	if (!l->rule[0]) rest = STR("");
+	while (rest.len) explain_line("  goes to", str_from(str_cut(&rest, '\n'), 1));
+	for (rest = buf_view(&l->faults); rest.len;)
+		explain_line("  wrong", str_cut(&rest, '\n'));
+}
+
 static void verdict_write(struct buf *b, const struct verdict *v)
 {
 	buf_str(b, str_of(verdict_word(v)));
@@ -180,6 +193,7 @@ int who_text(const struct who *w)
 	text_session(w);
 	text_reputation(w, &b);
 	if (w->to.len) text_owner(w, &b);
+	text_aliases(w);
 	for (size_t i = 0; i < w->count; i++) {
 		buf_reset(&b);
 		verdict_write(&b, &w->stages[i].verdict);
@@ -252,6 +266,14 @@ static void json_reputation(struct json *j, const struct facts *f)
 	json_end_array(j);
 }
 
+static void json_lines(struct json *j, const char *key, struct str rest, size_t skipped)
+{
+	json_key(j, str_of(key));
+	json_begin_array(j);
+	while (rest.len) json_str(j, str_from(str_cut(&rest, '\n'), skipped));
+	json_end_array(j);
+}
+
 static void json_facts(struct json *j, const struct who *w)
 {
 	const struct facts *f = &w->facts;
@@ -278,6 +300,9 @@ static void json_facts(struct json *j, const struct who *w)
 	json_str_at(j, STR("sender_owner"), w->sender.owner.address);
 	json_str_at(j, STR("sender_home"), w->sender.owner.home);
 	json_str_at(j, STR("recipient_exists"), str_of(known_word(f->exists)));
+	json_str_at(j, STR("alias_rule"), str_of(w->recipient.rule));
+	json_lines(j, "targets", buf_view(&w->recipient.targets), 1);
+	json_lines(j, "alias_faults", buf_view(&w->recipient.faults), 0);
 }
 
 int who_json(const struct who *w)

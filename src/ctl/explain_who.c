@@ -75,9 +75,11 @@ static bool add_stage(struct who *w, const char *name, struct verdict v)
 static void ask_owner(struct who *w, struct str address, struct lookup *out)
 {
 	struct str directory;
-	out->owner = policy_owner(w->ctl->conf, address, &directory);
-	if (out->owner.known == ANSWER_UNKNOWN)
-		lookup_ask(w->ctl->conf, directory, address, out);
+	struct owner owner = policy_owner(w->ctl->conf, address, &directory);
+	lookup_free(out); /* the sender may be asked about twice */
+	if (owner.known != ANSWER_UNKNOWN) *out = (struct lookup){ .owner = owner };
+	else
+		lookup_ask(w->ctl->conf, directory, address, LOOKUP_OWNER, out);
 	w->facts.owner = out->owner;
 }
 
@@ -101,8 +103,10 @@ static bool stage_recipient(struct who *w)
 	struct verdict v = policy_recipient(&w->facts);
 	if (v.kind == VERDICT_NEED) {
 		const struct conf_domain *d = conf_domain_find(w->ctl->conf, w->facts.domain);
-		lookup_ask(w->ctl->conf, d->users.name, w->to, &w->recipient);
+		struct str directory = d && d->users.directory ? d->users.name : STR("");
+		lookup_ask(w->ctl->conf, directory, w->to, LOOKUP_RECIPIENT, &w->recipient);
 		w->facts.exists = w->recipient.owner.known;
+		w->facts.stands_for = w->recipient.stands_for;
 		v = policy_recipient(&w->facts);
 	}
 	return add_stage(w, "recipient", v);
@@ -123,9 +127,12 @@ static bool stage_content(struct who *w)
 
 /* --- the verbs -------------------------------------------------------------------------- */
 
-static int show(const struct who *w)
+static int show(struct who *w)
 {
-	return w->ctl->json ? who_json(w) : who_text(w);
+	int status = w->ctl->json ? who_json(w) : who_text(w);
+	lookup_free(&w->sender);
+	lookup_free(&w->recipient);
+	return status;
 }
 
 int explain_rcpt(const struct ctl *ctl, int argc, char **argv)

@@ -5,10 +5,12 @@
 #include <unistd.h>
 
 #include "ctl/user.h"
+#include "lib/alias/expand.h"
+#include "services/directory/alias_file.h"
 #include "services/directory/db.h"
 #include "services/directory/file.h"
 
-enum { BUSY_MS = 1000 };
+enum { BUSY_MS = 1000, FILES_MAX = 16, TEXT_MAX = 1024 * 1024 };
 
 static void cannot_tell(struct lookup *out, const char *why)
 {
@@ -85,8 +87,10 @@ static void ask_file(const struct conf *conf, const struct conf_directory *d,
 	backend_settings_free(settings);
 }
 
-void lookup_ask(const struct conf *conf, struct str directory, struct str address,
-		struct lookup *out)
+/* --- one directory ---------------------------------------------------------------------- */
+
+static void ask_directory(const struct conf *conf, struct str directory, struct str address,
+			  struct lookup *out)
 {
 	const struct conf_directory *d = conf_directory_find(conf, directory);
 	bool became = false;
@@ -101,4 +105,121 @@ void lookup_ask(const struct conf *conf, struct str directory, struct str addres
 	else ask(folder, d->sqlite, address, out);
 	user_become_self(became);
 	if (folder >= 0) (void)close(folder);
+}
+
+/* --- aliases ---------------------------------------------------------------------------- */
+
+/* Files that have been read for this question. */
+struct alias_files {
+	struct lookup *out;
+	struct alias_folders folders;
+	struct {
+		struct alias_file file;
+		struct alias_table table;
+		bool good;
+	} at[FILES_MAX];
+	size_t count;
+};
+
+static void say_problems(struct lookup *out, const struct alias_table *t)
+{
+	for (size_t i = 0; i < t->problem_count && i < ALIAS_PROBLEMS_MAX; i++) {
+		alias_problem_write(&t->problems[i], &out->faults);
+		buf_byte(&out->faults, '\n');
+	}
+}
+
+static const struct alias_table *table_of(void *arg, const struct conf_domain *domain)
+{
+	struct alias_files *f = arg;
+	size_t i = 0;
+	while (i < f->count && !str_eq(buf_view(&f->at[i].file.path), domain->aliases)) i++;
+	if (i == FILES_MAX) return NULL;
+	if (i == f->count) {
+		f->count++;
+		f->at[i].good = alias_file_init(&f->at[i].file, &f->folders, domain->aliases) &&
+				alias_file_read(&f->at[i].file, &f->at[i].table);
+		say_problems(f->out, &f->at[i].table);
+	}
+	return f->at[i].good ? &f->at[i].table : NULL;
+}
+
+static void files_free(struct alias_files *f)
+{
+	for (size_t i = 0; i < f->count; i++) {
+		alias_file_free(&f->at[i].file);
+		alias_table_free(&f->at[i].table);
+	}
+	alias_folders_free(&f->folders);
+}
+
+static void answer(const struct conf *conf, struct alias_expansion *x, struct lookup *out)
+{
+	struct lookup one = { 0 };
+	ask_directory(conf, x->question.directory, x->question.address, &one);
+	enum alias_answer known = one.owner.known == ANSWER_YES ? ALIAS_ANSWER_YES
+				  : one.owner.known == ANSWER_NO ? ALIAS_ANSWER_NO
+								 : ALIAS_ANSWER_LATER;
+	if (known == ALIAS_ANSWER_LATER) memcpy(out->why, one.why, sizeof out->why);
+	alias_expand_answer(x, known, one.owner.address, one.owner.home);
+}
+
+static void conclude(const struct alias_expansion *x, struct lookup *out)
+{
+	static const enum answer known[] = {
+		[ALIAS_NOBODY] = ANSWER_NO,
+		[ALIAS_KNOWN] = ANSWER_YES,
+		[ALIAS_LATER] = ANSWER_CANNOT_TELL,
+		[ALIAS_CIRCLE] = ANSWER_CIRCLE,
+	};
+	out->owner.known = known[x->result];
+	out->owner.address = keep(out->address, sizeof out->address,
+				  (struct str){ x->owner, x->owner_len });
+	out->owner.home =
+		keep(out->home, sizeof out->home, (struct str){ x->home, x->home_len });
+	out->stands_for = (enum stands_for)x->how;
+	memcpy(out->rule, x->rule, sizeof out->rule);
+	for (size_t i = 0; i < x->count; i++) {
+		buf_byte(&out->targets, x->targets[i].known ? '+' : '-');
+		buf_str(&out->targets, x->targets[i].address);
+		buf_byte(&out->targets, '\n');
+	}
+	for (size_t i = 0; i < x->fault_count; i++) {
+		alias_fault_rule(&x->faults[i], &out->faults);
+		buf_str(&out->faults, STR(": "));
+		buf_str(&out->faults, x->faults[i].address);
+		buf_fmt(&out->faults, " %s\n", x->faults[i].reason);
+	}
+	if (x->result == ALIAS_LATER && !out->why[0])
+		cannot_tell(out, "a file of aliases cannot be used");
+}
+
+static void expand(const struct conf *conf, struct str address, enum lookup_what what,
+		   struct lookup *out)
+{
+	static struct alias_files files;
+	struct alias_expansion x;
+	files = (struct alias_files){ .out = out };
+	const struct alias_where where = { conf, table_of, &files, what == LOOKUP_OWNER };
+	alias_expand_begin(&x, &where, address);
+	while (alias_expand_next(&x)) answer(conf, &x, out);
+	conclude(&x, out);
+	alias_expand_end(&x);
+	files_free(&files);
+}
+
+void lookup_ask(const struct conf *conf, struct str directory, struct str address,
+		enum lookup_what what, struct lookup *out)
+{
+	*out = (struct lookup){ 0 };
+	buf_init(&out->targets, TEXT_MAX);
+	buf_init(&out->faults, TEXT_MAX);
+	if (alias_concerns(conf, address)) expand(conf, address, what, out);
+	else ask_directory(conf, directory, address, out);
+}
+
+void lookup_free(struct lookup *out)
+{
+	buf_free(&out->targets);
+	buf_free(&out->faults);
 }

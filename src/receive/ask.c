@@ -15,7 +15,8 @@ static enum dialog ask(struct session *s, enum asked what, struct str directory,
 	s->asked = what;
 	s->asked_ms = loop_now_ms(rx->frame->loop);
 	channel_send_lookup(rx->directory, &(struct msg_lookup){
-		.query = s->query, .directory = directory, .address = address });
+		.query = s->query, .directory = directory, .address = address,
+		.owner = what != ASKED_RECIPIENT });
 	return DIALOG_WAIT;
 }
 
@@ -31,8 +32,6 @@ enum dialog ask_recipient(struct session *s, enum asked what, struct str address
                           struct str domain)
 {
 	const struct conf_domain *local = conf_domain_find(s->rx->frame->conf, domain);
-	if (local && local->users.directory) 
-		return ask(s, what, local->users.name, address);
-	s->found = (struct owner){ .known = ANSWER_CANNOT_TELL };
-	return DIALOG_GO_ON;
+	bool listed = local && local->users.directory;
+	return ask(s, what, listed ? local->users.name : STR(""), address);
 }

@@ -40,15 +40,14 @@ void dialog_refuse(struct session *s, const char *stage, struct str from, struct
 	smtp_server_answer(&s->smtp, v->code, v->dsn, v->text);
 }
 
-/* A refusal that no rule of policy makes. */
-static void dialog_fail(struct session *s, const char *stage, unsigned code, const char *dsn,
-                        struct str text, const char *builtin)
+void dialog_fail(struct session *s, const char *stage, unsigned code, const char *dsn,
+                 struct str text, const char *builtin)
 {
 	struct verdict v = verdict_builtin(code, dsn, text, builtin);
 	dialog_refuse(s, stage, s->tx ? s->tx->envelope.sender : STR(""), STR(""), &v);
 }
 
-static void dialog_no_memory(struct session *s, const char *stage)
+void dialog_no_memory(struct session *s, const char *stage)
 {
 	dialog_fail(s, stage, 451, "4.3.0", STR("Out of memory; try again later"), "memory");
 }
@@ -142,84 +141,6 @@ static enum dialog dialog_mail(struct session *s)
 	return DIALOG_GO_ON;
 }
 
-static void dialog_rcpt_accept(struct session *s, struct str address)
-{
-	struct envelope_rcpt rcpt = {
-		.address = address,
-		.orcpt = s->smtp.rcpt.params.orcpt,
-		.notify = s->smtp.rcpt.params.notify,
-		.route = s->found.known == ANSWER_YES ? STR("mailbox") : STR(""),
-	};
-	/* Q143375: the same recipient twice gets one copy. */
-	bool again = transaction_has_rcpt(s->tx, address);
-	if (!again && !transaction_has_room(s->tx, &rcpt)) {
-		/* RFC 5321 4.5.3.1.10: the client sends the rest in another transaction. Said
-		 * at the end of the text it would be said again each time. */
-		dialog_fail(s, "recipient", 452, "4.5.3",
-			STR("Too many recipients, send the message to the others separately"),
-			"envelope size");
-		return;
-	}
-	if (!again && !transaction_add_rcpt(s->tx, &rcpt)) {
-		dialog_no_memory(s, "recipient");
-		return;
-	}
-	smtp_server_answer(&s->smtp, 0, NULL, STR(""));
-}
-
-/* What is known of the client. VERDICT_NEED: something is being asked, dialog_known comes. */
-static struct verdict dialog_reputation(struct session *s, struct facts *facts)
-{
-	struct verdict v = policy_reputation(facts);
-	if (v.kind != VERDICT_NEED) return v;
-	inquiry_ask(s);
-	s->waits = inquiry_owes_facts(s);
-	if (s->waits) return v;
-	struct facts now = dialog_facts(s);
-	now.sender = facts->sender;
-	now.local = facts->local;
-	now.domain = facts->domain;
-	*facts = now;
-	return policy_reputation(facts);
-}
-
-static enum dialog dialog_rcpt(struct session *s)
-{
-	const struct smtp_path *path = &s->smtp.rcpt.path;
-	char local_text[ADDRESS_MAX], address_text[ADDRESS_MAX];
-	struct buf local, address;
-	buf_init_fixed(&local, local_text, sizeof local_text);
-	buf_init_fixed(&address, address_text, sizeof address_text);
-	smtp_local_unquote(&local, path->local);
-	smtp_path_write(&address, path);
-	struct facts facts = dialog_facts(s);
-	facts.sender = s->tx->envelope.sender;
-	facts.local = buf_view(&local);
-	facts.domain = path->domain;
-	struct verdict v = dialog_reputation(s, &facts);
-	if (v.kind == VERDICT_NEED) return DIALOG_WAIT;
-	if (v.kind == VERDICT_REFUSE) {
-		dialog_refuse(s, "reputation", s->tx->envelope.sender, buf_view(&address), &v);
-		s->found = (struct owner){ 0 };
-		return DIALOG_GO_ON;
-	}
-	facts.exists = s->found.known;
-	v = policy_recipient(&facts);
-	if (v.kind == VERDICT_NEED) {
-		if (ask_recipient(s, ASKED_RECIPIENT, buf_view(&address), path->domain) == DIALOG_WAIT)
-			return DIALOG_WAIT;
-		facts.exists = s->found.known;
-		v = policy_recipient(&facts);
-	}
-	if (v.kind == VERDICT_REFUSE) verify_unknown(s, &v);
-	else v = rate_recipient(s, &facts, buf_view(&address));
-	if (v.kind == VERDICT_REFUSE)
-		dialog_refuse(s, "recipient", s->tx->envelope.sender, buf_view(&address), &v);
-	else dialog_rcpt_accept(s, buf_view(&address));
-	s->found = (struct owner){ 0 };
-	return DIALOG_GO_ON;
-}
-
 static void dialog_data(struct session *s)
 {
 	struct transaction *tx = s->tx;
@@ -259,7 +180,7 @@ static void dialog_data(struct session *s)
 		.tls_name = tx->tls,
 		.authenticated = e->user.len > 0,
 		.id = buf_view(&id),
-		.rcpt = e->rcpt_count == 1 ? e->rcpts[0].address : STR(""),
+		.rcpt = tx->named_count == 1 ? tx->first : STR(""),
 		.arrived_s = loop_wall_ms(s->rx->frame->loop) / 1000,
 	});
 	body_append(tx, buf_view(&header));
@@ -277,7 +198,7 @@ enum dialog dialog_event(struct session *s, const struct smtp_event *event)
 {
 	switch (event->type) {
 	case SMTP_EV_MAIL: return dialog_mail(s);
-	case SMTP_EV_RCPT: return dialog_rcpt(s);
+	case SMTP_EV_RCPT: return recipient_event(s);
 	case SMTP_EV_VRFY:
 	case SMTP_EV_EXPN:
 		s->expands = event->type == SMTP_EV_EXPN;
@@ -312,7 +233,7 @@ enum dialog dialog_event(struct session *s, const struct smtp_event *event)
 void dialog_known(struct session *s)
 {
 	s->waits = false;
-	if (dialog_rcpt(s) == DIALOG_GO_ON) session_continue(s);
+	if (recipient_event(s) == DIALOG_GO_ON) session_continue(s);
 }
 
 void dialog_found(struct session *s, const struct owner *found)
@@ -325,10 +246,11 @@ void dialog_found(struct session *s, const struct owner *found)
 	enum dialog next = DIALOG_WAIT;
 	switch (s->asked) {
 	case ASKED_SENDER: next = dialog_mail(s); break;
-	case ASKED_RECIPIENT: next = dialog_rcpt(s); break;
+	case ASKED_RECIPIENT: next = recipient_event(s); break;
 	case ASKED_AUTHOR: next = content_end(s); break;
 	case ASKED_VERIFY: next = verify_event(s); break;
 	}
 	s->found = (struct owner){ 0 };
+	s->expanded = (struct expanded){ 0 };
 	if (next == DIALOG_GO_ON) session_continue(s);
 }

@@ -50,6 +50,20 @@ struct receive;
 /* For which event of the machine a session waits for directory. */
 enum asked { ASKED_SENDER, ASKED_RECIPIENT, ASKED_AUTHOR, ASKED_VERIFY };
 
+/* What an address stands for, as directory says; see `found` in messages.def. */
+struct expanded {
+	uint8_t how; /* enum stands_for */
+	struct str targets, rule;
+};
+
+/* An address that the client named and that stands for others. */
+struct named {
+	struct named *next;
+	struct str address, rule;
+	struct str targets; /* with commas between them, perhaps cut */
+	uint32_t count;
+};
+
 /* One listening socket. Outlives its block in the configuration, and its socket, for its
  * sessions; freed when both have gone. */
 struct rx_listener {
@@ -76,6 +90,10 @@ struct transaction {
 	struct envelope envelope;
 	size_t rcpt_cap;
 	size_t rcpts_len; /* octets of the recipients in the envelope's record */
+	struct map rcpts; /* hash of an address -> its place in the envelope, from 1; of a named one */
+	struct named *named, **named_end; /* those that stand for others */
+	struct str first;  /* the address that the client named first */
+	size_t named_count; /* addresses that it named, each once */
 	struct mail_scan scan;
 	struct str hold; /* why it is to be held; empty: it is not */
 	/* The mailboxes of From and Sender, where they are asked for: first the values of the
@@ -133,6 +151,7 @@ struct session {
 	/* What directory said to the question of the event at hand; its strings live until
 	 * that is worked off. */
 	struct owner found;
+	struct expanded expanded;
 	enum asked asked; /* while `query` is not 0 */
 	int fd;
 	unsigned messages;
@@ -288,10 +307,20 @@ struct facts dialog_facts(const struct session *s);
 /* Answers the event at hand with a refusal, and tells it. */
 void dialog_refuse(struct session *s, const char *stage, struct str from, struct str to,
                    const struct verdict *v);
+/* With one that no rule of policy makes. */
+void dialog_fail(struct session *s, const char *stage, unsigned code, const char *dsn,
+                 struct str text, const char *builtin);
+void dialog_no_memory(struct session *s, const char *stage);
+
+/* recipient.c: RCPT */
+enum dialog recipient_event(struct session *s);
+/* What directory has said, for policy. */
+void recipient_facts(const struct session *s, struct facts *facts);
 
 /* ask.c: who is asked about a mailbox */
 /* Fills in s->found; DIALOG_WAIT: directory is asked, dialog_found comes. */
 enum dialog ask_owner(struct session *s, enum asked what, struct str address);
+/* Asks, also about an address that no directory has. */
 enum dialog ask_recipient(struct session *s, enum asked what, struct str address,
                           struct str domain);
 
@@ -325,10 +354,17 @@ void verify_unknown(struct session *s, struct verdict *v);
 struct transaction *transaction_new(struct session *s);
 /* Lets go of the session's transaction; freed now, or when spool has answered. */
 void transaction_drop(struct session *s);
-/* Whether the envelope can take one more. */
-bool transaction_has_room(const struct transaction *tx, const struct envelope_rcpt *rcpt);
+/* Octets of a recipient in the envelope's record. */
+size_t transaction_rcpt_len(const struct envelope_rcpt *rcpt);
+/* Whether the envelope can take so many more, with so many octets. */
+bool transaction_has_room(const struct transaction *tx, size_t count, size_t octets);
 bool transaction_add_rcpt(struct transaction *tx, const struct envelope_rcpt *rcpt);
+/* Forgets those that were added last, until `count` are left. */
+void transaction_cut_rcpts(struct transaction *tx, size_t count);
 bool transaction_has_rcpt(const struct transaction *tx, struct str address);
+/* The address that the client named; false: no memory. */
+bool transaction_name(struct transaction *tx, struct str address);
+bool transaction_is_named(const struct transaction *tx, struct str address);
 /* Hands it to spool, which answers; false: it cannot be kept now. */
 bool transaction_commit(struct transaction *tx);
 void transaction_committed(struct receive *rx, const struct msg_committed *m);

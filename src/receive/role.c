@@ -11,7 +11,7 @@
 
 static_assert(sizeof(struct tally) <= SCOREBOARD_TALLY, "the tally has its place");
 
-enum { TRANSACTIONS_MAX = 1 << 20, DIRECTORY_YES = 1, DIRECTORY_NO = 0 };
+enum { TRANSACTIONS_MAX = 1 << 20, DIRECTORY_YES = 1, DIRECTORY_NO = 0, DIRECTORY_CIRCLE = 3 };
 
 static void role_settings(struct receive *rx)
 {
@@ -117,6 +117,8 @@ static void role_found(struct receive *rx, const struct msg_found *m)
 	struct owner found = { .known = ANSWER_CANNOT_TELL, m->address, m->home };
 	if (m->result == DIRECTORY_YES) found.known = ANSWER_YES;
 	if (m->result == DIRECTORY_NO) found.known = ANSWER_NO;
+	if (m->result == DIRECTORY_CIRCLE) found.known = ANSWER_CIRCLE;
+	s->expanded = (struct expanded){ m->how, m->targets, m->rule };
 	dialog_found(s, &found);
 }
 

@@ -169,6 +169,21 @@ void tell_grey_pass(struct session *s, struct str to, int64_t waited_ms)
 	event_end(log);
 }
 
+static void tell_named(struct transaction *tx)
+{
+	struct event_log *log = tx->rx->frame->log;
+	for (const struct named *n = tx->named; n; n = n->next) {
+		event_begin(log, EVENT_alias, tx->sid, tx->handle);
+		event_ip(log, FIELD_client, tx->envelope.client);
+		event_str(log, FIELD_from, tx->envelope.sender);
+		event_str(log, FIELD_to, n->address);
+		event_i64(log, FIELD_recipients, (int64_t)n->count);
+		event_str(log, FIELD_targets, n->targets);
+		event_str(log, FIELD_rule, n->rule);
+		event_end(log);
+	}
+}
+
 void tell_receive(struct transaction *tx)
 {
 	const struct envelope *e = &tx->envelope;
@@ -180,13 +195,14 @@ void tell_receive(struct transaction *tx)
 	tell_user(log, e->user);
 	event_str(log, FIELD_from, e->sender);
 	/* The first of them; each has an event of its own when something happens to it. */
-	if (e->rcpt_count > 0) event_str(log, FIELD_to, e->rcpts[0].address);
+	if (tx->named_count > 0) event_str(log, FIELD_to, tx->first);
 	event_i64(log, FIELD_recipients, (int64_t)e->rcpt_count);
 	event_i64(log, FIELD_size, (int64_t)tx->size);
 	event_str(log, FIELD_msgid, mail_scan_message_id(&tx->scan));
 	event_str(log, FIELD_tls, tx->tls.len ? tx->tls : STR("-"));
 	event_i64(log, FIELD_delay, loop_now_ms(tx->rx->frame->loop) - tx->began_ms);
 	event_end(log);
+	tell_named(tx);
 }
 
 void tell_auth(struct session *s, struct str mechanism)

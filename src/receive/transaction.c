@@ -29,6 +29,8 @@ struct transaction *transaction_new(struct session *s)
 	tx->handle = receive_next_id(rx);
 	tx->began_ms = loop_now_ms(rx->frame->loop);
 	arena_init(&tx->arena, TRANSACTION_ARENA);
+	map_init(&tx->rcpts, RECEIVE_RCPTS_MAX + ENVELOPE_RCPTS_MAX, rx->transactions.seed);
+	tx->named_end = &tx->named;
 	if (!map_put(&rx->transactions, tx->handle, tx)) {
 		free(tx);
 		return NULL;
@@ -45,6 +47,7 @@ static void transaction_free(struct transaction *tx)
 	link_remove(&tx->lost);
 	(void)map_take(&tx->rx->transactions, tx->handle);
 	free(tx->envelope.rcpts);
+	map_free(&tx->rcpts);
 	arena_free(&tx->arena);
 	struct receive *rx = tx->rx;
 	free(tx);
@@ -63,26 +66,59 @@ void transaction_drop(struct session *s)
 	transaction_free(tx);
 }
 
+/* Addresses are written in one way (smtp_path_write), so that those of one mailbox differ
+ * in case alone. */
+static uint64_t rcpt_key(const struct transaction *tx, struct str address, bool named)
+{
+	return hash_str_nocase(address, tx->rcpts.seed + (named ? 1 : 0));
+}
+
 bool transaction_has_rcpt(const struct transaction *tx, struct str address)
 {
-	for (size_t i = 0; i < tx->envelope.rcpt_count; i++)
-		if (smtp_address_eq(tx->envelope.rcpts[i].address, address)) return true;
+	const struct envelope *e = &tx->envelope;
+	uintptr_t at = (uintptr_t)map_get(&tx->rcpts, rcpt_key(tx, address, false));
+	if (at == 0 || smtp_address_eq(e->rcpts[at - 1].address, address)) return at != 0;
+	for (size_t i = 0; i < e->rcpt_count; i++) /* two of one hash */
+		if (smtp_address_eq(e->rcpts[i].address, address)) return true;
 	return false;
 }
 
+bool transaction_is_named(const struct transaction *tx, struct str address)
+{
+	return map_get(&tx->rcpts, rcpt_key(tx, address, true)) != NULL;
+}
+
+bool transaction_name(struct transaction *tx, struct str address)
+{
+	if (tx->named_count == 0) tx->first = arena_str(&tx->arena, address);
+	if (!tx->first.at || !map_put(&tx->rcpts, rcpt_key(tx, address, true), tx)) return false;
+	tx->named_count++;
+	return true;
+}
+
 /* Three strings with their lengths, and a byte of flags. */
-static size_t rcpt_len(const struct envelope_rcpt *rcpt)
+size_t transaction_rcpt_len(const struct envelope_rcpt *rcpt)
 {
 	return rcpt->address.len + rcpt->orcpt.len + rcpt->route.len + 3 * 4 + 1;
 }
 
-bool transaction_has_room(const struct transaction *tx, const struct envelope_rcpt *rcpt)
+bool transaction_has_room(const struct transaction *tx, size_t count, size_t octets)
 {
 	const struct envelope *e = &tx->envelope;
 	size_t head = HEAD_MAX + e->sender.len + e->envid.len + e->helo.len + e->sid.len +
 	              e->user.len;
-	return e->rcpt_count < RECEIVE_RCPTS_MAX &&
-	       head + tx->rcpts_len + rcpt_len(rcpt) <= RECEIVE_ENVELOPE_MAX;
+	return e->rcpt_count + count <= RECEIVE_RCPTS_MAX &&
+	       head + tx->rcpts_len + octets <= RECEIVE_ENVELOPE_MAX;
+}
+
+void transaction_cut_rcpts(struct transaction *tx, size_t count)
+{
+	struct envelope *e = &tx->envelope;
+	while (e->rcpt_count > count) {
+		const struct envelope_rcpt *rcpt = &e->rcpts[--e->rcpt_count];
+		tx->rcpts_len -= transaction_rcpt_len(rcpt);
+		(void)map_take(&tx->rcpts, rcpt_key(tx, rcpt->address, false));
+	}
 }
 
 bool transaction_add_rcpt(struct transaction *tx, const struct envelope_rcpt *rcpt)
@@ -100,8 +136,10 @@ bool transaction_add_rcpt(struct transaction *tx, const struct envelope_rcpt *rc
 	copy.orcpt = arena_str(&tx->arena, rcpt->orcpt);
 	copy.route = arena_str(&tx->arena, rcpt->route);
 	if (!copy.address.at || !copy.orcpt.at || !copy.route.at) return false;
+	uintptr_t place = (uintptr_t)e->rcpt_count + 1;
+	if (!map_put(&tx->rcpts, rcpt_key(tx, copy.address, false), (void *)place)) return false;
 	e->rcpts[e->rcpt_count++] = copy;
-	tx->rcpts_len += rcpt_len(&copy);
+	tx->rcpts_len += transaction_rcpt_len(&copy);
 	return true;
 }
 

@@ -3,7 +3,7 @@
  * somebody ask, and those who guess recipients. */
 #include "receive/receive.h"
 
-enum { ADDRESS_MAX = 1024 };
+enum { ADDRESS_MAX = 1024, MEMBERS_MAX = 1000 };
 
 void verify_offer(struct session *s)
 {
@@ -29,6 +29,23 @@ static void verify_refuse(struct session *s, struct str address, struct verdict 
 	dialog_refuse(s, "verify", STR(""), address, &v);
 }
 
+/* As many as fit; the machine makes lines of them. */
+static void verify_members(const struct session *s, struct buf *text)
+{
+	static const struct str more = STR_INIT("and others");
+	for (struct str rest = s->expanded.targets; rest.len;) {
+		struct str target = str_from(str_cut(&rest, '\n'), 1);
+		if (text->len + target.len + 3 + more.len > MEMBERS_MAX) {
+			buf_str(text, more);
+			return;
+		}
+		buf_byte(text, '<');
+		buf_str(text, target);
+		buf_byte(text, '>');
+		if (rest.len) buf_byte(text, ' ');
+	}
+}
+
 /* `address` is accepted: of whom the directory has said that he exists it is told, of all
  * others that mail is taken. */
 static void verify_tell(struct session *s, struct str address)
@@ -41,9 +58,13 @@ static void verify_tell(struct session *s, struct str address)
 		return;
 	}
 	buf_init_fixed(&text, memory, sizeof memory);
-	buf_byte(&text, '<');
-	buf_str(&text, s->expands && s->found.address.len ? s->found.address : address);
-	buf_byte(&text, '>');
+	if (s->expands && s->expanded.targets.len) {
+		verify_members(s, &text);
+	} else {
+		buf_byte(&text, '<');
+		buf_str(&text, s->expands && s->found.address.len ? s->found.address : address);
+		buf_byte(&text, '>');
+	}
 	smtp_server_answer(&s->smtp, 250, "2.1.5", buf_view(&text));
 }
 
@@ -57,17 +78,18 @@ static enum dialog verify_address(struct session *s, struct str address)
 	smtp_address_split(address, &quoted, &facts.domain);
 	smtp_local_unquote(&local, quoted);
 	facts.local = buf_view(&local);
-	facts.exists = s->found.known;
+	recipient_facts(s, &facts);
 	struct verdict v = policy_recipient(&facts);
 	if (v.kind == VERDICT_NEED) {
 		if (ask_recipient(s, ASKED_VERIFY, address, facts.domain) == DIALOG_WAIT)
 			return DIALOG_WAIT;
-		facts.exists = s->found.known;
+		recipient_facts(s, &facts);
 		v = policy_recipient(&facts);
 	}
 	if (v.kind == VERDICT_REFUSE) verify_refuse(s, address, v);
 	else verify_tell(s, address);
 	s->found = (struct owner){ 0 };
+	s->expanded = (struct expanded){ 0 };
 	return DIALOG_GO_ON;
 }
 

@@ -78,18 +78,18 @@ def environment(more=None):
 
 
 class Service:
-    """`limit`, `spool`, `extra` are configuration text; `users` local parts of us.example.
+    """`limit`, `spool`, `domain`, `extra` are configuration text; `users` local parts of us.example.
     `crashes` says that the test makes processes die, so that it is no surprise at the end."""
 
     def __init__(self, users=("ann", "bob"), limit="", spool="min-free 1M", extra="",
                  transfer="both", listener="", retry="1s 2s 5s", env=None, mode=0o755,
-                 tmpfs=None):
+                 tmpfs=None, domain=""):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="ims-e2e-", dir="/tmp"))
         self.folder.chmod(mode)
         self.port = free_port()
         self.users, self.limit, self.spool = users, limit, spool
         self.extra, self.transfer, self.listener = extra, transfer, listener
-        self.retry = retry
+        self.retry, self.domain = retry, domain
         self.env, self.tmpfs = env or {}, tmpfs
         self.process = None
         self.crashes = False
@@ -118,7 +118,7 @@ limit {{ {self.limit} }}
 retry {{ after {self.retry} }}
 listener in {{ address 127.0.0.1:{self.port}; role mx; {self.listener} }}
 directory people {{ sqlite {here}/state/directory.db }}
-domain {DOMAIN} {{ users people; deliver maildir {here}/mail/%d/%n }}
+domain {DOMAIN} {{ users people; deliver maildir {here}/mail/%d/%n; {self.domain} }}
 domain any.example {{ users any; deliver maildir {here}/mail/%d/%n }}
 {self.extra}
 """, encoding="utf-8")

@@ -198,6 +198,15 @@ static void check_deliver(struct conf_parser *p, struct conf_domain *d)
 	}
 }
 
+static void check_catch_all(struct conf_parser *p, const struct conf_domain *d)
+{
+	struct conf_quote quote;
+	if (conf_is_said(&d->catch_all_from) && d->users.any)
+		AT(p, CONF_WARNING, &d->catch_all_from, STR("catch-all"),
+		   "the catch-all of %s gets nothing: every address is good there (users any)",
+		   conf_quote(&quote, d->names[0]));
+}
+
 static bool check_domains(struct conf_parser *p)
 {
 	struct conf *conf = p->conf;
@@ -217,6 +226,7 @@ static bool check_domains(struct conf_parser *p)
 		}
 		check_users(p, d);
 		check_deliver(p, d);
+		check_catch_all(p, d);
 	}
 	return true;
 }

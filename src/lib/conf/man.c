@@ -65,6 +65,57 @@ static const struct str head = STR_INIT(
 	".BR host :\n"
 	"192.0.2.0/24 reject.\n");
 
+static const struct str aliases = STR_INIT(
+	".SH ALIASES\n"
+	"The file of\n"
+	".B aliases\n"
+	"has one entry a line; a line that begins with a blank goes on with the entry before it, and\n"
+	"empty lines and those that begin with # are nothing.\n"
+	".PP\n"
+	".nf\n"
+	"info: ann, bob@far.example\n"
+	"staff: :include:/etc/ims/staff\n"
+	"\"long name\": ann\n"
+	"sales@one.example: bob\n"
+	"@two.example: ann\n"
+	".fi\n"
+	".PP\n"
+	"A name is a local part, of all domains of the block (and of others that use the same file),\n"
+	"an address, or @domain: what nobody else has, before\n"
+	".BR catch-all .\n"
+	"Upper and lower case are the same. Behind a name with an @ the colon may be missing. A target\n"
+	"is an address, or a local part of the domain that was written to; with a backslash before it,\n"
+	"it is not expanded any more. A list file (:include:) has targets only, separated by commas or\n"
+	"ends of lines. Programs (|command) and files (/path) are refused: nothing is run here, and\n"
+	"nothing is written but mailboxes. So are words like :fail:. A name stands once.\n"
+	".PP\n"
+	"The first of these that fits an address gets its mail: an alias of exactly that name; a user of\n"
+	"exactly that name; an alias of the name without its +detail; a user without it; for postmaster,\n"
+	"the address of that setting; the catch\\-all. With\n"
+	".B users any\n"
+	"all aliases come first. The targets of an alias get the detail, wherever they are, as with\n"
+	"Postfix (propagate_unmatched_extensions); those of a catch\\-all do not. Targets are looked up in\n"
+	"the same way, to a depth of 10 and 1,000 addresses; each gets one copy. One that leads back to\n"
+	"itself is the user of that name. One that is nobody here is left out, with the event\n"
+	".BR alias_fault ;\n"
+	"if nobody is left, the sender is told that there is no such user, or, if aliases lead in a circle\n"
+	"or too far, to come again (451 4.3.5). Targets of other domains go by the routes, whoever the\n"
+	"client is. No limit counts more than what the client named, but what it names must fit in one\n"
+	"envelope (256 KiB; else 452).\n"
+	".PP\n"
+	"Targets have the address that was written to as original recipient, if the client gave none.\n"
+	"What the client wants reported goes along; of several targets, the first alone reports success.\n"
+	"Mail that the server itself makes (reports, notifications) is not expanded: it goes to the mailbox\n"
+	"of the address as it is.\n"
+	".PP\n"
+	"The file and its list files are read by the user of the role directory, who must be able to read\n"
+	"them, within two seconds of each change and at each reload; newaliases is not needed. What is wrong in\n"
+	"it is told with its line (event\n"
+	".BR alias_error ),\n"
+	"and the last good version stays in use. If there is none, mail for these domains, but for\n"
+	"postmaster, is put off (451). At most 16 MiB, 500,000 entries and 64 uses of list files in a file,\n"
+	"and 256 files; a list file in a folder that is new wants a reload.\n");
+
 static const struct str tail =
 	STR_INIT(".SH EXAMPLES\n"
 		 "A server for one domain and the local network:\n"
@@ -291,5 +342,6 @@ void conf_man(struct buf *out)
 	buf_str(out, STR(".SH BLOCKS\n"));
 	blocks(out, CONF_BLOCK_conf, STR(""));
 	profiles(out);
+	buf_str(out, aliases);
 	buf_str(out, tail);
 }

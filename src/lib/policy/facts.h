@@ -6,7 +6,17 @@
 #include "lib/policy/client.h"
 #include "lib/policy/verdict.h"
 
-enum answer { ANSWER_UNKNOWN, ANSWER_NO, ANSWER_YES, ANSWER_CANNOT_TELL };
+enum answer {
+	ANSWER_UNKNOWN,
+	ANSWER_NO,
+	ANSWER_YES,
+	ANSWER_CANNOT_TELL,
+	ANSWER_CIRCLE, /* of a recipient: its aliases lead to nobody, for they are wrong */
+};
+
+/* Whom a recipient's address names. */
+enum stands_for { STANDS_FOR_ITSELF, STANDS_FOR_ALIAS, STANDS_FOR_CATCH_ALL };
+
 
 /* Whose mailbox it is, as the directory of its domain says: a person may write under
  * other addresses than his own (aliases, details behind a plus). */
@@ -61,6 +71,7 @@ struct facts {
 	struct str local;  /* unquoted */
 	struct str domain; /* empty: <postmaster> alone */
 	enum answer exists;
+	enum stands_for stands_for;
 };
 
 /* One function a stage; the first decision wins. */

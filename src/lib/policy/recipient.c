@@ -42,33 +42,57 @@ static struct verdict policy_foreign(const struct facts *f)
 		"relay denied");
 }
 
+static bool policy_has_aliases(const struct conf_domain *domain)
+{
+	return domain && (domain->aliases.len || domain->catch_all.len);
+}
+
+/* RFC 5321 4.5.1: always there, also while nobody can be asked. He is asked about, so that
+ * a user or an alias of that name in his domain gets what is his; NULL: the postmaster of
+ * this server itself. */
+static struct verdict policy_postmaster(const struct facts *f, const struct conf_domain *domain)
+{
+	struct str address = f->conf->postmaster;
+	(void)str_cut(&address, '@');
+	bool asked = policy_has_aliases(conf_domain_find(f->conf, address)) ||
+	             policy_has_aliases(domain) || (domain && !domain->users.any);
+	return asked && f->exists == ANSWER_UNKNOWN ? verdict_need(FACT_RECIPIENT_EXISTS)
+	                                            : verdict_accept();
+}
+
+/* A catch-all is not for those who try how an address is taken apart, and neither is
+ * "users any". */
+static struct verdict policy_known(const struct facts *f, const struct conf_domain *domain)
+{
+	bool by_name = f->stands_for == STANDS_FOR_ALIAS ||
+	               (f->stands_for == STANDS_FOR_ITSELF && !domain->users.any);
+	return !by_name && policy_names_elsewhere(f->local) ? policy_detour() : verdict_accept();
+}
+
 struct verdict policy_recipient(const struct facts *f)
 {
 	bool postmaster = policy_is_postmaster(f->local);
-	if (f->domain.len == 0) {
-		if (postmaster) return verdict_accept();
+	const struct conf_domain *domain = conf_domain_find(f->conf, f->domain);
+	bool own_host = f->domain.len == 0 || str_eq_nocase(f->domain, f->conf->hostname);
+	if (postmaster && (domain || own_host)) return policy_postmaster(f, domain);
+	if (f->domain.len == 0)
 		/* Q156997: nobody guesses where such an address might be at home. */
 		return verdict_builtin(550, "5.1.3",
 			STR("The address has no domain; write user@domain"), "no domain");
-	}
-	const struct conf_domain *domain = conf_domain_find(f->conf, f->domain);
-	if (!domain) {
-		/* RFC 5321 4.5.1: the postmaster of this server itself is always there. */
-		if (postmaster && str_eq_nocase(f->domain, f->conf->hostname)) return verdict_accept();
-		return policy_foreign(f);
-	}
-	if (domain->users.any) {
-		return policy_names_elsewhere(f->local) ? policy_detour() : verdict_accept();
-	}
-	if (postmaster) return verdict_accept();
+	if (!domain) return policy_foreign(f);
+	if (domain->users.any && !policy_has_aliases(domain)) return policy_known(f, domain);
 	switch (f->exists) {
 	case ANSWER_UNKNOWN: return verdict_need(FACT_RECIPIENT_EXISTS);
-	case ANSWER_YES: return verdict_accept();
+	case ANSWER_YES: return policy_known(f, domain);
 	case ANSWER_NO:
 		if (policy_names_elsewhere(f->local)) return policy_detour();
 		return verdict_rule(550, "5.1.1",
 			STR("There is no such user here; check the address"),
 			&domain->users_from);
+	case ANSWER_CIRCLE:
+		return verdict_builtin(451, "4.3.5",
+			STR("That address leads in a circle here, which has to be mended; try again later"),
+			"aliases");
 	case ANSWER_CANNOT_TELL: break;
 	}
 	return verdict_builtin(451, "4.3.0",

@@ -129,8 +129,9 @@ struct owner policy_owner(const struct conf *conf, struct str address, struct st
 	smtp_address_split(address, &local, &domain);
 	const struct conf_domain *d = conf_domain_find(conf, domain);
 	if (!d || local.len == 0) return (struct owner){ .known = ANSWER_NO };
-	if (!d->users.any) {
-		*directory = d->users.name;
+	/* An alias may lead to somebody, whoever the users are. */
+	if (!d->users.any || d->aliases.len) {
+		if (!d->users.any) *directory = d->users.name;
 		return (struct owner){ .known = ANSWER_UNKNOWN };
 	}
 	/* Every address is good; whose mail goes on by a route, his home is elsewhere. */

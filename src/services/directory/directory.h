@@ -17,6 +17,7 @@ enum {
 };
 
 enum answer { ANSWER_NO, ANSWER_YES, ANSWER_LATER };
+enum { ANSWER_CIRCLE = 3 }; /* in `found`: aliases are wrong */
 
 struct source {
 	struct buf name, path;
@@ -39,6 +40,7 @@ struct remote {
 
 struct auth;
 struct keep;
+struct aliases;
 
 struct directory {
 	struct frame *frame;
@@ -52,6 +54,7 @@ struct directory {
 	size_t lookup_count;
 	struct auth *auth; /* NULL: the role leaves */
 	struct keep *keep; /* the same */
+	struct aliases *aliases;
 };
 
 /* sources.c */
@@ -84,5 +87,17 @@ bool remotes_secrets(struct directory *d, struct str record);
 /* lookup.c: whether an address exists, for receive. */
 void lookup_ask(struct directory *d, struct channel *ch, const struct msg_lookup *q);
 void lookups_forget(struct directory *d, const struct channel *ch); /* NULL: all */
+
+/* aliases.c */
+/* With the first rights: folders are opened, and files read when it starts, then looked at
+ * every second. NULL: no memory. */
+struct aliases *aliases_new(struct directory *d);
+bool aliases_start(struct aliases *a);
+void aliases_reload(struct aliases *a, const struct conf *conf);
+void aliases_free(struct aliases *a); /* NULL is fine */
+/* Answers the question, at once or when the directories have, where more than one directory
+ * has a say; false: that is all. */
+bool aliases_ask(struct aliases *a, struct channel *ch, const struct msg_lookup *q);
+void aliases_forget(struct aliases *a, const struct channel *ch);
 
 #endif

@@ -77,6 +77,7 @@ static void ask_source(struct directory *d, struct channel *ch, const struct msg
  * `users any`. */
 void lookup_ask(struct directory *d, struct channel *ch, const struct msg_lookup *q)
 {
+	if (aliases_ask(d->aliases, ch, q)) return;
 	struct remote *r = remote_find(d, q->directory);
 	if (r && r->list) ask_remote(d, r, ch, q);
 	else if (r && r->checks && !source_find(d, q->directory))

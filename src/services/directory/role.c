@@ -23,7 +23,8 @@ static int directory_open(struct frame *f)
 	if (!remotes_open(d)) return EX_OSERR;
 	d->auth = auth_new(d);
 	d->keep = keep_new(d);
-	return d->auth && d->keep ? 0 : EX_OSERR;
+	d->aliases = aliases_new(d);
+	return d->auth && d->keep && d->aliases ? 0 : EX_OSERR;
 }
 
 /* Only now, so that SQLite's files belong to the role's user. */
@@ -31,12 +32,14 @@ static int directory_serve(struct frame *f)
 {
 	struct directory *d = f->role;
 	for (size_t i = 0; i < d->count; i++) (void)source_ready(d, &d->sources[i]);
-	return auth_start(d->auth) == 0 && keep_start(d->keep) == 0 ? 0 : EX_OSERR;
+	return auth_start(d->auth) == 0 && keep_start(d->keep) == 0 && aliases_start(d->aliases) ? 0 : EX_OSERR;
 }
 
 static void directory_reload(struct frame *f, struct conf *old)
 {
-	sources_set(f->role, f->conf);
+	struct directory *d = f->role;
+	sources_set(d, f->conf);
+	aliases_reload(d->aliases, f->conf);
 	/* What they need cannot be opened with the rights that are left. */
 	if (remotes_differ(old, f->conf)) frame_leave(f);
 }
@@ -47,6 +50,8 @@ static void directory_drain(struct frame *f, bool now)
 	(void)now;
 	auth_free(d->auth);
 	d->auth = NULL;
+	aliases_free(d->aliases);
+	d->aliases = NULL;
 	lookups_forget(d, NULL);
 	remotes_free(d);
 	keep_now(d->keep);
@@ -64,6 +69,7 @@ static void directory_peer(struct frame *f, struct channel *ch)
 	if (channel_peer(ch) != ROLE_RECEIVE || !d->auth) return;
 	auth_forget(d->auth, channel_peer_index(ch));
 	lookups_forget(d, ch);
+	aliases_forget(d->aliases, ch);
 }
 
 /* A set-up without them, or an empty one, is fine: then none is named. */

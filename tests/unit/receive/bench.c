@@ -326,13 +326,22 @@ void bench_taken(struct bench *b, uint64_t handle, uint32_t count)
 
 void bench_found(struct bench *b, uint64_t query, unsigned result)
 {
-	RECORD(found, query, (uint8_t)result, STR(""), STR(""));
+	RECORD(found, .query = query, .result = (uint8_t)result);
 	bench_message(b, b->directory, MSG_found, &record);
 }
 
 void bench_found_owner(struct bench *b, uint64_t query, const char *address, const char *home)
 {
-	RECORD(found, query, 1, str_of(address), str_of(home));
+	RECORD(found, .query = query, .result = 1, .address = str_of(address), .home = str_of(home));
+	bench_message(b, b->directory, MSG_found, &record);
+}
+
+void bench_found_targets(struct bench *b, uint64_t query, unsigned how, struct str targets)
+{
+	struct buf record;
+	buf_init(&record, 1024 * 1024);
+	msg_found_put(&record, &(struct msg_found){ .query = query, .result = 1, .how = (uint8_t)how,
+		.targets = targets, .rule = STR("/aliases:7") });
 	bench_message(b, b->directory, MSG_found, &record);
 }
 

@@ -47,6 +47,8 @@ void bench_committed(struct bench *b, uint64_t handle);
 void bench_refused(struct bench *b, uint64_t handle, unsigned code, const char *dsn);
 void bench_taken(struct bench *b, uint64_t handle, uint32_t count);
 void bench_found(struct bench *b, uint64_t query, unsigned result);
+/* An address that stands for others: + or - and an address, one a line. */
+void bench_found_targets(struct bench *b, uint64_t query, unsigned how, struct str targets);
 void bench_found_owner(struct bench *b, uint64_t query, const char *address, const char *home);
 void bench_dns(struct bench *b, uint64_t query, unsigned state, const char *records, size_t len);
 /* Number of the question that was asked for that name; 0: there is none. */

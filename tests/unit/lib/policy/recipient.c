@@ -166,7 +166,9 @@ static void postmaster(void **state)
 		{ STRANGER, "postmaster", "", ANSWER_UNKNOWN, 0, "", "" },
 		{ STRANGER, "POSTMaster", "", ANSWER_UNKNOWN, 0, "", "" },
 		/* Q242387: of every local domain, whatever its directory says */
-		{ STRANGER, "postmaster", "us.example", ANSWER_UNKNOWN, 0, "", "" },
+		{ STRANGER, "postmaster", "us.example", ANSWER_UNKNOWN, ASK, "", "" },
+		{ STRANGER, "postmaster", "us.example", ANSWER_YES, 0, "", "" },
+		{ STRANGER, "postmaster", "us.example", ANSWER_CIRCLE, 0, "", "" },
 		{ STRANGER, "Postmaster", "US.EXAMPLE", ANSWER_NO, 0, "", "" },
 		{ STRANGER, "postmaster", "www.us.example", ANSWER_CANNOT_TELL, 0, "", "" },
 		{ STRANGER, "postmaster", "any.example", ANSWER_UNKNOWN, 0, "", "" },
@@ -190,6 +192,59 @@ static void postmaster(void **state)
 	assert_true(policy_is_postmaster(STR("POSTMASTER")));
 	assert_false(policy_is_postmaster(STR("")));
 	assert_false(policy_is_postmaster(STR("postmaster\0")));
+}
+
+/* What aliases change; the last two columns of a row are as above. */
+static void aliases(void **state)
+{
+	(void)state;
+	static const char conf_text[] =
+		"hostname mx.us.example\n"
+		"postmaster boss@us.example\n"
+		"domain us.example { users staff; deliver maildir /m/%n; catch-all ann@us.example }\n"
+		"domain any.example { users any; deliver maildir /m/%n; aliases /a }\n"
+		"domain plain.example { users any; deliver maildir /m/%n }\n"
+		"directory staff { sqlite /d }\n"
+		"listener mx { address *:25 }\n";
+	static const struct {
+		const char *local, *domain;
+		enum answer exists;
+		enum stands_for stands_for;
+		unsigned code;
+		const char *dsn, *rule;
+	} rows[] = {
+		{ "ann", "any.example", ANSWER_UNKNOWN, 0, ASK, "", "" },
+		{ "ann", "any.example", ANSWER_YES, STANDS_FOR_ITSELF, 0, "", "" },
+		{ "ann", "any.example", ANSWER_NO, STANDS_FOR_ALIAS, 550, "5.1.1", "t.conf:4" },
+		{ "ann", "any.example", ANSWER_CANNOT_TELL, 0, 451, "4.3.0", "directory" },
+		{ "ann", "us.example", ANSWER_CIRCLE, STANDS_FOR_ALIAS, 451, "4.3.5", "aliases" },
+		{ "ann", "us.example", ANSWER_YES, STANDS_FOR_CATCH_ALL, 0, "", "" },
+		/* Who names another host is nobody's, if it is not his name. */
+		{ "a%b", "any.example", ANSWER_YES, STANDS_FOR_ITSELF, 550, "5.7.1", "relay denied" },
+		{ "a%b", "any.example", ANSWER_YES, STANDS_FOR_ALIAS, 0, "", "" },
+		{ "a%b", "us.example", ANSWER_YES, STANDS_FOR_CATCH_ALL, 550, "5.7.1", "relay denied" },
+		{ "a%b", "us.example", ANSWER_YES, STANDS_FOR_ITSELF, 0, "", "" },
+		/* The setting's address may be an alias. */
+		{ "postmaster", "", ANSWER_UNKNOWN, 0, ASK, "", "" },
+		{ "postmaster", "mx.us.example", ANSWER_UNKNOWN, 0, ASK, "", "" },
+		{ "postmaster", "plain.example", ANSWER_UNKNOWN, 0, ASK, "", "" },
+		{ "postmaster", "", ANSWER_CANNOT_TELL, 0, 0, "", "" },
+		{ "postmaster", "plain.example", ANSWER_NO, 0, 0, "", "" },
+	};
+	struct conf *conf = conf_of(conf_text);
+	for (size_t i = 0; i < ROWS(rows); i++) {
+		struct facts facts = { .conf = conf, .listener = conf->listeners,
+			.spool_up = true, .local = str_of(rows[i].local),
+			.domain = str_of(rows[i].domain), .exists = rows[i].exists,
+			.stands_for = rows[i].stands_for };
+		struct verdict v = policy_recipient(&facts);
+		verdict_is(i, &v, rows[i].code, rows[i].dsn, rows[i].rule);
+	}
+	struct str directory;
+	assert_int_equal(policy_owner(conf, STR("x@any.example"), &directory).known, ANSWER_UNKNOWN);
+	assert_int_equal(directory.len, 0);
+	assert_int_equal(policy_owner(conf, STR("x@plain.example"), &directory).known, ANSWER_YES);
+	conf_free(conf);
 }
 
 /* Local parts that carry an address of elsewhere. They come unquoted and undecoded, and are
@@ -256,6 +311,7 @@ int main(void)
 		cmocka_unit_test(foreign_domains),
 		cmocka_unit_test(relay),
 		cmocka_unit_test(postmaster),
+		cmocka_unit_test(aliases),
 		cmocka_unit_test(elsewhere),
 		cmocka_unit_test(rule_text),
 	};
