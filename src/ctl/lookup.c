@@ -89,6 +89,13 @@ static void ask_file(const struct conf *conf, const struct conf_directory *d,
 
 /* --- one directory ---------------------------------------------------------------------- */
 
+/* Who only compares passwords takes every address. */
+static bool is_without_list(const struct conf_directory *d)
+{
+	return !d->sqlite.len && !d->file.len && !d->ldap.urls.count &&
+	       !d->postgres.conninfo.count && !d->dovecot.userdb.len;
+}
+
 static void ask_directory(const struct conf *conf, struct str directory, struct str address,
 			  struct lookup *out)
 {
@@ -96,6 +103,11 @@ static void ask_directory(const struct conf *conf, struct str directory, struct 
 	bool became = false;
 	if (!d) cannot_tell(out, "there is no such directory");
 	else if (d->file.len) ask_file(conf, d, address, out);
+	else if (is_without_list(d))
+		out->owner = (struct owner){ ANSWER_YES,
+			keep(out->address, sizeof out->address, address),
+			keep(out->home, sizeof out->home,
+			     d->home.len ? d->home : conf->hostname) };
 	else if (!d->sqlite.len) cannot_tell(out, "only the service can ask it");
 	if (!d || !d->sqlite.len) return;
 	int folder = directory_db_folder(d->sqlite, false, 0, 0);

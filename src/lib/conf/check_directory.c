@@ -13,6 +13,8 @@ static const struct kind {
 	{ STR_INIT("sqlite"), offsetof(struct conf_directory, sqlite_from), true },
 	{ STR_INIT("file"), offsetof(struct conf_directory, file_from), false },
 	{ STR_INIT("ldap"), offsetof(struct conf_directory, ldap.urls_from), false },
+	{ STR_INIT("postgres"), offsetof(struct conf_directory, postgres.conninfo_from), true },
+	{ STR_INIT("dovecot"), offsetof(struct conf_directory, dovecot.userdb_from), false },
 };
 enum { KINDS = sizeof kinds / sizeof *kinds };
 
@@ -20,6 +22,13 @@ static const struct conf_origin *said(const struct conf_directory *d, const stru
 {
 	const struct conf_origin *from = (const void *)((const char *)d + kind->from);
 	return conf_is_said(from) ? from : NULL;
+}
+
+/* Compares passwords, also beside a list. */
+static const struct conf_origin *checker_of(const struct conf_directory *d)
+{
+	if (conf_is_said(&d->pam.service_from)) return &d->pam.service_from;
+	return conf_is_said(&d->dovecot.auth_from) ? &d->dovecot.auth_from : NULL;
 }
 
 static const struct kind *kind_of(const struct conf_directory *d)
@@ -130,7 +139,7 @@ static void check_secret(struct conf_parser *p, const struct conf_origin *from,
 static void check_lists(struct conf_parser *p, const struct conf_directory *d)
 {
 	const struct kind *first = kind_of(d);
-	if (!first)
+	if (!first && !checker_of(d))
 		AT(p, CONF_ERROR, &d->origin, d->name,
 		   "directory '%.*s' does not say where it is; write sqlite PATH",
 		   STR_ARG(d->name));
@@ -140,6 +149,11 @@ static void check_lists(struct conf_parser *p, const struct conf_directory *d)
 			   "directory '%.*s' has two lists of users, %.*s and %.*s; make "
 			   "a directory of each",
 			   STR_ARG(d->name), STR_ARG(first->word), STR_ARG(k->word));
+	if (conf_is_said(&d->pam.service_from) && conf_is_said(&d->dovecot.auth_from))
+		AT(p, CONF_ERROR, &d->dovecot.auth_from, STR("auth"),
+		   "directory '%.*s' has two that compare passwords, pam and dovecot; leave one "
+		   "away",
+		   STR_ARG(d->name));
 }
 
 /* Settings of what is asked in another way. */
@@ -152,7 +166,9 @@ static void check_unused(struct conf_parser *p, const struct conf_directory *d)
 		{ &d->cache_ms_from, STR("cache") },
 	};
 	if (!conf_is_said(&d->sqlite_from)) return;
-	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+	/* The others are for those who compare passwords. */
+	size_t count = checker_of(d) ? 1 : sizeof rows / sizeof *rows;
+	for (size_t i = 0; i < count; i++)
 		if (conf_is_said(rows[i].from))
 			AT(p, CONF_WARNING, rows[i].from, rows[i].word,
 			   "'%.*s' means nothing here: an SQLite database is read as it is",
@@ -170,7 +186,7 @@ static void check_mechanisms(struct conf_parser *p)
 	for (size_t i = 0; i < conf->domain_count && !without; i++) {
 		const struct conf_directory *d = conf->domains[i].users.directory;
 		const struct kind *kind = d ? kind_of(d) : NULL;
-		if (kind && !kind->keys) without = d;
+		if (d && (!kind || !kind->keys || checker_of(d))) without = d;
 	}
 	if (!without || !(auth->mechanisms & ~plain)) return;
 	if (conf_is_said(&auth->mechanisms_from))
@@ -198,6 +214,8 @@ void conf_check_directories(struct conf_parser *p)
 		check_unused(p, d);
 		if (conf_is_said(&d->ldap.urls_from)) check_ldap(p, d);
 		check_secret(p, &d->ldap.secret_from, d->ldap.secret);
+		check_secret(p, &d->postgres.secret_from, d->postgres.secret);
+		conf_check_outside(p, d);
 	}
 	check_mechanisms(p);
 }

@@ -334,6 +334,8 @@ const struct conf_host *conf_host_find(const struct conf *conf, struct ip ip);
 /* The local domain of that name (ASCII case does not matter), or NULL. */
 const struct conf_domain *conf_domain_find(const struct conf *conf, struct str name);
 const struct conf_directory *conf_directory_find(const struct conf *conf, struct str name);
+/* Name of the secret that it needs; empty: none. */
+struct str conf_directory_secret(const struct conf_directory *d);
 /* Whether two blocks say the same, wherever they stand. */
 bool conf_directory_is_same(const struct conf_directory *a, const struct conf_directory *b);
 const struct conf_route *conf_route_find(const struct conf *conf, struct str name);

@@ -212,6 +212,11 @@ const struct conf_sender *conf_sender_find(const struct conf *conf, struct str s
 	return &filter->senders.at[slot->name];
 }
 
+struct str conf_directory_secret(const struct conf_directory *d)
+{
+	return d->ldap.secret.len ? d->ldap.secret : d->postgres.secret;
+}
+
 const struct conf_directory *conf_directory_find(const struct conf *conf, struct str name)
 {
 	for (size_t i = 0; i < conf->directory_count; i++)

@@ -112,6 +112,7 @@ bool conf_complete(struct conf_parser *p);
 void conf_check(struct conf_parser *p);
 /* check_directory.c: where users are listed. */
 void conf_check_directories(struct conf_parser *p);
+void conf_check_outside(struct conf_parser *p, const struct conf_directory *d);
 /* check_in.c: who may send. False without memory. */
 bool conf_check_in(struct conf_parser *p);
 /* check_rate.c: limits in time. */

@@ -8,7 +8,7 @@ bool backend_put(char *place, size_t size, size_t *len, struct str text)
 	*len = 0;
 	if (text.len > size) return false;
 	for (size_t i = 0; i < text.len; i++)
-		if (ascii_is_ctl(text.at[i]) || text.at[i] == ' ') return false;
+		if (ascii_is_ctl(text.at[i])) return false;
 	if (text.len) memcpy(place, text.at, text.len);
 	*len = text.len;
 	return true;
@@ -37,8 +37,13 @@ bool answer_without_detail(struct buf *out, struct str address)
 static bool is_printable(const char *at, size_t len)
 {
 	for (size_t i = 0; i < len; i++)
-		if (!ascii_is_print(at[i]) || at[i] == ' ') return false;
+		if (!ascii_is_print(at[i])) return false;
 	return true;
+}
+
+static bool is_word(const char *at, size_t len)
+{
+	return is_printable(at, len) && str_find((struct str){ at, len }, ' ') < 0;
 }
 
 static bool is_good(const struct backend_entry *e)
@@ -46,8 +51,8 @@ static bool is_good(const struct backend_entry *e)
 	return e->address_len <= sizeof e->address && e->home_len <= sizeof e->home &&
 	       e->verifier_len <= sizeof e->verifier && e->scram_len <= sizeof e->scram &&
 	       answer_is_address((struct str){ e->address, e->address_len }) &&
-	       is_printable(e->home, e->home_len) &&
-	       is_printable(e->verifier, e->verifier_len) &&
+	       is_word(e->home, e->home_len) &&
+	       is_word(e->verifier, e->verifier_len) &&
 	       is_printable(e->scram, e->scram_len);
 }
 

@@ -184,7 +184,14 @@ static void found(struct session *s, const struct pool_answer *answer)
 		auth_reply_later(s, "no memory");
 		return;
 	}
-	auth_user_set(answer, place.address, str_of(s->mechanism), s->auth->secret, s->user);
+	struct backend_entry entry;
+	struct pool_answer own = *answer;
+	if (place.remote && place.remote->checks && answer->entry) {
+		entry = *answer->entry;
+		entry.scram_len = 0; /* another compares passwords */
+		own.entry = &entry;
+	}
+	auth_user_set(&own, place.address, str_of(s->mechanism), s->auth->secret, s->user);
 	if (!s->mechanism[0]) judge(s, s->user);
 	else if (s->user->known == ANSWER_LATER) auth_reply_later(s, cannot_ask);
 	else auth_begin_again(s);

@@ -123,6 +123,8 @@ void auth_user_find(struct directory *d, const struct auth_place *place, struct 
 	memcpy(own, secret, sizeof own);
 	if (source) {
 		enum answer answer = source_login(d, source, place->address, &login);
+		/* Where another compares passwords, those of the list are worth nothing. */
+		if (place->remote && place->remote->checks) login.scram = STR("");
 		if (answer == ANSWER_YES) keep(user, &text, mechanism, &login);
 		if (answer == ANSWER_NO && mechanism.len &&
 		    directory_db_secret(source->db, own) != DIRECTORY_OK)

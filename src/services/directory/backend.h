@@ -53,11 +53,21 @@ struct backend_settings {
 		const char *base, *bind, *filter, *address, *aliases, *home, *certificates;
 		bool starttls, active_directory;
 	} ldap;
+	struct {
+		const char *conninfo, *find;
+	} postgres;
+	struct {
+		const char *auth, *userdb; /* sockets; empty: not used */
+	} dovecot;
+	struct {
+		const char *service, *folder;
+		bool local; /* it knows users by their local parts */
+	} pam;
 	struct arena memory;
 };
 
 struct backend {
-	const char *name; /* the word of the configuration: ldap, file */
+	const char *name; /* the word of the configuration: ldap, file, ... */
 	/* With the first rights, once for each directory, on the loop before any thread runs:
 	 * what must be loaded, opened or named to the sandbox (lib/os/sandbox.h) for the rest
 	 * to work without them. NULL: nothing. False: told as an error, and the rest is
@@ -78,10 +88,11 @@ struct backend {
 				      struct backend_entry *entry, struct buf *why);
 	void (*close)(void *conn);
 	bool unlistable; /* `find` is NULL */
+	bool single;     /* one connection is enough, whatever the configuration says */
 };
 
-/* Copies a text into a place of an entry; false if it is too long or holds what no address,
- * server or hash has (control characters, blanks). */
+/* Copies a text into a place of an entry; false if it is too long or holds control
+ * characters. */
 bool backend_put(char *place, size_t size, size_t *len, struct str text);
 #define BACKEND_PUT(entry, field, text) \
 	backend_put((entry)->field, sizeof(entry)->field, &(entry)->field##_len, (text))

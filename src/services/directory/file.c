@@ -148,6 +148,7 @@ const struct backend backend_file = {
 	.open = file_open,
 	.find = file_find,
 	.close = file_close,
+	.single = true, /* one copy in memory, and answers in no time */
 };
 
 enum backend_result file_ask(const struct backend_settings *c, struct str address,

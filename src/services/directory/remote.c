@@ -45,6 +45,7 @@ static struct pool *open_one(struct remote *r, const struct conf_directory *c,
 	struct buf why;
 	struct backend_settings *settings = backend_settings_new(r->d->frame->conf, c);
 	buf_init_fixed(&why, memory, sizeof memory);
+	if (settings && backend->single) settings->connections = 1;
 	if (settings && backend->prepare && !backend->prepare(settings, &why))
 		tell(r->d, EVENT_directory_error, c->name, buf_view(&why));
 	return settings ? pool_new(r->d->frame->loop, backend, settings, news, r) : NULL;
@@ -115,8 +116,6 @@ bool remotes_differ(const struct conf *old, const struct conf *conf)
 
 /* --- secrets ------------------------------------------------------------------------ */
 
-static struct str secret_name(const struct conf_directory *c) { return c->ldap.secret; }
-
 static struct str secret_of(struct str record, struct str name)
 {
 	struct cur c = cur_of(record);
@@ -141,7 +140,7 @@ bool remotes_secrets(struct directory *d, struct str record)
 		struct remote *r = &d->remotes[i];
 		const struct conf_directory *c =
 			conf_directory_find(conf, str_of(r->name));
-		struct str text = c ? secret_of(record, secret_name(c)) : STR("");
+		struct str text = c ? secret_of(record, conf_directory_secret(c)) : STR("");
 		struct pool *pools[] = { r->list, r->checks != r->list ? r->checks : NULL };
 		for (size_t p = 0; p < 2; p++) {
 			if (!pools[p] || is_same_secret(pools[p], text)) continue;

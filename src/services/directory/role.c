@@ -9,6 +9,7 @@
 #include "lib/os/memfile.h"
 #include "services/directory/auth.h"
 #include "services/directory/keep.h"
+#include "services/directory/pam.h"
 
 static int directory_open(struct frame *f)
 {
@@ -27,11 +28,15 @@ static int directory_open(struct frame *f)
 	return d->auth && d->keep && d->aliases ? 0 : EX_OSERR;
 }
 
+/* A helper has rights that are no longer ours to give. */
+static void helper_ended(void *arg) { frame_leave(arg); }
+
 /* Only now, so that SQLite's files belong to the role's user. */
 static int directory_serve(struct frame *f)
 {
 	struct directory *d = f->role;
 	for (size_t i = 0; i < d->count; i++) (void)source_ready(d, &d->sources[i]);
+	if (pam_helpers_watch(f->loop, helper_ended, f) != 0) return EX_OSERR;
 	return auth_start(d->auth) == 0 && keep_start(d->keep) == 0 && aliases_start(d->aliases) ? 0 : EX_OSERR;
 }
 
@@ -57,6 +62,7 @@ static void directory_drain(struct frame *f, bool now)
 	keep_now(d->keep);
 	keep_free(d->keep);
 	d->keep = NULL;
+	pam_helpers_end();
 	for (size_t i = 0; i < d->count; i++) source_free(&d->sources[i]);
 	d->count = 0;
 	frame_leave(f);

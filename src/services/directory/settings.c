@@ -39,6 +39,21 @@ static bool keep_ldap(struct backend_settings *s, const struct conf_ldap *l)
 	return good;
 }
 
+static bool keep_others(struct backend_settings *s, const struct conf_directory *c)
+{
+	bool good = true;
+	struct arena *m = &s->memory;
+	const struct conf_texts *where = &c->postgres.conninfo, *service = &c->pam.service;
+	s->postgres.conninfo = keep(m, &good, where->count ? where->at[0] : STR(""));
+	s->postgres.find = keep(m, &good, c->postgres.find);
+	s->dovecot.auth = keep(m, &good, c->dovecot.auth);
+	s->dovecot.userdb = keep(m, &good, c->dovecot.userdb);
+	s->pam.service = keep(m, &good, service->count ? service->at[0] : STR(""));
+	s->pam.folder = keep(m, &good, c->pam.folder);
+	s->pam.local = c->pam.names == CONF_PAM_LOCAL;
+	return good;
+}
+
 struct backend_settings *backend_settings_new(const struct conf *conf,
 					      const struct conf_directory *c)
 {
@@ -55,9 +70,8 @@ struct backend_settings *backend_settings_new(const struct conf *conf,
 	s->connections = (unsigned)c->connections;
 	s->secret = "";
 	s->folder = c->file.len ? directory_db_folder(c->file, false, 0, 0) : -ENOENT;
-	if (c->file.len) s->connections = 1; /* one copy in memory, and answers in no time */
 	s->path = keep(&s->memory, &good, c->file);
-	good &= keep_ldap(s, &c->ldap);
+	good &= keep_ldap(s, &c->ldap) && keep_others(s, c);
 	if (good) return s;
 	backend_settings_free(s);
 	return NULL;

@@ -83,8 +83,6 @@ static bool secret_add(const struct conf *conf, struct str name, struct buf *rec
 	return !*why;
 }
 
-static struct str secret_name(const struct conf_directory *d) { return d->ldap.secret; }
-
 typedef void told_fn(void *arg, const char *path, const char *why);
 
 /* All that are named, each once; returns whether all are good. */
@@ -94,10 +92,10 @@ static bool secrets_read(const struct conf *conf, struct buf *record, told_fn *t
 	for (size_t i = 0; i < conf->directory_count; i++) {
 		char path[PATH_TEXT_MAX];
 		const char *why;
-		struct str name = secret_name(&conf->directories[i]);
+		struct str name = conf_directory_secret(&conf->directories[i]);
 		bool again = false;
 		for (size_t j = 0; j < i && !again; j++)
-			again = str_eq(secret_name(&conf->directories[j]), name);
+			again = str_eq(conf_directory_secret(&conf->directories[j]), name);
 		if (!name.len || again || secret_add(conf, name, record, path, &why)) continue;
 		good = false;
 		told(arg, path, why);

@@ -399,6 +399,36 @@ static const struct {
 	{ "directory a", "file /d; timeout 21s", "'21s' is out of range: timeout is 1s to 20s" },
 	{ "directory a", "file /d; cache 61m", "'61m' is out of range: cache is 0s to 1h" },
 	{ "directory a", "file /d; sqlite /d", "directory 'a' has two lists of users, sqlite and file; make a directory of each" },
+	/* postgres */
+	{ "directory a", "postgres \"host=h dbname=m\"", "" },
+	{ "directory a", "postgres postgresql://u@h/m?sslmode=verify-full { secret a.b; find \"SELECT $1\" }", "" },
+	{ "directory a", "postgres", "'postgres' needs a value" },
+	{ "directory a", "postgres a b", "'postgres' takes at most 1 value" },
+	{ "directory a", "postgres host=h { secret ../a }", "'../a' is not a name of a secret; names have letters, digits, dots, - and _, and do not begin with a dot" },
+	{ "directory a", "postgres host=h { find \"SELECT address FROM users\" }", "this query finds the same for everybody; write $1 where the address is to stand" },
+	{ "directory a", "postgres \"host=h Password=x\"", "a password here could be read by everybody who may see the configuration; put it into a secret and write secret NAME" },
+	{ "directory a", "postgres postgres://u:x@h/m", "a password here could be read by everybody who may see the configuration; put it into a secret and write secret NAME" },
+	{ "directory a", "postgres postgresql://h:5432/m", "" },
+	{ "directory a", "sqlite /d; postgres host=h", "directory 'a' has two lists of users, sqlite and postgres; make a directory of each" },
+	{ "directory a", "postgres host=h; dovecot { userdb /u }", "directory 'a' has two lists of users, postgres and dovecot; make a directory of each" },
+	/* dovecot */
+	{ "directory a", "dovecot { auth /a; userdb /u }; timeout 2s", "" },
+	{ "directory a", "dovecot { userdb 127.0.0.1:3000 }", "" },
+	{ "directory a", "dovecot { auth [::1]:65535 }", "" },
+	{ "directory a", "dovecot { }", "directory 'a' does not say where it is; write sqlite PATH" },
+	{ "directory a", "dovecot { auth run/a }", "'run/a' is not a socket; write its PATH or ADDRESS:PORT" },
+	{ "directory a", "dovecot { userdb h.example:3000 }", "'h.example:3000' is not a socket; write its PATH or ADDRESS:PORT" },
+	{ "directory a", "dovecot { userdb 127.0.0.1:0 }", "'127.0.0.1:0' is not a socket; write its PATH or ADDRESS:PORT" },
+	{ "directory a", "dovecot { userdb 127.0.0.1:65536 }", "'127.0.0.1:65536' is not a socket; write its PATH or ADDRESS:PORT" },
+	{ "directory a", "sqlite /d; dovecot { auth /a }; cache 0s", "" },
+	{ "directory a", "sqlite /d; pam ims; dovecot { auth /a }", "directory 'a' has two that compare passwords, pam and dovecot; leave one away" },
+	/* pam */
+	{ "directory a", "pam ims", "" },
+	{ "directory a", "postgres host=h; pam ims-2 { names whole; folder /etc/ims/pam.d }", "" },
+	{ "directory a", "pam", "'pam' needs a value" },
+	{ "directory a", "pam ../ims", "'../ims' is not the name of a service; names have letters, digits, - and _, at most 63" },
+	{ "directory a", "pam ims { names both }", "'both' is not one of local or whole" },
+	{ "directory a", "pam ims { folder pam.d }", "'pam.d' is a relative path; paths begin with /" },
 	/* ldap */
 	{ "directory a", "ldap ldaps://h:636 ldap://[::1]:389 ldapi://%2Frun%2Fldapi { base dc=x }", "" },
 	{ "directory a", "ldap ldap://h { base dc=x; profile ad; bind \"cn=ims,dc=x\"; secret ad; tls off }", "" },
@@ -506,7 +536,9 @@ static bool is_tried(enum conf_block_id block, struct str word)
 		if (block == CONF_BLOCK_conf_limit_connections) name = STR("limit");
 		if (block == CONF_BLOCK_conf_retry_expire) name = STR("retry");
 		if (block == CONF_BLOCK_conf_retry_warn) name = STR("retry");
-		if (block == CONF_BLOCK_conf_ldap) name = STR("directory");
+		if (block == CONF_BLOCK_conf_ldap || block == CONF_BLOCK_conf_postgres ||
+		    block == CONF_BLOCK_conf_dovecot || block == CONF_BLOCK_conf_pam)
+			name = STR("directory");
 		if (block == CONF_BLOCK_conf_check_client) name = STR("check");
 		if (block == CONF_BLOCK_conf_check_helo) name = STR("check");
 		if (!str_eq(str_word(&of), name)) continue;
