@@ -7,24 +7,37 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* What a mechanism can need; the first three are of a session. */
+enum {
+	AUTH_WITH_TLS = 1,
+	AUTH_WITH_BINDING = 2,
+	AUTH_WITH_CERTIFICATE = 4,
+	AUTH_WITH_ISSUER = 8, /* of tokens */
+};
+
 enum { REPLY_NO, REPLY_YES, REPLY_LATER, REPLY_CHALLENGE, REPLY_BANNED };
 
 /* The better ones first: many clients take the first that they know. */
 void auth_settings(struct receive *rx)
 {
-	static const struct { unsigned flag; const char *name; bool binding; } rows[] = {
-		{ CONF_FLAG(AUTH_SCRAM_SHA_256_PLUS), "SCRAM-SHA-256-PLUS", true },
-		{ CONF_FLAG(AUTH_SCRAM_SHA_256), "SCRAM-SHA-256", false },
-		{ CONF_FLAG(AUTH_SCRAM_SHA_1), "SCRAM-SHA-1", false },
-		{ CONF_FLAG(AUTH_PLAIN), "PLAIN", false },
-		{ CONF_FLAG(AUTH_LOGIN), "LOGIN", false },
+	static const struct { unsigned flag; const char *name; unsigned needs; } rows[] = {
+		{ CONF_FLAG(AUTH_EXTERNAL), "EXTERNAL", AUTH_WITH_CERTIFICATE },
+		{ CONF_FLAG(AUTH_SCRAM_SHA_256_PLUS), "SCRAM-SHA-256-PLUS", AUTH_WITH_BINDING },
+		{ CONF_FLAG(AUTH_SCRAM_SHA_256), "SCRAM-SHA-256", 0 },
+		{ CONF_FLAG(AUTH_SCRAM_SHA_1), "SCRAM-SHA-1", 0 },
+		{ CONF_FLAG(AUTH_OAUTHBEARER), "OAUTHBEARER", AUTH_WITH_TLS | AUTH_WITH_ISSUER },
+		{ CONF_FLAG(AUTH_XOAUTH2), "XOAUTH2", AUTH_WITH_TLS | AUTH_WITH_ISSUER },
+		{ CONF_FLAG(AUTH_PLAIN), "PLAIN", 0 },
+		{ CONF_FLAG(AUTH_LOGIN), "LOGIN", 0 },
 	};
-	for (size_t bound = 0; bound < 2; bound++) {
+	const struct conf_auth *conf = &rx->frame->conf->auth;
+	for (unsigned has = 0; has < AUTH_OFFERS; has++) {
 		struct buf text;
-		buf_init_fixed(&text, rx->auth_offer[bound], sizeof rx->auth_offer[bound]);
+		unsigned all = has | (conf->oauth_count ? AUTH_WITH_ISSUER : 0);
+		buf_init_fixed(&text, rx->auth_offer[has], sizeof rx->auth_offer[has]);
 		for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-			if (!(rx->frame->conf->auth.mechanisms & rows[i].flag)) continue;
-			if (rows[i].binding && !bound) continue;
+			if (!(conf->mechanisms & rows[i].flag)) continue;
+			if (rows[i].needs & ~all) continue;
 			if (text.len) buf_byte(&text, ' ');
 			buf_str(&text, str_of(rows[i].name));
 		}
@@ -36,8 +49,10 @@ void auth_offer(struct session *s)
 {
 	struct facts facts = dialog_facts(s);
 	enum policy_auth offer = policy_auth_offer(&facts);
-	s->smtp.auth.offer = offer == POLICY_AUTH_OFFERED
-	                             ? str_of(s->rx->auth_offer[s->bound]) : STR("");
+	unsigned has = (facts.tls ? AUTH_WITH_TLS : 0u) | (s->bound ? AUTH_WITH_BINDING : 0u) |
+	               (s->certified ? AUTH_WITH_CERTIFICATE : 0u);
+	s->smtp.auth.offer = offer == POLICY_AUTH_OFFERED ? str_of(s->rx->auth_offer[has])
+	                                                  : STR("");
 	s->smtp.auth.wants_tls = offer == POLICY_AUTH_AFTER_TLS &&
 	                         s->listener->conf->tls != CONF_LISTENER_TLS_OFF;
 }
@@ -46,7 +61,9 @@ void auth_offer(struct session *s)
 void auth_secured(struct session *s)
 {
 	session_forget_user(s);
+	struct tls_client_certificate client;
 	s->bound = tls_binding(s->tls, s->binding);
+	s->certified = tls_client_certificate_of(s->tls, &client) && client.address_len > 0;
 	auth_offer(s);
 	verify_offer(s);
 }
@@ -56,7 +73,7 @@ static void auth_over(struct session *s)
 {
 	if (s->login) (void)map_take(&s->rx->logins, s->login);
 	s->login = 0;
-	s->login_waits = false;
+	s->login_waits = s->login_told = false;
 }
 
 void auth_drop(struct session *s)
@@ -70,8 +87,9 @@ void auth_drop(struct session *s)
 static void auth_refuse(struct session *s, struct str user, unsigned code, const char *dsn,
                         const char *text, struct str reason)
 {
+	bool told = s->login_told;
 	auth_over(s);
-	tell_auth_fail(s, user, code, dsn, reason);
+	if (!told) tell_auth_fail(s, user, code, dsn, reason);
 	smtp_server_answer(&s->smtp, code, dsn, str_of(text));
 }
 
@@ -85,6 +103,8 @@ static bool auth_begin(struct session *s)
 {
 	struct receive *rx = s->rx;
 	const struct smtp_server_auth *auth = &s->smtp.auth;
+	struct tls_client_certificate client = { 0 };
+	if (s->certified) (void)tls_client_certificate_of(s->tls, &client);
 	if (!map_put(&rx->logins, ++rx->next_query, s)) return false;
 	s->login = rx->next_query;
 	channel_send_auth_begin(rx->directory, &(struct msg_auth_begin){
@@ -93,7 +113,8 @@ static bool auth_begin(struct session *s)
 		.response = auth->response,
 		.client = { (const char *)s->client.octets, sizeof s->client.octets },
 		.tls = dialog_facts(s).tls,
-		.binding = { (const char *)s->binding, s->bound ? sizeof s->binding : 0 } });
+		.binding = { (const char *)s->binding, s->bound ? sizeof s->binding : 0 },
+		.certificate = { client.address, client.address_len } });
 	return true;
 }
 
@@ -132,16 +153,29 @@ static void auth_accept(struct session *s, struct str user)
 	smtp_server_answer(&s->smtp, 0, NULL, STR(""));
 }
 
+/* What was not good, for the client; never why. */
+static const char *auth_refusal(const struct session *s)
+{
+	struct str mechanism = s->smtp.auth.mechanism;
+	if (str_eq(mechanism, STR("EXTERNAL"))) return "The certificate is not one of a user";
+	if (str_eq(mechanism, STR("XOAUTH2")) || str_eq(mechanism, STR("OAUTHBEARER")))
+		return "The token is not good here";
+	return "Wrong name or password";
+}
+
 static void auth_decide(struct session *s, const struct msg_auth_reply *m)
 {
 	struct str user = str_sub(m->user, 0, RECEIVE_USER_MAX);
 	if (m->result == REPLY_CHALLENGE && m->challenge.len <= SMTP_CHALLENGE_MAX) {
 		s->login_waits = false;
+		/* It is refused already, and may hang up without having heard it all. */
+		if (m->reason.len) tell_auth_fail(s, user, 535, "5.7.8", m->reason);
+		s->login_told = m->reason.len > 0;
 		smtp_server_challenge(&s->smtp, m->challenge);
 	} else if (m->result == REPLY_YES) {
 		auth_accept(s, m->user);
 	} else if (m->result == REPLY_NO) {
-		auth_refuse(s, user, 535, "5.7.8", "Wrong name or password", m->reason);
+		auth_refuse(s, user, 535, "5.7.8", auth_refusal(s), m->reason);
 	} else if (m->result == REPLY_BANNED) {
 		auth_refuse(s, user, 454, "4.7.0", "Too many failed logins; try again later",
 			m->reason);

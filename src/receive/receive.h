@@ -41,6 +41,7 @@ enum {
 	RECEIVE_HANDSHAKES_MAX = 512, /* at one time; each needs about 60 KiB */
 	RECEIVE_HANDSHAKE_MS = 30 * 1000,
 	RECEIVE_TLS_FAILS_MAX = 20, /* told in each minute; the rest is counted */
+	AUTH_OFFERS = 8, /* with and without TLS, channel binding, client's certificate */
 	RECEIVE_NOTES_MAX = 500, /* refusals of one second of which spool is told; the log has all */
 };
 
@@ -160,8 +161,10 @@ struct session {
 	uint16_t port;
 	uint8_t state, idle_class;
 	bool bound;        /* `binding` is filled in */
+	bool certified;    /* the client's certificate is good and has an address */
 	bool login_waits;  /* directory owes the answer to a step of it */
 	bool expands; /* what is verified is for EXPN */
+	bool login_told;   /* that it fails */
 	bool polite; /* the client said QUIT: nothing more comes */
 	bool securing;    /* 220 to STARTTLS is said, or about to be */
 	bool handshaking; /* TLS has begun and does not stand yet */
@@ -193,7 +196,7 @@ struct receive {
 	struct map transactions; /* handle -> struct transaction */
 	struct map lookups;      /* query -> struct session */
 	struct map logins;       /* login -> struct session */
-	char auth_offer[2][80];  /* mechanisms, without and with a channel binding */
+	char auth_offer[AUTH_OFFERS][120]; /* mechanisms, by what the session has */
 	struct link idle[IDLE_CLASSES];
 	struct link stalled;
 	struct rx_listener *listeners[RECEIVE_LISTENERS_MAX];

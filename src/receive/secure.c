@@ -36,12 +36,14 @@ void secure_certificates(struct receive *rx, const struct msg_certificates *m, i
 	char name[sizeof rx->certificates[0].name], text[256];
 	buf_init_fixed(&why, text, sizeof text);
 	struct tls_server *server = NULL;
-	if (!str_to_cstr(m->name, name, sizeof name) || m->profile > TLS_LEGACY) {
+	if (!str_to_cstr(m->name, name, sizeof name) || m->profile > TLS_LEGACY ||
+	    m->clients > TLS_CLIENTS_REQUIRE) {
 		buf_str(&why, STR("master sent something else"));
 	} else if (!memfile_map(fd, TLS_PAIRS_MAX, &pairs)) {
 		buf_str(&why, STR("what master sent cannot be read"));
 	} else {
-		server = tls_server_of((enum tls_profile)m->profile, pairs, NULL, NULL, &why);
+		server = tls_server_of((enum tls_profile)m->profile,
+		                       (enum tls_clients)m->clients, pairs, NULL, NULL, &why);
 		memfile_unmap(pairs);
 	}
 	(void)close(fd);

@@ -44,6 +44,25 @@ static void tell_name(struct event_log *log, const struct session *s)
 	event_str(log, FIELD_ptr, buf_view(&name));
 }
 
+/* What the client has shown; nothing where it has not. */
+static void tell_certificate(struct event_log *log, const struct session *s)
+{
+	struct tls_client_certificate client;
+	char memory[sizeof client.subject + sizeof client.fingerprint + 16];
+	struct buf text;
+	if (!s->tls || !tls_client_certificate_of(s->tls, &client)) return;
+	buf_init_fixed(&text, memory, sizeof memory);
+	if (client.fault) {
+		buf_str(&text, STR("not good: "));
+		buf_str(&text, str_of(client.fault));
+	} else {
+		buf_str(&text, str_of(client.subject));
+		buf_str(&text, STR(" sha256:"));
+		buf_str(&text, str_of(client.fingerprint));
+	}
+	event_str(log, FIELD_certificate, buf_view(&text));
+}
+
 void tell_connect(struct session *s)
 {
 	s->told = true;
@@ -52,6 +71,7 @@ void tell_connect(struct session *s)
 	tell_tls(log, s);
 	tell_name(log, s);
 	if (!ip_eq(s->peer, s->client)) event_ip(log, FIELD_proxy, s->peer);
+	tell_certificate(log, s);
 	event_end(log);
 }
 
@@ -61,6 +81,7 @@ void tell_disconnect(struct session *s)
 	event_i64(log, FIELD_count, s->messages);
 	event_str(log, FIELD_reason, str_of(s->reason));
 	tell_tls(log, s);
+	tell_certificate(log, s);
 	event_i64(log, FIELD_delay, loop_now_ms(s->rx->frame->loop) - s->opened_ms);
 	event_end(log);
 }
@@ -210,6 +231,7 @@ void tell_auth(struct session *s, struct str mechanism)
 	struct event_log *log = tell_begin(s, EVENT_auth, 0);
 	tell_user(log, s->user);
 	event_str(log, FIELD_mechanism, mechanism);
+	tell_certificate(log, s);
 	event_end(log);
 }
 
@@ -222,6 +244,7 @@ void tell_auth_fail(struct session *s, struct str user, unsigned code, const cha
 	event_i64(log, FIELD_code, code);
 	event_str(log, FIELD_dsn, str_of(dsn));
 	event_str(log, FIELD_reason, reason);
+	tell_certificate(log, s);
 	event_end(log);
 }
 

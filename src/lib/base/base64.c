@@ -18,20 +18,20 @@ void base64_encode(struct buf *out, struct str bytes)
 	}
 }
 
-static int value_of(char c)
+static int value_of(char c, const char last[2])
 {
 	if (c >= 'A' && c <= 'Z') return c - 'A';
 	if (c >= 'a' && c <= 'z') return c - 'a' + 26;
 	if (c >= '0' && c <= '9') return c - '0' + 52;
-	return c == '+' ? 62 : c == '/' ? 63 : -1;
+	return c == last[0] ? 62 : c == last[1] ? 63 : -1;
 }
 
 /* One group of four; `chars` of them are no padding. */
-static bool decode_group(struct buf *out, const char *at, size_t chars)
+static bool decode_group(struct buf *out, const char *at, size_t chars, const char last[2])
 {
 	unsigned v = 0;
 	for (size_t i = 0; i < 4; i++) {
-		int value = i < chars ? value_of(at[i]) : 0;
+		int value = i < chars ? value_of(at[i], last) : 0;
 		if (value < 0) return false;
 		v = v << 6 | (unsigned)value;
 	}
@@ -49,7 +49,17 @@ bool base64_decode(struct buf *out, struct str text)
 		const char *at = text.at + i;
 		size_t chars = 4;
 		if (i + 4 == text.len && at[3] == '=') chars = at[2] == '=' ? 2 : 3;
-		if (!decode_group(out, at, chars)) return false;
+		if (!decode_group(out, at, chars, "+/")) return false;
+	}
+	return true;
+}
+
+bool base64url_decode(struct buf *out, struct str text)
+{
+	if (text.len % 4 == 1) return false;
+	for (size_t i = 0; i < text.len; i += 4) {
+		size_t chars = text.len - i < 4 ? text.len - i : 4;
+		if (!decode_group(out, text.at + i, chars, "-_")) return false;
 	}
 	return true;
 }

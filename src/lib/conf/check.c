@@ -242,4 +242,5 @@ void conf_check(struct conf_parser *p)
 	check_host_tls(p);
 	conf_check_directories(p);
 	conf_check_rates(p);
+	conf_check_auth(p);
 }

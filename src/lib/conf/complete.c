@@ -42,7 +42,7 @@ static bool fill_many(struct conf_parser *p, struct conf_many *many)
 		if (!fill_block(p, id, at + i * size)) return false;
 	free(many->at);
 	many->at = NULL;
-	char *conf = (char *)p->conf;
+	char *conf = (char *)p->conf + many->base;
 	memcpy(conf + many->row->offset, &at, sizeof at);
 	memcpy(conf + many->row->count, &many->count, sizeof many->count);
 	return true;

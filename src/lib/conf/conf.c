@@ -7,12 +7,18 @@
 
 enum { CONF_ARENA_MAX = 256 * 1024 * 1024 };
 
-static void many_init(struct conf_parser *p)
+/* Those of the file, and of blocks that stand once in it. */
+static size_t many_init(struct conf_parser *p, enum conf_block_id block, size_t base, size_t kinds)
 {
-	size_t count, kinds = 0;
-	const struct conf_row *row = conf_rows(CONF_BLOCK_conf, &count);
-	for (size_t i = 0; i < count; i++)
-		if (row[i].many) p->many[kinds++].row = &row[i];
+	size_t count;
+	const struct conf_row *row = conf_rows(block, &count);
+	for (size_t i = 0; i < count; i++) {
+		if (row[i].many)
+			p->many[kinds++] = (struct conf_many){ .row = &row[i], .base = base };
+		else if (row[i].type == CONF_IS_BLOCK)
+			kinds = many_init(p, row[i].inner, base + row[i].offset, kinds);
+	}
+	return kinds;
 }
 
 /* The file of a filter, when all filters are known. */
@@ -89,7 +95,7 @@ struct conf *conf_parse_partly(const struct conf_bundle *bundle,
 		*p = (struct conf_parser){ .bundle = bundle,
 					   .errors = errors,
 					   .conf = conf };
-		many_init(p);
+		(void)many_init(p, CONF_BLOCK_conf, 0, 0);
 		read_all(p);
 		good = conf_complete(p);
 		if (good) conf_check(p);

@@ -243,6 +243,7 @@ struct conf_levels {
 #define CONF_PLURAL_filter    filters
 #define CONF_PLURAL_rate      rates
 #define CONF_PLURAL_dnsbl     dnsbls
+#define CONF_PLURAL_oauth     oauths
 #define CONF_BLOCK_END(tag) \
 	} \
 	;

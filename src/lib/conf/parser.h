@@ -20,6 +20,7 @@ struct conf_scope {
 /* A growing array of one kind of block, until its size is known. */
 struct conf_many {
 	const struct conf_row *row;
+	size_t base; /* of the block it stands in, from the begin of conf */
 	char *at;
 	size_t count, room;
 };
@@ -119,6 +120,8 @@ bool conf_check_in(struct conf_parser *p);
 void conf_check_rates(struct conf_parser *p);
 /* check_client.c: what is looked at when a client connects. False without memory. */
 bool conf_check_client(struct conf_parser *p);
+/* check_auth.c: who may log in by what */
+void conf_check_auth(struct conf_parser *p);
 /* check_out.c: the part about the way to other hosts. False without memory. */
 bool conf_check_out(struct conf_parser *p);
 

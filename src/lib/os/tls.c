@@ -21,6 +21,7 @@ struct tls *tls_new(struct tls_server *server, int fd)
 		ERR_clear_error();
 		return NULL;
 	}
+	(void)SSL_set_app_data(t->ssl, t);
 	t->server = server;
 	server->holders++;
 	SSL_set_accept_state(t->ssl);

@@ -31,6 +31,22 @@ enum tls_profile {
 struct tls_server; /* certificates and settings of a listener */
 struct tls;        /* one connection */
 
+/* Certificates of clients, in the order of enum conf_client_certificate. */
+enum tls_clients {
+	TLS_CLIENTS_OFF,
+	TLS_CLIENTS_ASK,     /* one that is not good is as none */
+	TLS_CLIENTS_REQUIRE, /* without a good one the handshake fails */
+};
+
+/* What a client's certificate says, which is verified unless there is a fault. */
+struct tls_client_certificate {
+	char subject[256];     /* printable, cut */
+	char fingerprint[65];  /* SHA-256, hex */
+	char address[320];     /* the first rfc822Name, or a common name that is one */
+	size_t address_len;    /* 0: none */
+	const char *fault;     /* why it counts for nothing, or NULL; then the rest is empty */
+};
+
 /* What a certificate says of itself. */
 struct tls_certificate {
 	char name[256];  /* the first of its names, printable */
@@ -52,13 +68,21 @@ bool tls_server_add(struct tls_server *server, struct str chain, struct str key,
 /* Lets go of it; it lives as long as its connections. NULL is fine. */
 void tls_server_free(struct tls_server *server);
 
+/* From now on clients are asked for a certificate: `ca` has who may have signed it, `crl`
+ * lists of what is revoked (empty: nobody looks), both PEM. Before the first
+ * tls_server_add. False: `why` says what is wrong. */
+bool tls_server_ask(struct tls_server *server, enum tls_clients clients, struct str ca,
+                    struct str crl, struct buf *why);
+
 /* Certificates with their keys as they travel between processes: for each two strings as
- * buf_put_str writes them, chain and key. */
+ * buf_put_str writes them, chain and key. Where clients are asked for theirs, two stand in
+ * front: `ca` and `crl`. */
 enum { TLS_PAIRS_MAX = 8 * 1024 * 1024 };
 /* A server of such a record. NULL: `why` says; `told` (may be NULL) is called for each. */
 typedef void tls_told_fn(void *arg, const struct tls_certificate *certificate);
-struct tls_server *tls_server_of(enum tls_profile profile, struct str pairs,
-                                 tls_told_fn *told, void *arg, struct buf *why);
+struct tls_server *tls_server_of(enum tls_profile profile, enum tls_clients clients,
+                                 struct str pairs, tls_told_fn *told, void *arg,
+                                 struct buf *why);
 
 /* --- the client's side --- */
 
@@ -128,6 +152,8 @@ void tls_describe(const struct tls *t, struct buf *out);
 /* What no other connection has, for SASL (RFC 9266, tls-exporter). False before the
  * handshake is done, and before TLS 1.3. */
 bool tls_binding(const struct tls *t, unsigned char out[TLS_BINDING]);
+/* The client's certificate; false: it has shown none, or none was asked for. */
+bool tls_client_certificate_of(const struct tls *t, struct tls_client_certificate *out);
 /* Why it failed, in words of the library or the system; lives as long as the program. */
 const char *tls_fault(const struct tls *t);
 /* Says goodbye, once, as far as it can be said at once. */

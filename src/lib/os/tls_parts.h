@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What tls.c, tls_server.c and tls_client.c share. */
+/* What tls.c, tls_server.c, tls_client.c and tls_client_certificate.c share. */
 #ifndef IMS_OS_TLS_PARTS_H
 #define IMS_OS_TLS_PARTS_H
 
@@ -12,6 +12,8 @@ struct tls_server {
 	size_t count;
 	enum tls_profile profile;
 	unsigned holders; /* who made it, and its connections */
+	enum tls_clients clients;
+	X509_STORE *authorities; /* of clients; NULL: they are not asked */
 };
 
 struct tls_client {
@@ -25,6 +27,7 @@ struct tls {
 	struct tls_server *server; /* one of both */
 	struct tls_client *client;
 	const char *fault;
+	const char *client_fault; /* the first one of the client's certificate, or NULL */
 	unsigned wants;
 	enum tls_check check; /* of the other side's certificate */
 	bool done;   /* with the handshake */
@@ -42,5 +45,8 @@ EVP_PKEY *tls_read_key(struct str pem);
 int tls_no_passphrase(char *into, int size, int writing, void *arg);
 /* The certificates that stand in `bio` from where it is; false: something else. */
 bool tls_add_chain(SSL_CTX *ctx, BIO *bio);
+
+/* tls_client_certificate.c: what a server asks of its clients. */
+void tls_clients_set(const struct tls_server *server, SSL_CTX *ctx);
 
 #endif

@@ -135,6 +135,7 @@ static SSL_CTX *context_new(struct tls_server *server)
 	SSL_CTX_set_options(ctx, SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA);
 	SSL_CTX_set_tlsext_servername_callback(ctx, choose);
 	SSL_CTX_set_tlsext_servername_arg(ctx, server);
+	tls_clients_set(server, ctx);
 	if (SSL_CTX_set_num_tickets(ctx, 0) == 1 && SSL_CTX_set_dh_auto(ctx, 1) == 1 &&
 	    tls_context_set_up(ctx, server->profile))
 		return ctx;
@@ -155,6 +156,7 @@ void tls_server_free(struct tls_server *server)
 {
 	if (!server || --server->holders > 0) return;
 	for (size_t i = 0; i < server->count; i++) SSL_CTX_free(server->list[i]);
+	X509_STORE_free(server->authorities);
 	free(server);
 }
 
@@ -245,13 +247,18 @@ bool tls_server_add(struct tls_server *server, struct str chain, struct str key_
 	return good;
 }
 
-struct tls_server *tls_server_of(enum tls_profile profile, struct str pairs,
-                                 tls_told_fn *told, void *arg, struct buf *why)
+struct tls_server *tls_server_of(enum tls_profile profile, enum tls_clients clients,
+                                 struct str pairs, tls_told_fn *told, void *arg,
+                                 struct buf *why)
 {
 	struct tls_server *server = tls_server_new(profile);
 	struct cur cur = cur_of(pairs);
 	bool good = server && pairs.len > 0;
 	if (!good) buf_str(why, STR("no certificate, or no memory"));
+	if (good && clients != TLS_CLIENTS_OFF) {
+		struct str ca = cur_str(&cur), crl = cur_str(&cur);
+		good = tls_server_ask(server, clients, ca, crl, why);
+	}
 	while (good && !cur_done(&cur)) {
 		struct tls_certificate certificate;
 		struct str chain = cur_str(&cur), key = cur_str(&cur);

@@ -174,10 +174,19 @@ size_t smtp_server_line_max(const struct smtp_server *s)
 								    : max;
 }
 
+/* RFC 4954 4: a command line with an initial response may be as long as a response. A token
+ * is longer than any other command. */
+static size_t room_for(const struct smtp_server *s, struct str in)
+{
+	size_t max = smtp_server_line_max(s);
+	bool auth = s->auth.offer.len && str_starts_nocase(in, STR("AUTH "));
+	return auth && max < SMTP_AUTH_LINE_MAX ? SMTP_AUTH_LINE_MAX : max;
+}
+
 /* Takes one line off `*in` into `*line`, without its end. */
 static enum line take_line(struct smtp_server *s, struct str *in, struct str *line)
 {
-	size_t max = smtp_server_line_max(s);
+	size_t max = room_for(s, *in);
 	if (s->skipping) return skip_line(s, in);
 	ptrdiff_t lf = str_find(str_sub(*in, 0, max), '\n');
 	if (lf < 0 && in->len < max) return LINE_MORE;

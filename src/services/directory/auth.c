@@ -28,6 +28,7 @@ struct auth *auth_new(struct directory *d)
 		a->sasl = sasl_new(auth_find_keys);
 		a->verified = verified_new();
 		a->throttle = throttle_new(AUTH_THROTTLED_MAX, seed);
+		a->oauth = oauth_new(d->frame->conf, d->frame->log);
 	}
 	if (a->sasl && a->verified && a->throttle) {
 		/* The library reads its configuration when it is first used. */
@@ -56,6 +57,7 @@ void auth_free(struct auth *a)
 {
 	if (!a) return;
 	checker_free(a->checker);
+	oauth_free(a->oauth);
 	LIST_EACH(it, &a->sessions) session_free(CONTAINER(it, struct session, age));
 	loop_timer_free(a->tick);
 	map_free(&a->by_key);
@@ -109,7 +111,7 @@ static struct throttle_limits limits_of(const struct auth *a)
 	};
 }
 
-static void refuse_now(struct session *s)
+static void reply_refusal(struct session *s, enum auth_result result, struct str text)
 {
 	char memory[AUTH_WHY_MAX + 32];
 	struct buf reason;
@@ -117,10 +119,12 @@ static void refuse_now(struct session *s)
 	buf_str(&reason, str_of(s->why));
 	if (s->banned) buf_str(&reason, STR("; banned from now on"));
 	memory[reason.len] = '\0';
-	reply(s, AUTH_NO, STR(""), memory);
+	reply(s, result, text, memory);
 }
 
-void auth_refuse(struct session *s, struct str reason, uint64_t guess)
+static void refuse_now(struct session *s) { reply_refusal(s, AUTH_NO, STR("")); }
+
+static void count_failure(struct session *s, struct str reason, uint64_t guess)
 {
 	struct auth *a = s->auth;
 	struct throttle_limits limits = limits_of(a);
@@ -129,9 +133,27 @@ void auth_refuse(struct session *s, struct str reason, uint64_t guess)
 		throttle_fail(a->throttle, &limits, &who, guess, auth_now_ms(a));
 	(void)str_to_cstr(reason, s->why, sizeof s->why);
 	s->banned = cost.ban != THROTTLE_OPEN;
-	s->state = AT_DELAY;
 	s->due_ms = auth_now_ms(a) + cost.delay_ms;
-	if (cost.delay_ms <= 0) refuse_now(s);
+}
+
+static void refuse_when_due(struct session *s)
+{
+	s->state = AT_DELAY;
+	if (s->due_ms <= auth_now_ms(s->auth)) refuse_now(s);
+}
+
+void auth_refuse(struct session *s, struct str reason, uint64_t guess)
+{
+	count_failure(s, reason, guess);
+	refuse_when_due(s);
+}
+
+void auth_refuse_saying(struct session *s, struct str reason, uint64_t guess, struct str text)
+{
+	count_failure(s, reason, guess);
+	s->state = AT_FAULT;
+	if (s->ch) reply_refusal(s, AUTH_CHALLENGE, text);
+	else session_free(s);
 }
 
 /* Looked at once more: of guesses that were made at the same time those behind the last
@@ -181,6 +203,7 @@ static void step(struct session *s, struct str response)
 		if (auth_is_open(s)) reply(s, AUTH_CHALLENGE, buf_view(&challenge), "");
 		break;
 	case SASL_PASSWORD: auth_check_password(s); break;
+	case SASL_TOKEN: auth_check_token(s); break;
 	case SASL_YES:
 		if (s->known) auth_accept(s);
 		else auth_refuse(s, auth_wrong(s), 0);
@@ -231,7 +254,15 @@ int auth_start(struct auth *a)
 {
 	a->checker = checker_new(a->d->frame->loop, auth_checked, a);
 	a->tick = loop_timer_new(a->d->frame->loop, tick, a);
-	return a->checker && a->tick ? 0 : -ENOMEM;
+	if (!a->checker || !a->tick) return -ENOMEM;
+	return a->oauth ? oauth_start(a->oauth, a->d->frame->loop, auth_token_checked, a) : 0;
+}
+
+bool auth_reload(struct auth *a) { return oauth_reload(a->oauth, a->d->frame->conf); }
+
+bool auth_secrets(struct auth *a, struct str record)
+{
+	return !a->oauth || oauth_secrets(a->oauth, record);
 }
 
 static struct session *session_new(struct auth *a, struct channel *ch, uint64_t query)
@@ -282,6 +313,12 @@ void auth_begin(struct auth *a, struct channel *ch, const struct msg_auth_begin 
 	if (!a->ticking) loop_timer_set(a->tick, TICK_MS);
 	a->ticking = true;
 	if (!auth_is_open(s)) return;
+	s->tls = m->tls;
+	s->xoauth2 = str_eq(m->mechanism, STR("XOAUTH2"));
+	if (str_eq(m->mechanism, STR("EXTERNAL"))) {
+		auth_check_certificate(s, m->certificate, m->response);
+		return;
+	}
 	s->sasl = session_keep(s, m) ? sasl_begin(a->sasl, m->mechanism, m->binding, s) : NULL;
 	if (!s->sasl) auth_reply_later(s, "the mechanism cannot be used");
 	else step(s, m->response);
@@ -294,6 +331,10 @@ void auth_step(struct auth *a, struct channel *ch, const struct msg_auth_step *m
 		step(s, m->response);
 		return;
 	}
+	if (s && s->state == AT_FAULT) { /* whatever it says: it is no */
+		refuse_when_due(s);
+		return;
+	}
 	if (s) return; /* an answer is on its way */
 	channel_send_auth_reply(ch, &(struct msg_auth_reply){
 		.query = m->query, .result = AUTH_LATER, .challenge = STR(""), .user = STR(""),
@@ -304,7 +345,7 @@ void auth_step(struct auth *a, struct channel *ch, const struct msg_auth_step *m
  * would be free for those who hang up. */
 static void abandon(struct session *s)
 {
-	if (s->state != AT_CHECK) {
+	if (s->state != AT_CHECK && s->state != AT_TOKEN) {
 		session_free(s);
 		return;
 	}

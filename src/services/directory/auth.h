@@ -26,6 +26,10 @@ enum auth_result {
 struct auth *auth_new(struct directory *d); /* with the first rights; NULL: no memory */
 int auth_start(struct auth *a);             /* threads and timers; 0 or -errno */
 void auth_free(struct auth *a);
+/* Takes the new configuration, or master's record of secrets; false: only a fresh process
+ * can. */
+bool auth_reload(struct auth *a);
+bool auth_secrets(struct auth *a, struct str record);
 
 /* The messages of the same names. */
 void auth_begin(struct auth *a, struct channel *ch, const struct msg_auth_begin *m);

@@ -8,6 +8,7 @@
 #include "lib/policy/throttle.h"
 #include "services/directory/auth.h"
 #include "services/directory/checker.h"
+#include "services/directory/oauth.h"
 #include "services/directory/sasl.h"
 #include "services/directory/verified.h"
 
@@ -17,6 +18,8 @@ enum state {
 	AT_CLIENT, /* it owes a response */
 	AT_FIND,   /* a directory says who he is */
 	AT_CHECK,  /* a thread compares the password */
+	AT_TOKEN,  /* its issuer is asked */
+	AT_FAULT,  /* it is told why its token was refused, and owes an empty word */
 	AT_DELAY,  /* refused; the answer waits */
 };
 
@@ -32,6 +35,9 @@ struct session {
 	char why[AUTH_WHY_MAX]; /* of the refusal */
 	bool known;             /* the name is a user's */
 	bool banned;            /* by this failure */
+	bool tls, xoauth2;
+	bool has_token;         /* that is how he proves who he is */
+	uint64_t guess;         /* of a token or a certificate */
 	struct verified_mark mark;
 	char name[DIRECTORY_ADDRESS_MAX]; /* as given, cut */
 	size_t name_len;
@@ -53,6 +59,7 @@ struct auth {
 	struct sasl *sasl;
 	struct checker *checker;
 	struct verified *verified;
+	struct oauth *oauth; /* NULL: nobody's tokens are good */
 	struct throttle *throttle;
 	struct loop_timer *tick;
 	struct map by_key, by_serial;
@@ -69,6 +76,8 @@ struct str auth_name(const struct session *s);
 void auth_reply_later(struct session *s, const char *reason);
 /* `guess`: what was tried, as far as that can be told from others. */
 void auth_refuse(struct session *s, struct str reason, uint64_t guess);
+/* The same, and the client is told more first (of tokens: RFC 7628 3.2.2). */
+void auth_refuse_saying(struct session *s, struct str reason, uint64_t guess, struct str text);
 void auth_accept(struct session *s);
 /* Whether the login may go on; answers it if not. */
 bool auth_is_open(struct session *s);
@@ -82,5 +91,12 @@ void auth_check_password(struct session *s);
 sasl_keys_fn auth_find_keys;
 void auth_find_user(struct session *s);
 checker_fn auth_checked;
+
+/* auth_proof.c: who has proved elsewhere who he is, by a token or by a certificate */
+void auth_check_token(struct session *s);
+/* `user`: what receive found in a certificate that it has verified; `as`: whom the client
+ * wants to be, or empty. */
+void auth_check_certificate(struct session *s, struct str user, struct str as);
+oauth_fn auth_token_checked;
 
 #endif

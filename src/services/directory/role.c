@@ -46,7 +46,8 @@ static void directory_reload(struct frame *f, struct conf *old)
 	sources_set(d, f->conf);
 	aliases_reload(d->aliases, f->conf);
 	/* What they need cannot be opened with the rights that are left. */
-	if (remotes_differ(old, f->conf)) frame_leave(f);
+	bool fits = !d->auth || auth_reload(d->auth);
+	if (remotes_differ(old, f->conf) || !fits) frame_leave(f);
 }
 
 static void directory_drain(struct frame *f, bool now)
@@ -83,7 +84,9 @@ static void secrets(struct frame *f, int fd)
 {
 	struct str record;
 	if (fd < 0 || !memfile_map(fd, SECRETS_MAX, &record)) return;
-	if (!remotes_secrets(f->role, record)) frame_leave(f);
+	struct directory *d = f->role;
+	bool fits = auth_secrets(d->auth, record);
+	if (!remotes_secrets(d, record) || !fits) frame_leave(f);
 	memfile_unmap(record);
 }
 

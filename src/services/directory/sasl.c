@@ -7,6 +7,8 @@
 
 #include "lib/base/base64.h"
 
+typedef bool bearer_parse_fn(struct str message, struct bearer *out);
+
 struct sasl {
 	Gsasl *library;
 	sasl_keys_fn *keys;
@@ -15,20 +17,23 @@ struct sasl {
 struct sasl_session {
 	struct sasl *sasl;
 	void *arg;
-	Gsasl_session *session;     /* NULL: PLAIN */
-	char *user, *password;      /* of PLAIN */
+	Gsasl_session *session;     /* NULL: PLAIN, or a token */
+	char *user, *password;      /* of PLAIN; or the token */
 	struct str mechanism;       /* one of the table's */
+	bearer_parse_fn *bearer;    /* NULL: it carries no token */
 	bool asked, later;          /* for keys; in vain */
 	bool proved;                /* only the client's empty word is missing */
 };
 
 /* Nothing else that the library could do is ever started. */
-static const struct { struct str name; bool scram; } mechanisms[] = {
-	{ STR_INIT("PLAIN"), false },
-	{ STR_INIT("LOGIN"), false },
-	{ STR_INIT("SCRAM-SHA-256"), true },
-	{ STR_INIT("SCRAM-SHA-256-PLUS"), true },
-	{ STR_INIT("SCRAM-SHA-1"), true },
+static const struct { struct str name; bool scram; bearer_parse_fn *bearer; } mechanisms[] = {
+	{ STR_INIT("PLAIN"), false, NULL },
+	{ STR_INIT("LOGIN"), false, NULL },
+	{ STR_INIT("SCRAM-SHA-256"), true, NULL },
+	{ STR_INIT("SCRAM-SHA-256-PLUS"), true, NULL },
+	{ STR_INIT("SCRAM-SHA-1"), true, NULL },
+	{ STR_INIT("XOAUTH2"), false, bearer_xoauth2_parse },
+	{ STR_INIT("OAUTHBEARER"), false, bearer_oauthbearer_parse },
 };
 
 static bool property_set(struct sasl_session *s, Gsasl_property property, struct str value)
@@ -103,6 +108,7 @@ struct sasl_session *sasl_begin(struct sasl *s, struct str mechanism, struct str
 	session->sasl = s;
 	session->arg = arg;
 	session->mechanism = mechanisms[at].name;
+	session->bearer = mechanisms[at].bearer;
 	if (!mechanisms[at].scram) return session;
 	if (gsasl_server_start(s->library, mechanisms[at].name.at, &session->session) !=
 	    GSASL_OK) {
@@ -169,6 +175,15 @@ static enum sasl_result plain(struct sasl_session *s, struct str response)
 	return s->password ? SASL_PASSWORD : SASL_LATER;
 }
 
+static enum sasl_result bearer(struct sasl_session *s, struct str response)
+{
+	struct bearer b;
+	if (s->user || !s->bearer(response, &b)) return SASL_NO;
+	s->user = strndup(b.user.at ? b.user.at : "", b.user.len);
+	s->password = strndup(b.token.at, b.token.len);
+	return s->user && s->password ? SASL_TOKEN : SASL_LATER;
+}
+
 /* Nobody acts for another. */
 static bool is_for_himself(struct sasl_session *s)
 {
@@ -193,6 +208,7 @@ enum sasl_result sasl_step(struct sasl_session *s, struct str response,
 {
 	char *out = NULL;
 	size_t len = 0;
+	if (s->bearer) return bearer(s, response);
 	if (!s->session) return plain(s, response);
 	if (s->proved) return response.len == 0 ? SASL_YES : SASL_NO;
 	int code = gsasl_step(s->session, response.len ? response.at : "", response.len, &out,

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The server's side of SASL mechanisms: SCRAM, played by GNU SASL, and PLAIN, which is one
- * message. No stored password is seen here: for SCRAM keys are asked for, and of PLAIN it
- * is said what the client sent, so that it can be compared elsewhere. */
+/* The server's side of SASL mechanisms: SCRAM, played by GNU SASL, and those that are one
+ * message: PLAIN, and XOAUTH2 and OAUTHBEARER, which carry a token. No stored password is
+ * seen here: for SCRAM keys are asked for, and of the others it is said what the client
+ * sent, so that it can be judged elsewhere. */
 #ifndef IMS_DIRECTORY_SASL_H
 #define IMS_DIRECTORY_SASL_H
 
 #include "lib/base/buf.h"
+#include "lib/sasl/bearer.h"
 #include "lib/sasl/scram.h"
 
 enum sasl_result {
@@ -13,6 +15,7 @@ enum sasl_result {
 	SASL_YES,
 	SASL_LATER,     /* no memory, or `keys` could not say */
 	SASL_CHALLENGE, /* send it, then call again with the response */
+	SASL_TOKEN,     /* sasl_password is one; sasl_user, or empty: whom it is to be for */
 	SASL_PASSWORD,  /* compare sasl_password with what is known of sasl_user */
 };
 

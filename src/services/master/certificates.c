@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "lib/base/cur.h"
 #include "lib/base/map.h"
 #include "lib/os/memfile.h"
 #include "lib/os/tls.h"
@@ -20,6 +21,7 @@ struct certificates {
 	uint64_t stamp;  /* of the files when they were last looked at */
 	uint64_t digest; /* of what `fd` holds */
 	enum tls_profile profile;
+	enum tls_clients clients;
 	size_t count;
 	struct certificate list[TLS_CERTIFICATES_MAX];
 };
@@ -51,10 +53,42 @@ static void trial_told(void *arg, const struct tls_certificate *certificate)
 	t->count++;
 }
 
+/* Whom clients' certificates come from; a list of revoked ones may be missing. */
+static bool add_clients(struct trial *t, struct buf *pairs, struct buf *why)
+{
+	const struct conf_listener *l = t->listener;
+	t->fault = l->client_ca;
+	if (!pem_file_add(l->client_ca, TLS_PEM_MAX, pairs, why)) return false;
+	t->fault = l->client_crl;
+	if (l->client_crl.len) return pem_file_add(l->client_crl, TLS_PEM_MAX, pairs, why);
+	buf_put_str(pairs, STR(""));
+	return true;
+}
+
+/* Tried apart from the certificates, so that the right file is named. */
+static bool clients_try(struct trial *t, struct str pairs, struct buf *why)
+{
+	const struct conf_listener *l = t->listener;
+	struct cur cur = cur_of(pairs);
+	struct str ca = cur_str(&cur), crl = cur_str(&cur);
+	struct tls_server *server = tls_server_new((enum tls_profile)l->profile);
+	t->fault = l->client_ca;
+	bool good = server && tls_server_ask(server, TLS_CLIENTS_ASK, ca, STR(""), why);
+	tls_server_free(server);
+	if (!good || !crl.len) return good;
+	t->fault = l->client_crl;
+	server = tls_server_new((enum tls_profile)l->profile);
+	good = server && tls_server_ask(server, TLS_CLIENTS_ASK, ca, crl, why);
+	tls_server_free(server);
+	return good;
+}
+
 /* Reads and tries all of them. */
 static bool trial_run(struct trial *t, struct buf *pairs, struct buf *why)
 {
 	const struct conf_listener *l = t->listener;
+	if (l->client_certificate != CONF_CLIENT_CERTIFICATE_OFF && !add_clients(t, pairs, why))
+		return false;
 	for (size_t i = 0; i < l->certificates.count; i++) {
 		t->fault = l->certificates.at[i].path;
 		if (!pem_file_add(t->fault, TLS_PEM_MAX, pairs, why)) return false;
@@ -65,8 +99,12 @@ static bool trial_run(struct trial *t, struct buf *pairs, struct buf *why)
 		buf_fmt(why, "the files have more than %d bytes", TLS_PAIRS_MAX);
 		return false;
 	}
-	struct tls_server *server = tls_server_of((enum tls_profile)l->profile, buf_view(pairs),
-						  trial_told, t, why);
+	if (l->client_certificate != CONF_CLIENT_CERTIFICATE_OFF &&
+	    !clients_try(t, buf_view(pairs), why))
+		return false;
+	struct tls_server *server =
+		tls_server_of((enum tls_profile)l->profile, (enum tls_clients)l->client_certificate,
+			      buf_view(pairs), trial_told, t, why);
 	if (!server && t->count < l->certificates.count)
 		t->fault = l->certificates.at[t->count].path;
 	tls_server_free(server);
@@ -76,11 +114,12 @@ static bool trial_run(struct trial *t, struct buf *pairs, struct buf *why)
 /* What changes when a file does. */
 static uint64_t stamp_of(const struct conf_listener *l)
 {
-	uint64_t stamp = (uint64_t)l->profile;
+	uint64_t stamp = (uint64_t)l->profile | (uint64_t)l->client_certificate << 8;
 	for (size_t i = 0; i < l->certificates.count; i++)
 		stamp = pem_file_stamp(key_path(l, i),
 				       pem_file_stamp(l->certificates.at[i].path, stamp));
-	return stamp;
+	if (l->client_ca.len) stamp = pem_file_stamp(l->client_ca, stamp);
+	return l->client_crl.len ? pem_file_stamp(l->client_crl, stamp) : stamp;
 }
 
 /* --- telling ---------------------------------------------------------------------------- */
@@ -105,7 +144,8 @@ static void warn_of_end(struct master *m, struct certificates *set)
 static void set_send(const struct certificates *set, struct channel *receive)
 {
 	if (set->fd < 0) return;
-	struct msg_certificates msg = { str_of(set->name), (uint8_t)set->profile };
+	struct msg_certificates msg = { str_of(set->name), (uint8_t)set->profile,
+					(uint8_t)set->clients };
 	channel_send_certificates_fd(receive, &msg, set->fd);
 }
 
@@ -141,7 +181,8 @@ static void set_load(struct master *m, struct certificates *set, const struct co
 	static struct certificates next; /* 40 KiB: not for a stack */
 	char text[256];
 	struct buf pairs, why;
-	next = (struct certificates){ .profile = (enum tls_profile)l->profile };
+	next = (struct certificates){ .profile = (enum tls_profile)l->profile,
+				      .clients = (enum tls_clients)l->client_certificate };
 	memcpy(next.name, set->name, sizeof next.name);
 	buf_init(&pairs, TLS_PAIRS_MAX);
 	buf_init_fixed(&why, text, sizeof text);
@@ -149,7 +190,8 @@ static void set_load(struct master *m, struct certificates *set, const struct co
 	bool good = trial_run(&trial, &pairs, &why);
 	next.count = trial.count;
 	next.digest = hash_str(buf_view(&pairs), 0);
-	bool same = set->fd >= 0 && next.digest == set->digest && next.profile == set->profile;
+	bool same = set->fd >= 0 && next.digest == set->digest && next.profile == set->profile &&
+		    next.clients == set->clients;
 	int fd = good && !same ? memfile_write("ims-keys", buf_view(&pairs)) : -1;
 	if (fd >= 0) set_use(m, set, &next, fd);
 	else if (good && !same) tell_error(m, l->name, trial.fault, STR("no memory"));

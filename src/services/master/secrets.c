@@ -83,19 +83,26 @@ static bool secret_add(const struct conf *conf, struct str name, struct buf *rec
 	return !*why;
 }
 
+/* The i-th place that may name one: directories, then issuers of tokens. */
+static struct str secret_name(const struct conf *conf, size_t i)
+{
+	if (i < conf->directory_count) return conf_directory_secret(&conf->directories[i]);
+	return conf->auth.oauths[i - conf->directory_count].secret;
+}
+
 typedef void told_fn(void *arg, const char *path, const char *why);
 
 /* All that are named, each once; returns whether all are good. */
 static bool secrets_read(const struct conf *conf, struct buf *record, told_fn *told, void *arg)
 {
 	bool good = true;
-	for (size_t i = 0; i < conf->directory_count; i++) {
+	for (size_t i = 0; i < conf->directory_count + conf->auth.oauth_count; i++) {
 		char path[PATH_TEXT_MAX];
 		const char *why;
-		struct str name = conf_directory_secret(&conf->directories[i]);
+		struct str name = secret_name(conf, i);
 		bool again = false;
 		for (size_t j = 0; j < i && !again; j++)
-			again = str_eq(conf_directory_secret(&conf->directories[j]), name);
+			again = str_eq(secret_name(conf, j), name);
 		if (!name.len || again || secret_add(conf, name, record, path, &why)) continue;
 		good = false;
 		told(arg, path, why);

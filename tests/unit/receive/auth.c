@@ -24,7 +24,7 @@ static void reply(struct bench *b, uint64_t query, unsigned result, struct str c
 	buf_init(&record, 64 * 1024);
 	msg_auth_reply_put(&record, &(struct msg_auth_reply){
 		.query = query, .result = (uint8_t)result, .challenge = challenge, .user = user,
-		.reason = STR("for the log") });
+		.reason = result == CHALLENGE ? STR("") : STR("for the log") });
 	bench_message(b, b->directory, MSG_auth_reply, &record);
 }
 
@@ -190,6 +190,75 @@ static void steps(void **state)
 	bench_free(b);
 }
 
+static void offered_by_what_a_session_has(void **state)
+{
+	static const struct { bool tls, bound, certified; const char *words; } rows[] = {
+		{ false, false, false, "SCRAM-SHA-256 PLAIN LOGIN" },
+		{ true, false, false, "SCRAM-SHA-256 OAUTHBEARER XOAUTH2 PLAIN LOGIN" },
+		{ true, true, true, "EXTERNAL SCRAM-SHA-256-PLUS SCRAM-SHA-256 OAUTHBEARER XOAUTH2 "
+				    "PLAIN LOGIN" },
+	};
+	char text[1024];
+	(void)state;
+	(void)snprintf(text, sizeof text,
+		       "%sauth { oauth a { issuer https://a; audience b; jwks /k } }\n", conf);
+	struct bench *b = bench_new(text, 64);
+	int client = hello(b, "192.0.2.1");
+	struct session *s = bench_session(b, client);
+	for (size_t i = 0; i < ROWS(rows); i++) {
+		s->smtp.tls = rows[i].tls;
+		s->bound = rows[i].bound;
+		s->certified = rows[i].certified;
+		auth_offer(s);
+		assert_true(str_eq(s->smtp.auth.offer, str_of(rows[i].words)));
+	}
+	s->certified = s->smtp.tls = false; /* there is none to be looked at */
+	bench_free(b);
+}
+
+/* Refused with a challenge that says why: told at once, and once. */
+static void refused_in_steps(void **state)
+{
+	static const struct { const char *mechanism, *said; } rows[] = {
+		{ "XOAUTH2", "535 5.7.8 The token is not good here\r\n" },
+		{ "OAUTHBEARER", "535 5.7.8 The token is not good here\r\n" },
+		{ "EXTERNAL", "535 5.7.8 The certificate is not one of a user\r\n" },
+	};
+	struct bench *b = bench_new(conf, 64);
+	int client = hello(b, "192.0.2.1");
+	struct session *s = bench_session(b, client);
+	(void)state;
+	for (size_t i = 0; i < ROWS(rows); i++) {
+		char line[64];
+		struct str payload;
+		struct msg_auth_begin m;
+		struct buf record;
+		(void)bench_heard(client);
+		s->smtp.auth.offer = str_of(rows[i].mechanism);
+		(void)snprintf(line, sizeof line, "AUTH %s bg==\r\n", rows[i].mechanism);
+		bench_say(b, client, line);
+		assert_true(bench_sent(MSG_auth_begin, &payload) && msg_auth_begin_get(payload, &m));
+		uint64_t query = m.query;
+		buf_init(&record, 4096);
+		msg_auth_reply_put(&record, &(struct msg_auth_reply){
+			.query = query, .result = CHALLENGE, .challenge = STR("why"),
+			.user = STR("ann"), .reason = STR("expired") });
+		bench_message(b, b->directory, MSG_auth_reply, &record);
+		assert_string_equal(bench_heard(client), "334 d2h5\r\n");
+		assert_int_equal(b->events[EVENT_auth_fail], i + 1);
+		bench_say(b, client, "\r\n");
+		reply(b, query, NO, STR(""), STR("ann"));
+		assert_string_equal(bench_heard(client), rows[i].said);
+		assert_int_equal(b->events[EVENT_auth_fail], i + 1);
+	}
+	/* The next failure is told again. */
+	s->smtp.auth.offer = STR("PLAIN");
+	bench_say(b, client, PLAIN);
+	reply(b, begun("PLAIN", RESPONSE), NO, STR(""), STR("ann"));
+	assert_int_equal(b->events[EVENT_auth_fail], ROWS(rows) + 1);
+	bench_free(b);
+}
+
 static void directory_goes(void **state)
 {
 	struct bench *b = bench_new(conf, 64);
@@ -239,6 +308,7 @@ int main(void)
 		cmocka_unit_test(offers),  cmocka_unit_test(accepted),
 		cmocka_unit_test(refused), cmocka_unit_test(steps),
 		cmocka_unit_test(directory_goes), cmocka_unit_test(directory_is_silent),
+		cmocka_unit_test(offered_by_what_a_session_has), cmocka_unit_test(refused_in_steps),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

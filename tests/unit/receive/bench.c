@@ -374,7 +374,7 @@ void bench_listener(struct bench *b, const char *name)
 void bench_certificates(struct bench *b, const char *name, unsigned profile, int fd)
 {
 	assert_true(fd >= 0);
-	RECORD(certificates, str_of(name), (uint8_t)profile);
+	RECORD(certificates, str_of(name), (uint8_t)profile, TLS_CLIENTS_OFF);
 	message_fd(b, NULL, MSG_certificates, &record, fd);
 }
 

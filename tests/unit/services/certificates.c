@@ -25,6 +25,7 @@ static char last_record[EVENT_RECORD_MAX + 1];
 static unsigned sent, timers;
 static char sent_name[128], sent_pairs[64 * 1024];
 static unsigned sent_profile;
+static unsigned sent_clients;
 static char folder[] = "/tmp/ims-certificates-XXXXXX";
 
 int64_t loop_wall_ms(const struct loop *l)
@@ -61,6 +62,7 @@ void channel_send_certificates_fd(struct channel *ch, const struct msg_certifica
 	memcpy(sent_pairs, pairs.at, pairs.len);
 	memfile_unmap(pairs);
 	sent_profile = m->profile;
+	sent_clients = m->clients;
 	sent++;
 }
 
@@ -285,6 +287,50 @@ static void broken_ones_leave_the_old(void **state)
 	assert_int_equal(sent, 3);
 }
 
+static void authorities_of_clients(void **state)
+{
+	(void)state;
+	struct pem one, ca;
+	char both[2 * sizeof one.cert];
+	pem_make(&one, "DNS:one.example", PEM_EC, 90);
+	pem_make(&ca, "DNS:ca.example", PEM_EC, 90);
+	write_pem("a", &one);
+	write_pem("ca", &ca);
+	static const char words[] = "tls offer; certificate @/a.pem; key @/a.key; "
+				    "client-certificate ask; client-ca @/ca.pem";
+	reload(words);
+	assert_int_equal(sent, 1);
+	assert_int_equal(sent_clients, TLS_CLIENTS_ASK);
+	assert_non_null(memmem(sent_pairs, sizeof sent_pairs, ca.cert, strlen(ca.cert)));
+	certificates_timer(&master);
+	assert_int_equal(sent, 1);
+	/* a changed file is seen by the timer, and so is another word */
+	(void)snprintf(both, sizeof both, "%s%s", one.cert, ca.cert);
+	write_file("ca.pem", both);
+	certificates_timer(&master);
+	assert_int_equal(sent, 2);
+	reload("tls offer; certificate @/a.pem; key @/a.key; client-certificate require; "
+	       "client-ca @/ca.pem");
+	assert_int_equal(sent, 3);
+	assert_int_equal(sent_clients, TLS_CLIENTS_REQUIRE);
+	/* what is not good leaves what there was */
+	write_file("ca.pem", "junk");
+	certificates_timer(&master);
+	assert_true(last_says("/ca.pem") && last_says("no certificate of an authority"));
+	reload("tls offer; certificate @/a.pem; key @/a.key; client-certificate ask; client-ca @/none");
+	assert_true(last_says("/none") && last_says("No such file"));
+	write_file("ca.pem", ca.cert);
+	write_file("crl.pem", "junk");
+	reload("tls offer; certificate @/a.pem; key @/a.key; client-certificate ask; "
+	       "client-ca @/ca.pem; client-crl @/crl.pem");
+	assert_true(last_says("/crl.pem") && last_says("no list of revoked"));
+	reload("tls offer; certificate @/a.pem; key @/a.key; client-certificate ask; "
+	       "client-ca @/ca.pem; client-crl @/gone.pem");
+	assert_true(last_says("/gone.pem") && last_says("No such file"));
+	assert_int_equal(sent, 3);
+	assert_int_equal(events[EVENT_certificate_error], 4);
+}
+
 static void ends_are_told(void **state)
 {
 	(void)state;
@@ -433,6 +479,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(new_ones_are_sent, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(broken_ones_leave_the_old, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(authorities_of_clients, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(ends_are_told, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(routes, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(check, set_up, tear_down),

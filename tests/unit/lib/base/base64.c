@@ -59,8 +59,31 @@ static void refused(void **state)
 	assert_true(out.overflowed);
 }
 
+static void url_alphabet(void **state)
+{
+	static const struct { struct str text; const char *bytes; } rows[] = {
+		{ STR_INIT(""), "" },          { STR_INIT("Zg"), "f" },
+		{ STR_INIT("Zm8"), "fo" },     { STR_INIT("Zm9v"), "foo" },
+		{ STR_INIT("-_-_"), "\xfb\xff\xbf" },
+		{ STR_INIT("Zg=="), NULL },    { STR_INIT("Z"), NULL },
+		{ STR_INIT("Zm9vY"), NULL },   { STR_INIT("+/+/"), NULL },
+		{ STR_INIT("Zh"), NULL },      { STR_INIT("Zm9"), NULL },
+		{ STR_INIT("Zm\0v"), NULL },
+	};
+	(void)state;
+	for (size_t i = 0; i < ROWS(rows); i++) {
+		char memory[64];
+		struct buf out;
+		buf_init_fixed(&out, memory, sizeof memory);
+		bool good = base64url_decode(&out, rows[i].text);
+		if (good != (rows[i].bytes != NULL)) fail_msg("row %zu", i);
+		if (good) assert_str(buf_view(&out), str_of(rows[i].bytes), i);
+	}
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(both_ways), cmocka_unit_test(refused) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(both_ways), cmocka_unit_test(refused),
+					    cmocka_unit_test(url_alphabet) };
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

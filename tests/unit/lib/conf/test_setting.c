@@ -347,10 +347,41 @@ static const struct {
 	/* auth */
 	{ "auth", "mechanisms PLAIN LOGIN; failures 3; window 1h; ban 2d; delay 0s", "" },
 	{ "auth", "mechanisms SCRAM-SHA-256 SCRAM-SHA-256-PLUS SCRAM-SHA-1", "" },
-	{ "auth", "mechanisms CRAM-MD5", "'CRAM-MD5' is not one of PLAIN, LOGIN, SCRAM-SHA-256, SCRAM-SHA-256-PLUS or SCRAM-SHA-1" },
+	{ "auth", "mechanisms CRAM-MD5", "'CRAM-MD5' is not one of PLAIN, LOGIN, SCRAM-SHA-256, SCRAM-SHA-256-PLUS, SCRAM-SHA-1, XOAUTH2, OAUTHBEARER or EXTERNAL" },
 	{ "auth", "failures 0", "" },
 	{ "auth", "delay 11s", "'11s' is out of range: delay is 0s to 10s" },
 	{ "auth", "failurs 3", "unknown word 'failurs'; did you mean 'failures'?" },
+	/* oauth */
+	{ "auth", "oauth a { issuer https://a.example/x; audience b c; jwks https://a.example/keys }", "" },
+	{ "auth", "oauth a { issuer http://127.0.0.1:80/; audience b; jwks /etc/keys; scope s; user upn; ca /ca }", "" },
+	{ "auth", "oauth a { issuer http://localhost; introspection http://[::1]/i; client c; secret s }", "" },
+	{ "auth", "oauth { issuer https://a.example }", "'oauth' needs a name: oauth NAME { }" },
+	{ "auth", "oauth a { audience b; jwks /k }", "oauth 'a' does not say whose tokens; write issuer URL" },
+	{ "auth", "oauth a { issuer https://a.example; audience b }", "oauth 'a' has nothing to check tokens with; write jwks URL or introspection URL" },
+	{ "auth", "oauth a { issuer https://a.example; jwks /k }", "oauth 'a' does not say for whom tokens are; write audience TEXT" },
+	{ "auth", "oauth a { issuer a.example; audience b; jwks /k }", "'a.example' is not good for issuer; write https://HOST/PATH (http:// only to this machine)" },
+	{ "auth", "oauth a { issuer http://a.example; audience b; jwks /k }", "'http://a.example' is not good for issuer; write https://HOST/PATH (http:// only to this machine)" },
+	{ "auth", "oauth a { issuer https://; audience b; jwks /k }", "'https://' is not good for issuer; write https://HOST/PATH (http:// only to this machine)" },
+	{ "auth", "oauth a { issuer https://a; audience b; jwks http://localhost.b/k }", "'http://localhost.b/k' is not good for jwks; write https://HOST/PATH or the path of a file (http:// only to this machine)" },
+	{ "auth", "oauth a { issuer https://a; audience b; jwks http://127.0.0.1:1@b/k }", "'http://127.0.0.1:1@b/k' is not good for jwks; write https://HOST/PATH or the path of a file (http:// only to this machine)" },
+	{ "auth", "oauth a { issuer https://a; audience b; jwks k }", "'k' is not good for jwks; write https://HOST/PATH or the path of a file (http:// only to this machine)" },
+	{ "auth", "oauth a { issuer https://a; introspection /i; client c; secret s }", "'/i' is not good for introspection; write https://HOST/PATH (http:// only to this machine)" },
+	{ "auth", "oauth a { issuer https://a; introspection https://a; client c }", "introspection needs a name and a secret to ask with; write client ID and secret NAME" },
+	{ "auth", "oauth a { issuer https://a; introspection https://a; client c; secret a/b }", "here stands the name of a secret, of letters, digits, . - and _" },
+	{ "auth", "oauth a { issuer https://a; audience \"b c\"; jwks /k }", "" },
+	{ "auth", "oauth a { issuer \"\"; audience b; jwks /k }", "the text is empty" },
+	{ "auth", "oauth a { issuer https://a; audience 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17; jwks /k }", "'audience' takes at most 16 values" },
+	{ "auth", "oauth a { issuer https://a; audience b; jwks /k }\noauth a { issuer https://b; audience b; jwks /k }", "oauth 'a' stands already at t.conf:1" },
+	{ "auth", "oauth a { issuer https://a; audience b; jwks /k }\noauth b { issuer https://a; audience b; jwks /k }", "oauth 'a' has this issuer already" },
+	{ "auth", "audience b", "unknown word 'audience'; it belongs inside 'oauth { }'" },
+	{ "", "secrets /run/secrets", "" },
+	{ "", "secrets here", "'here' is a relative path; paths begin with /" },
+	/* clients' certificates */
+	{ "listener a", "address *:1; tls offer; certificate /c; client-certificate ask; client-ca /a; client-crl /r", "" },
+	{ "listener a", "address *:1; tls offer; certificate /c; client-certificate require; client-ca /a", "" },
+	{ "listener a", "address *:1; tls offer; certificate /c; client-certificate ask", "listener 'a' does not say whom clients' certificates come from; write client-ca PATH" },
+	{ "listener a", "address *:1; client-certificate ask; client-ca /a", "listener 'a' has tls off: no client can show a certificate" },
+	{ "listener a", "address *:1; client-ca /a", "" },
 	/* domain */
 	{ "domain a.example B.example", "users any; deliver maildir /m/%d/%n", "" },
 	{ "domain a.example", "users any; deliver maildir \"/m %%/%u\"", "" },
@@ -533,6 +564,7 @@ static bool is_tried(enum conf_block_id block, struct str word)
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
 		struct str of = str_of(cases[i].block), statement = str_of(cases[i].statement);
 		struct str name = conf_blocks[block].word;
+		if (block == CONF_BLOCK_conf_oauth) name = STR("auth");
 		if (block == CONF_BLOCK_conf_limit_connections) name = STR("limit");
 		if (block == CONF_BLOCK_conf_retry_expire) name = STR("retry");
 		if (block == CONF_BLOCK_conf_retry_warn) name = STR("retry");

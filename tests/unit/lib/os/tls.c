@@ -138,16 +138,16 @@ static void records(void **state)
 	unsigned count = 0;
 	buf_init(&pairs, TLS_PAIRS_MAX);
 	buf_init_fixed(&why, text, sizeof text);
-	assert_null(tls_server_of(TLS_MODERN, STR(""), count_told, &count, &why));
+	assert_null(tls_server_of(TLS_MODERN, TLS_CLIENTS_OFF, STR(""), count_told, &count, &why));
 	pem_put(&pairs, &first);
 	pem_put(&pairs, &second);
-	struct tls_server *server = tls_server_of(TLS_MODERN, buf_view(&pairs), count_told, &count, &why);
+	struct tls_server *server = tls_server_of(TLS_MODERN, TLS_CLIENTS_OFF, buf_view(&pairs), count_told, &count, &why);
 	assert_non_null(server);
 	assert_int_equal(count, 2);
 	tls_server_free(server);
 	for (size_t len = 0; len < pairs.len; len += 97) {
 		struct str cut = str_sub(buf_view(&pairs), 0, len);
-		server = tls_server_of(TLS_MODERN, cut, NULL, NULL, &why);
+		server = tls_server_of(TLS_MODERN, TLS_CLIENTS_OFF, cut, NULL, NULL, &why);
 		assert_null(server);
 	}
 	buf_free(&pairs);
@@ -172,7 +172,7 @@ static struct tls_server *server_of(enum tls_profile profile)
 	pem_put(&pairs, &first);
 	pem_put(&pairs, &first_rsa);
 	pem_put(&pairs, &second);
-	struct tls_server *server = tls_server_of(profile, buf_view(&pairs), NULL, NULL, &why);
+	struct tls_server *server = tls_server_of(profile, TLS_CLIENTS_OFF, buf_view(&pairs), NULL, NULL, &why);
 	assert_non_null(server);
 	buf_free(&pairs);
 	return server;

@@ -51,7 +51,10 @@ static void offers(void **state)
 	unsigned mechanisms = conf->auth.mechanisms;
 	assert_int_equal(mechanisms, CONF_FLAG(AUTH_PLAIN) | CONF_FLAG(AUTH_LOGIN) |
 					     CONF_FLAG(AUTH_SCRAM_SHA_256) |
-					     CONF_FLAG(AUTH_SCRAM_SHA_256_PLUS));
+					     CONF_FLAG(AUTH_SCRAM_SHA_256_PLUS) |
+					     CONF_FLAG(AUTH_XOAUTH2) |
+					     CONF_FLAG(AUTH_OAUTHBEARER) |
+					     CONF_FLAG(AUTH_EXTERNAL));
 	for (size_t i = 0; i < ROWS(cases); i++) {
 		conf->listeners[0].role = (enum conf_role)cases[i].role;
 		conf->listeners[0].auth = (enum conf_listener_auth)cases[i].listener;

@@ -105,6 +105,44 @@ static void goes_on(void **state)
 	assert_true(s.authenticated); /* RFC 4954 4: it stays */
 }
 
+/* RFC 4954 4: a token comes with its command, which is longer than others may be then. */
+static void long_initial_response(void **state)
+{
+	(void)state;
+	for (size_t more = 0; more < 2; more++) {
+		struct buf whole;
+		buf_init(&whole, 2 * SMTP_AUTH_LINE_MAX);
+		buf_str(&whole, STR("auth PLAIN "));
+		while (whole.len < SMTP_AUTH_LINE_MAX - 2 - 3) buf_str(&whole, STR("QUFB"));
+		while (whole.len > SMTP_AUTH_LINE_MAX - 2) whole.len -= 4;
+		if (more) buf_str(&whole, STR("QUFBQUFBQUFB"));
+		buf_str(&whole, STR("\r\n"));
+		struct str in = buf_view(&whole);
+		if (more) {
+			expect(&in, SMTP_EV_NONE);
+			expect_out("500 5.5.2 The command line is too long\r\n");
+		} else {
+			expect(&in, SMTP_EV_AUTH);
+			assert_int_equal(s.auth.response.len, (whole.len - 13) / 4 * 3);
+			smtp_server_answer(&s, 535, "5.7.8", STR("No"));
+			expect_out("535 5.7.8 No\r\n");
+		}
+		buf_free(&whole);
+	}
+	/* Other commands are not, and neither is AUTH where it is not offered. */
+	static char line[700];
+	memset(line, 'A', sizeof line);
+	memcpy(line, "NOOP ", 5);
+	for (size_t i = 0; i < 2; i++) {
+		memcpy(line + sizeof line - 2, "\r\n", 2);
+		struct str in = { line, sizeof line };
+		expect(&in, SMTP_EV_NONE);
+		expect_out("500 5.5.2 The command line is too long\r\n");
+		memcpy(line, "AUTH ", 5);
+		s.auth.offer = STR("");
+	}
+}
+
 static void login_is_plain(void **state)
 {
 	struct str in = STR("AUTH LOGIN\r\nYW5u\r\n");
@@ -206,7 +244,7 @@ int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
-		TEST(tells_the_caller), TEST(goes_on),  TEST(login_is_plain),
+		TEST(tells_the_caller), TEST(goes_on),  TEST(login_is_plain), TEST(long_initial_response),
 		TEST(broken_off),       TEST(timeouts), TEST(timeout_while_it_is_judged),
 		TEST(shutdown),         TEST(longest),
 	};

@@ -6,6 +6,7 @@
 #include "lib/ipc/scoreboard.h"
 #include "scram_client.h"
 #include "services/directory/auth.h"
+#include "signer.h"
 
 #define ROWS(table) (sizeof(table) / sizeof((table)[0]))
 
@@ -81,12 +82,15 @@ static struct str client_of(unsigned last_octet)
 	return (struct str){ (const char *)ip.octets, sizeof ip.octets };
 }
 
+static struct str certificate; /* of the client */
+
 static void begin_from(struct role_test *t, unsigned client, const char *mechanism,
 		       struct str response)
 {
 	channel_send_auth_begin(t->far, &(struct msg_auth_begin){
 		.query = ++query, .mechanism = str_of(mechanism), .response = response,
-		.client = client_of(client), .tls = 0, .binding = STR("") });
+		.client = client_of(client), .tls = 1, .binding = STR(""),
+		.certificate = certificate });
 }
 
 static unsigned begin(struct role_test *t, const char *mechanism, struct str response)
@@ -302,6 +306,156 @@ static void answers_wait(void **state)
 	role_test_end(t);
 }
 
+/* --- tokens and certificates ------------------------------------------------------------ */
+
+static struct role_test *start_with_keys(const struct signer *s, const char *words)
+{
+	static struct role_test t;
+	char text[1024], path[128];
+	struct buf keys;
+	role_test_folder(&t);
+	t.answer = on_reply;
+	buf_init(&keys, 4096);
+	buf_str(&keys, STR("{\"keys\":["));
+	signer_key(s, "", &keys);
+	buf_str(&keys, STR("]}"));
+	(void)snprintf(path, sizeof path, "%s/keys", t.root);
+	FILE *f = fopen(path, "w");
+	assert_non_null(f);
+	assert_int_equal(fwrite(keys.at, 1, keys.len, f), keys.len);
+	(void)fclose(f);
+	buf_free(&keys);
+	(void)snprintf(text, sizeof text,
+		       "hostname mx.test\nlistener l { address 127.0.0.1:25 }\n"
+		       "directory staff { sqlite %s/state/users.db }\n"
+		       "directory bad { sqlite /dev/null/users.db }\n"
+		       "domain a.example { users staff; deliver maildir /m/%%n }\n"
+		       "domain b.example { users bad; deliver maildir /m/%%n }\n"
+		       "auth { %s\noauth corp { issuer https://i; audience us; jwks %s/keys } }\n",
+		       t.root, words, t.root);
+	role_test_start(&t, &directory_role, ROLE_RECEIVE, text);
+	add(&t, "Ann@a.example", hash, scram);
+	add(&t, "none@a.example", "", "");
+	return &t;
+}
+
+/* A token for the address, as XOAUTH2 brings it for `user`. */
+static unsigned token_login(struct role_test *t, const struct signer *s, const char *user,
+			    const char *address, const char *more)
+{
+	char claims[512];
+	struct buf message;
+	(void)snprintf(claims, sizeof claims,
+		       "{\"iss\":\"https://i\",\"aud\":\"us\",\"exp\":%lld,\"email\":\"%s\"%s}",
+		       (long long)time(NULL) + 600, address, more);
+	buf_init(&message, 8192);
+	buf_fmt(&message, "user=%s\1auth=Bearer ", user);
+	signer_sign(s, NULL, claims, &message);
+	buf_str(&message, STR("\1\1"));
+	unsigned result = begin(t, "XOAUTH2", buf_view(&message));
+	buf_free(&message);
+	return result;
+}
+
+static void tokens(void **state)
+{
+	static const struct {
+		const char *user, *address;
+		unsigned result;
+		const char *name, *reason;
+	} rows[] = {
+		{ "ann@a.example", "ann@a.example", AUTH_YES, "Ann@a.example", "" },
+		{ "ANN@a.example", "Ann@A.example", AUTH_YES, "Ann@a.example", "" },
+		{ "none@a.example", "none@a.example", AUTH_YES, "none@a.example", "" },
+		{ "bob@a.example", "ann@a.example", AUTH_CHALLENGE, "bob@a.example",
+		  "it belongs to another user" },
+		{ "ann", "ann@a.example", AUTH_CHALLENGE, "ann", "it belongs to another user" },
+		{ "bob@a.example", "bob@a.example", AUTH_CHALLENGE, "bob@a.example", "unknown user" },
+		{ "ann+x@a.example", "ann+x@a.example", AUTH_CHALLENGE, "ann+x@a.example",
+		  "unknown user" },
+		{ "joe@b.example", "joe@b.example", AUTH_LATER, "joe@b.example",
+		  "directory cannot be asked" },
+		{ "ann@c.example", "ann@c.example", AUTH_CHALLENGE, "ann@c.example", "unknown user" },
+	};
+	struct signer s;
+	(void)state;
+	signer_make(&s, "ES256", "k");
+	struct role_test *t = start_with_keys(&s, "delay 0s; failures 0");
+	for (size_t i = 0; i < ROWS(rows); i++) {
+		unsigned result = token_login(t, &s, rows[i].user, rows[i].address, "");
+		if (result != rows[i].result || strcmp(last.user, rows[i].name) != 0 ||
+		    strcmp(last.reason, rows[i].reason) != 0)
+			fail_msg("row %zu: %u %s %s", i, result, last.user, last.reason);
+		if (result != AUTH_CHALLENGE) continue;
+		assert_string_equal(last.challenge, "{\"status\":\"401\",\"schemes\":\"bearer\"}");
+		assert_int_equal(step(t, i % 2 ? STR("") : STR("junk")), AUTH_NO);
+		assert_string_equal(last.reason, rows[i].reason);
+	}
+	assert_int_equal(begin(t, "OAUTHBEARER", STR("n,a=x,\1auth=Bearer t\1\1")), AUTH_CHALLENGE);
+	assert_string_equal(last.challenge, "{\"status\":\"invalid_token\",\"schemes\":\"bearer\"}");
+	assert_int_equal(begin(t, "XOAUTH2", STR("junk")), AUTH_NO);
+	role_test_end(t);
+	/* Where no issuer is named nobody's are good. */
+	t = start(calm);
+	assert_int_equal(token_login(t, &s, "ann@a.example", "ann@a.example", ""), AUTH_LATER);
+	assert_string_equal(last.reason, "the mechanism cannot be used");
+	role_test_end(t);
+	signer_free(&s);
+}
+
+static void tokens_that_are_guessed(void **state)
+{
+	struct signer s, other;
+	(void)state;
+	signer_make(&s, "ES256", "k");
+	signer_make(&other, "ES256", "k");
+	struct role_test *t = start_with_keys(&s, "delay 0s; failures 3; ban 1h");
+	for (unsigned i = 0; i < 3; i++) {
+		char more[32];
+		(void)snprintf(more, sizeof more, ",\"jti\":\"%u\"", i);
+		assert_int_equal(token_login(t, &other, "ann@a.example", "ann@a.example", more),
+				 AUTH_CHALLENGE);
+		/* Who hangs up now has guessed all the same. */
+		channel_send_auth_end(t->far, &(struct msg_auth_end){ query });
+	}
+	assert_string_equal(last.reason, "the token's signature is wrong; banned from now on");
+	assert_int_equal(token_login(t, &s, "ann@a.example", "ann@a.example", ""), AUTH_BANNED);
+	role_test_end(t);
+	signer_free(&s);
+	signer_free(&other);
+}
+
+static void certificates(void **state)
+{
+	static const struct {
+		const char *certificate, *as;
+		unsigned result;
+		const char *reason;
+	} rows[] = {
+		{ "ann@a.example", "", AUTH_YES, "" },
+		{ "ANN@a.example", "ann@A.example", AUTH_YES, "" },
+		{ "none@a.example", "", AUTH_YES, "" },
+		{ "ann@a.example", "none@a.example", AUTH_NO, "it belongs to another user" },
+		{ "ann@a.example", "ann", AUTH_NO, "it belongs to another user" },
+		{ "bob@a.example", "", AUTH_NO, "unknown user" },
+		{ "ann", "", AUTH_NO, "unknown user" },
+		{ "", "", AUTH_NO, "there is no certificate with a user" },
+		{ "", "ann@a.example", AUTH_NO, "there is no certificate with a user" },
+		{ "joe@b.example", "", AUTH_LATER, "directory cannot be asked" },
+	};
+	struct role_test *t = start("auth { delay 0s; failures 0 }\n"
+				    "domain b.example { users bad; deliver maildir /m/%n }\n");
+	(void)state;
+	for (size_t i = 0; i < ROWS(rows); i++) {
+		certificate = str_of(rows[i].certificate);
+		unsigned result = begin(t, "EXTERNAL", str_of(rows[i].as));
+		if (result != rows[i].result || strcmp(last.reason, rows[i].reason) != 0)
+			fail_msg("row %zu: %u %s", i, result, last.reason);
+	}
+	certificate = STR("");
+	role_test_end(t);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -312,6 +466,9 @@ int main(void)
 		cmocka_unit_test(a_database_that_fails),
 		cmocka_unit_test(bans),
 		cmocka_unit_test(answers_wait),
+		cmocka_unit_test(tokens),
+		cmocka_unit_test(tokens_that_are_guessed),
+		cmocka_unit_test(certificates),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "services/directory/fetcher.h"
+
+#include <curl/curl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "lib/base/list.h"
+#include "lib/os/tls.h"
+
+enum { WHY_MAX = 256 };
+
+struct job {
+	struct link link;
+	uint64_t id;
+	int64_t put_ms;
+	char *url, *form, *login; /* the last two may be NULL */
+	struct str ca;
+	struct buf answer, why;
+	char why_text[WHY_MAX];
+};
+
+struct fetcher {
+	pthread_t threads[FETCHER_THREADS];
+	size_t thread_count;
+	pthread_mutex_t lock;
+	pthread_cond_t changed;
+	struct link waiting, done; /* under the lock, as all from here to `stop` */
+	size_t count;
+	bool stop;
+	int event_fd;
+	struct loop_io *io;
+	fetcher_fn *fn;
+	void *arg;
+};
+
+struct transfer {
+	struct fetcher *fetcher;
+	struct job *job;
+};
+
+static int64_t now_ms(void)
+{
+	struct timespec now;
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* --- jobs ------------------------------------------------------------------------------- */
+
+static void wiped_free(char *text)
+{
+	if (text) explicit_bzero(text, strlen(text));
+	free(text);
+}
+
+static void job_free(struct job *job)
+{
+	free(job->url);
+	wiped_free(job->form);
+	wiped_free(job->login);
+	buf_free(&job->answer);
+	free(job);
+}
+
+static struct job *job_new(uint64_t id, const struct fetch *what)
+{
+	struct job *job = calloc(1, sizeof *job);
+	if (!job) return NULL;
+	job->id = id;
+	job->put_ms = now_ms();
+	job->ca = what->ca;
+	job->url = strndup(what->url.at, what->url.len);
+	if (what->form.len) job->form = strndup(what->form.at, what->form.len);
+	if (what->login.len) job->login = strndup(what->login.at, what->login.len);
+	buf_init(&job->answer, FETCHER_ANSWER_MAX);
+	buf_init_fixed(&job->why, job->why_text, sizeof job->why_text);
+	bool good = job->url && (job->form || !what->form.len) && (job->login || !what->login.len);
+	if (good) return job;
+	job_free(job);
+	return NULL;
+}
+
+/* --- one transfer, on a thread ---------------------------------------------------------- */
+
+static bool is_stopped(struct fetcher *f)
+{
+	(void)pthread_mutex_lock(&f->lock);
+	bool stop = f->stop;
+	(void)pthread_mutex_unlock(&f->lock);
+	return stop;
+}
+
+static size_t take(char *bytes, size_t size, size_t count, void *arg)
+{
+	struct transfer *t = arg;
+	buf_bytes(&t->job->answer, bytes, size * count);
+	return t->job->answer.overflowed ? 0 : size * count;
+}
+
+static int look(void *arg, curl_off_t a, curl_off_t b, curl_off_t c, curl_off_t d)
+{
+	struct transfer *t = arg;
+	(void)a, (void)b, (void)c, (void)d;
+	return is_stopped(t->fetcher);
+}
+
+/* Whatever environment and files could change is said here. */
+static void options_set(CURL *curl, struct transfer *t)
+{
+	struct job *job = t->job;
+	struct curl_blob ca = { (void *)(uintptr_t)job->ca.at, job->ca.len, CURL_BLOB_NOCOPY };
+	(void)curl_easy_setopt(curl, CURLOPT_URL, job->url);
+	(void)curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "https,http");
+	(void)curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 0L);
+	(void)curl_easy_setopt(curl, CURLOPT_PROXY, "");
+	(void)curl_easy_setopt(curl, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
+	(void)curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
+	(void)curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, (long)FETCHER_MS);
+	(void)curl_easy_setopt(curl, CURLOPT_QUICK_EXIT, 1L);
+	(void)curl_easy_setopt(curl, CURLOPT_MAXFILESIZE, (long)FETCHER_ANSWER_MAX);
+	(void)curl_easy_setopt(curl, CURLOPT_USERAGENT, "ims/" IMS_VERSION);
+	(void)curl_easy_setopt(curl, CURLOPT_SSL_VERIFYPEER, 1L);
+	(void)curl_easy_setopt(curl, CURLOPT_SSL_VERIFYHOST, 2L);
+	(void)curl_easy_setopt(curl, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+	if (ca.len) (void)curl_easy_setopt(curl, CURLOPT_CAINFO_BLOB, &ca);
+	(void)curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take);
+	(void)curl_easy_setopt(curl, CURLOPT_WRITEDATA, t);
+	(void)curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, look);
+	(void)curl_easy_setopt(curl, CURLOPT_XFERINFODATA, t);
+	(void)curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
+	if (job->form) (void)curl_easy_setopt(curl, CURLOPT_POSTFIELDS, job->form);
+	if (!job->login) return;
+	(void)curl_easy_setopt(curl, CURLOPT_HTTPAUTH, (long)CURLAUTH_BASIC);
+	(void)curl_easy_setopt(curl, CURLOPT_USERPWD, job->login);
+}
+
+static void job_run(struct fetcher *f, struct job *job, CURL *curl)
+{
+	struct transfer t = { f, job };
+	long code = 0;
+	if (!curl) {
+		buf_str(&job->why, STR("no memory"));
+		return;
+	}
+	if (now_ms() - job->put_ms > FETCHER_WAIT_MS) {
+		buf_str(&job->why, STR("too many questions wait"));
+		return;
+	}
+	curl_easy_reset(curl);
+	options_set(curl, &t);
+	CURLcode result = curl_easy_perform(curl);
+	if (result == CURLE_OK) (void)curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &code);
+	if (job->answer.overflowed) buf_str(&job->why, STR("the answer is too long"));
+	else if (result != CURLE_OK) buf_str(&job->why, str_of(curl_easy_strerror(result)));
+	else if (code != 200) buf_fmt(&job->why, "the server says %ld", code);
+	curl_easy_reset(curl); /* the login is forgotten, the connection stays */
+}
+
+static void *thread_main(void *arg)
+{
+	struct fetcher *f = arg;
+	CURL *curl = curl_easy_init();
+	(void)pthread_mutex_lock(&f->lock);
+	while (!f->stop) {
+		struct link *first = list_take(&f->waiting);
+		if (!first) {
+			(void)pthread_cond_wait(&f->changed, &f->lock);
+			continue;
+		}
+		(void)pthread_mutex_unlock(&f->lock);
+		job_run(f, CONTAINER(first, struct job, link), curl);
+		(void)pthread_mutex_lock(&f->lock);
+		list_add_tail(&f->done, first);
+		uint64_t one = 1;
+		ssize_t written = write(f->event_fd, &one, sizeof one);
+		(void)written; /* fails only when the count is full: then the loop is awake */
+	}
+	(void)pthread_mutex_unlock(&f->lock);
+	curl_easy_cleanup(curl);
+	return NULL;
+}
+
+/* --- the loop's side -------------------------------------------------------------------- */
+
+static void collect(void *arg, int fd, unsigned ready)
+{
+	struct fetcher *f = arg;
+	struct link all;
+	uint64_t count;
+	(void)ready;
+	ssize_t got = read(fd, &count, sizeof count);
+	(void)got;
+	list_init(&all);
+	(void)pthread_mutex_lock(&f->lock);
+	for (struct link *it; (it = list_take(&f->done)); f->count--) list_add_tail(&all, it);
+	(void)pthread_mutex_unlock(&f->lock);
+	for (struct link *it; (it = list_take(&all));) {
+		struct job *job = CONTAINER(it, struct job, link);
+		f->fn(f->arg, job->id, buf_view(&job->answer), buf_view(&job->why));
+		job_free(job);
+	}
+}
+
+/* Signals are the loop's, but for those of a crash. */
+static void threads_start(struct fetcher *f)
+{
+	static const int faults[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGSYS };
+	sigset_t others, before;
+	(void)sigfillset(&others);
+	for (size_t i = 0; i < sizeof faults / sizeof *faults; i++)
+		(void)sigdelset(&others, faults[i]);
+	(void)pthread_sigmask(SIG_BLOCK, &others, &before);
+	while (f->thread_count < FETCHER_THREADS &&
+	       pthread_create(&f->threads[f->thread_count], NULL, thread_main, f) == 0)
+		f->thread_count++;
+	(void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+}
+
+bool fetcher_prepare(void)
+{
+	return tls_prepare() && curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK;
+}
+
+struct fetcher *fetcher_new(struct loop *loop, fetcher_fn *done, void *arg)
+{
+	struct fetcher *f = calloc(1, sizeof *f);
+	if (!f) return NULL;
+	f->fn = done;
+	f->arg = arg;
+	list_init(&f->waiting);
+	list_init(&f->done);
+	(void)pthread_mutex_init(&f->lock, NULL);
+	(void)pthread_cond_init(&f->changed, NULL);
+	f->event_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	if (f->event_fd >= 0) f->io = loop_io_new(loop, f->event_fd, LOOP_READ, collect, f);
+	if (f->io) threads_start(f);
+	if (f->thread_count > 0) return f;
+	fetcher_free(f);
+	return NULL;
+}
+
+void fetcher_free(struct fetcher *f)
+{
+	if (!f) return;
+	(void)pthread_mutex_lock(&f->lock);
+	f->stop = true;
+	(void)pthread_cond_broadcast(&f->changed);
+	(void)pthread_mutex_unlock(&f->lock);
+	for (size_t i = 0; i < f->thread_count; i++) (void)pthread_join(f->threads[i], NULL);
+	for (struct link *it; (it = list_take(&f->waiting)) || (it = list_take(&f->done));)
+		job_free(CONTAINER(it, struct job, link));
+	loop_io_free(f->io);
+	if (f->event_fd >= 0) (void)close(f->event_fd);
+	(void)pthread_cond_destroy(&f->changed);
+	(void)pthread_mutex_destroy(&f->lock);
+	free(f);
+}
+
+bool fetcher_put(struct fetcher *f, uint64_t id, const struct fetch *what)
+{
+	struct job *job = job_new(id, what);
+	if (!job) return false;
+	(void)pthread_mutex_lock(&f->lock);
+	bool room = f->count < FETCHER_JOBS_MAX;
+	if (room) {
+		list_add_tail(&f->waiting, &job->link);
+		f->count++;
+		(void)pthread_cond_signal(&f->changed);
+	}
+	(void)pthread_mutex_unlock(&f->lock);
+	if (!room) job_free(job);
+	return room;
+}
