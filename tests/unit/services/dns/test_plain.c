@@ -58,28 +58,32 @@ static void answers(void **state)
 		unsigned type;
 		enum dns_state state;
 		struct str records;
+		struct str turned; /* the same the other way round, as the library likes to */
 	} rows[] = {
-		{ "far.example", DNS_A, DNS_FOUND, STR_INIT(V4("\xc0", "\0", "\x02", "\x09")) },
-		{ "six.example", DNS_AAAA, DNS_FOUND, STR_INIT("\x20\x01\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\6") },
-		{ "six.example", DNS_A, DNS_NO_DATA, STR_INIT("") },
-		{ "nobody.example", DNS_A, DNS_NO_NAME, STR_INIT("") },
-		{ "broken.example", DNS_A, DNS_FAILED, STR_INIT("") },
+		{ "far.example", DNS_A, DNS_FOUND, STR_INIT(V4("\xc0", "\0", "\x02", "\x09")), { NULL, 0 } },
+		{ "six.example", DNS_AAAA, DNS_FOUND, STR_INIT("\x20\x01\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\6"), { NULL, 0 } },
+		{ "six.example", DNS_A, DNS_NO_DATA, STR_INIT(""), { NULL, 0 } },
+		{ "nobody.example", DNS_A, DNS_NO_NAME, STR_INIT(""), { NULL, 0 } },
+		{ "broken.example", DNS_A, DNS_FAILED, STR_INIT(""), { NULL, 0 } },
 		{ "1.0.18.198.in-addr.arpa", DNS_PTR, DNS_FOUND,
-		  STR_INIT("\x0b\0\0\0far.example\x0b\0\0\0two.example") },
-		{ "2.0.18.198.in-addr.arpa", DNS_PTR, DNS_NO_DATA, STR_INIT("") },
+		  STR_INIT("\x0b\0\0\0far.example\x0b\0\0\0two.example"),
+		  STR_INIT("\x0b\0\0\0two.example\x0b\0\0\0far.example") },
+		{ "2.0.18.198.in-addr.arpa", DNS_PTR, DNS_NO_DATA, STR_INIT(""), { NULL, 0 } },
 		/* A site's own machines, whom the library would deny. */
-		{ "4.3.2.10.in-addr.arpa", DNS_PTR, DNS_FOUND, STR_INIT("\x0b\0\0\0far.example") },
-		{ "5.3.2.10.in-addr.arpa", DNS_PTR, DNS_NO_NAME, STR_INIT("") },
+		{ "4.3.2.10.in-addr.arpa", DNS_PTR, DNS_FOUND, STR_INIT("\x0b\0\0\0far.example"), { NULL, 0 } },
+		{ "5.3.2.10.in-addr.arpa", DNS_PTR, DNS_NO_NAME, STR_INIT(""), { NULL, 0 } },
 		/* what is never asked */
-		{ "far.example", DNS_MX, DNS_FAILED, STR_INIT("") },
-		{ "a b.example", DNS_A, DNS_FAILED, STR_INIT("") },
-		{ "", DNS_A, DNS_FAILED, STR_INIT("") },
+		{ "far.example", DNS_MX, DNS_FAILED, STR_INIT(""), { NULL, 0 } },
+		{ "a b.example", DNS_A, DNS_FAILED, STR_INIT(""), { NULL, 0 } },
+		{ "", DNS_A, DNS_FAILED, STR_INIT(""), { NULL, 0 } },
 	};
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
 		ask_for(t, 100 + i, rows[i].name, rows[i].type);
 		role_test_run(&t->role, 1);
 		assert_int_equal(got.query, 100 + i);
 		if (got.state != rows[i].state) fail_msg("row %zu: %d", i, (int)got.state);
+		if (rows[i].turned.len && memcmp(got.text, rows[i].turned.at, rows[i].turned.len) == 0)
+			continue;
 		assert_memory_equal(got.text, rows[i].records.at, rows[i].records.len);
 	}
 }
