@@ -5,7 +5,7 @@ packages_build=(gcc libc6-dev meson ninja-build pkgconf python3 libevent-dev lib
 	libseccomp-dev libsqlite3-dev libjansson-dev libcrypt-dev libunbound-dev
 	libidn2-dev libssl-dev libgsasl-dev libldap-dev libpq-dev libpam0g-dev
 	libcurl4-openssl-dev)
-packages_test=(libcmocka-dev python3-pytest perl swaks curl msmtp mutt openssl gsasl)
+packages_test=(libcmocka-dev python3-pytest python3-pytest-xdist perl swaks curl msmtp mutt openssl gsasl)
 
 as_root() {
 	if [ "$(id -u)" -eq 0 ]; then
