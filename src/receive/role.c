@@ -202,6 +202,7 @@ static void role_drain(struct frame *f, bool now)
 
 const struct role_ops receive_role = {
 	.role = ROLE_RECEIVE,
+	.reads_lists = true,
 	.open = role_open,
 	.serve = role_serve,
 	.peer_up = role_peer_up,

@@ -163,11 +163,16 @@ static void config_bad(struct frame *f, struct str why)
 	event_end(f->log);
 }
 
+/* Who leaves is not told of another one any more, and may still use what it has. */
 static void config_take(struct frame *f, int fd)
 {
 	struct buf why;
+	if (self.phase == PHASE_LEAVE) {
+		(void)close(fd);
+		return;
+	}
 	buf_init(&why, EVENT_VALUE_MAX);
-	struct conf *conf = setup_conf_read(fd, &why);
+	struct conf *conf = setup_conf_read(fd, f->ops->reads_lists, &why);
 	if (!conf) {
 		config_bad(f, buf_view(&why));
 	} else {

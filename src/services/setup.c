@@ -40,29 +40,31 @@ struct setup_message *setup_queue_take(struct setup_queue *q)
 	return CONTAINER(l, struct setup_message, link);
 }
 
-static struct conf *conf_of_record(struct str record, struct buf *why)
+static struct conf *conf_of_record(struct str record, bool lists, struct buf *why)
 {
 	struct conf_bundle bundle;
 	struct conf_errors errors;
 	struct conf *conf = NULL;
 	conf_bundle_init(&bundle);
 	conf_errors_init(&errors);
-	if (!conf_bundle_decode(record, &bundle))
-		buf_str(why, STR("the configuration that master sent is damaged"));
-	else if (!(conf = conf_parse(&bundle, &errors))) conf_errors_write(&errors, why);
+	bool good = conf_bundle_decode(record, &bundle);
+	if (!good) buf_str(why, STR("the configuration that master sent is damaged"));
+	if (good && !lists) conf_bundle_drop_lists(&bundle);
+	if (good) conf = conf_parse(&bundle, &errors);
+	if (good && !conf) conf_errors_write(&errors, why);
 	conf_errors_free(&errors);
 	conf_bundle_free(&bundle);
 	return conf;
 }
 
-struct conf *setup_conf_read(int fd, struct buf *why)
+struct conf *setup_conf_read(int fd, bool lists, struct buf *why)
 {
 	struct conf *conf = NULL;
 	struct str record;
 	if (!memfile_map(fd, CONF_BUNDLE_MAX, &record)) {
 		buf_str(why, STR("the configuration that master sent cannot be read"));
 	} else {
-		conf = conf_of_record(record, why);
+		conf = conf_of_record(record, lists, why);
 		memfile_unmap(record);
 	}
 	(void)close(fd);

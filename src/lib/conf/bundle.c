@@ -44,6 +44,12 @@ bool conf_bundle_add(struct conf_bundle *bundle, enum conf_source_kind kind,
 	return true;
 }
 
+void conf_bundle_drop_lists(struct conf_bundle *bundle)
+{
+	for (size_t i = 0; i < bundle->count; i++)
+		if (bundle->files[i].kind != CONF_SOURCE_FILE) bundle->files[i].text = STR("");
+}
+
 bool conf_bundle_set_hostname(struct conf_bundle *bundle, struct str hostname)
 {
 	if (hostname.len > HOSTNAME_LEN_MAX) return false;

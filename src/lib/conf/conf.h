@@ -283,6 +283,9 @@ void conf_bundle_free(struct conf_bundle *bundle);
 /* Copies; false when a limit is reached. */
 bool conf_bundle_add(struct conf_bundle *bundle, enum conf_source_kind kind, struct str name,
 		     struct str text);
+/* Leaves host files and files of filters without their lines, which may be very many: for
+ * who asks neither conf_host_find nor conf_sender_find. */
+void conf_bundle_drop_lists(struct conf_bundle *bundle);
 bool conf_bundle_set_hostname(struct conf_bundle *bundle, struct str hostname);
 /* For the master to send to the roles. A record that is damaged or too large: false. */
 void conf_bundle_encode(const struct conf_bundle *bundle, struct buf *out);

@@ -100,6 +100,7 @@ static void role_drain(struct frame *f, bool now)
 
 const struct role_ops console_role = {
 	.role = ROLE_CONSOLE,
+	.reads_lists = true,
 	.open = role_open,
 	.serve = role_serve,
 	.peer_up = role_peer_up,

@@ -46,12 +46,43 @@ static void test_conf_travels(void **state)
 	assert_true(conf_bundle_add(&bundle, CONF_SOURCE_FILE, STR("t.conf"),
 				    STR("hostname mail.example.com\n")));
 	bundle.generation = 7;
-	struct conf *conf = setup_conf_read(setup_conf_write(&bundle), &why);
+	struct conf *conf = setup_conf_read(setup_conf_write(&bundle), true, &why);
 	conf_bundle_free(&bundle);
 	assert_non_null(conf);
 	assert_int_equal(conf->generation, 7);
 	assert_true(str_eq(conf->hostname, STR("mail.example.com")));
 	conf_free(conf);
+	buf_free(&why);
+}
+
+/* Who does not ask for clients and senders is spared the files of them, and those alone. */
+static void test_conf_without_lists(void **state)
+{
+	static const char text[] = "hostname mail.example.com\n"
+				   "host 10.0.0.1 reject\nhost file /hosts\n"
+				   "filter senders { action reject\n @c.example\n"
+				   "file /senders\n }\n";
+	struct conf_bundle bundle;
+	struct buf why;
+	(void)state;
+	buf_init(&why, 4096);
+	conf_bundle_init(&bundle);
+	assert_true(conf_bundle_add(&bundle, CONF_SOURCE_FILE, STR("t.conf"), str_of(text)));
+	assert_true(conf_bundle_add(&bundle, CONF_SOURCE_HOSTS, STR("/hosts"),
+				    STR("10.0.0.2 reject\n10.0.0.3 reject\n")));
+	assert_true(conf_bundle_add(&bundle, CONF_SOURCE_SENDERS, STR("/senders"),
+				    STR("@d.example\nx@e.example\n")));
+	for (int lists = 0; lists < 2; lists++) {
+		struct conf *conf = setup_conf_read(setup_conf_write(&bundle), lists, &why);
+		assert_int_equal(why.len, 0);
+		assert_non_null(conf);
+		assert_true(str_eq(conf->hostname, STR("mail.example.com")));
+		assert_int_equal(conf->host_count, lists ? 3 : 1);
+		assert_int_equal(conf->filter_count, 1);
+		assert_int_equal(conf->filters[0].senders.count, lists ? 3 : 1);
+		conf_free(conf);
+	}
+	conf_bundle_free(&bundle);
 	buf_free(&why);
 }
 
@@ -84,7 +115,7 @@ static void test_conf_bad(void **state)
 			assert_int_equal(pipe(fds), 0);
 			fd = fds[0];
 		}
-		assert_null(setup_conf_read(fd, &why));
+		assert_null(setup_conf_read(fd, kind % 2 == 0, &why));
 		assert_true(why.len > 0);
 		assert_int_equal(fcntl(fd, F_GETFD), -1);
 		if (kind == PIPE) close(fds[1]);
@@ -147,7 +178,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_queue),    cmocka_unit_test(test_conf_travels),
-		cmocka_unit_test(test_conf_bad), cmocka_unit_test(test_records_wait),
+		cmocka_unit_test(test_conf_without_lists), cmocka_unit_test(test_conf_bad), cmocka_unit_test(test_records_wait),
 		cmocka_unit_test(test_titles),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
