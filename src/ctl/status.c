@@ -28,11 +28,13 @@ static void status_text(json_t *row)
 		printf("%-12s %8d %9d\n", name, (int)number(role, "pid"),
 			(int)number(role, "restarts"));
 	}
-	json_array_foreach(json_object_get(row, "certificates"), i, role)
-		printf("certificate of %s for %s ends in %lld days\n",
-			json_string_value(json_object_get(role, "listener")),
+	json_array_foreach(json_object_get(row, "certificates"), i, role) {
+		const char *route = json_string_value(json_object_get(role, "route"));
+		printf("certificate of %s%s for %s ends in %lld days\n", route ? "route " : "",
+			route ? route : json_string_value(json_object_get(role, "listener")),
 			json_string_value(json_object_get(role, "name")),
 			((long long)number(role, "not_after") - (long long)time(NULL)) / 86400);
+	}
 	if (!json_is_object(queue)) {
 		printf("queue: the mail store is restarting\n");
 		return;

@@ -30,8 +30,9 @@ struct console_role_row {
 };
 
 struct console_certificate {
-	char listener[128], name[256];
-	int64_t until_s; /* Unix time */
+	bool of_route;
+	char owner[128], name[256]; /* the listener's or the route's; the certificate's own */
+	int64_t until_s;            /* Unix time */
 };
 
 /* One connection: one request, its answers, the end. */

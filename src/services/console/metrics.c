@@ -55,7 +55,8 @@ static void of_certificates(const struct console_client *client, struct buf *out
 	for (size_t i = 0; i < client->certificate_count; i++) {
 		const struct console_certificate *row = &client->certificates[i];
 		metric_line(METRIC_cert_not_after_seconds,
-			(struct metric_label){ "listener", str_of(row->listener) },
+			(struct metric_label){ row->of_route ? "route" : "listener",
+				str_of(row->owner) },
 			(struct metric_label){ "name", str_of(row->name) }, row->until_s, out);
 	}
 }

@@ -81,7 +81,8 @@ static void request_status_certificates(struct console_client *client, struct js
 	for (size_t i = 0; i < client->certificate_count; i++) {
 		const struct console_certificate *row = &client->certificates[i];
 		json_begin_object(json);
-		json_str_at(json, STR("listener"), str_of(row->listener));
+		json_str_at(json, row->of_route ? STR("route") : STR("listener"),
+			str_of(row->owner));
 		json_str_at(json, STR("name"), str_of(row->name));
 		json_i64_at(json, STR("not_after"), row->until_s);
 		json_end_object(json);
@@ -153,7 +154,8 @@ void request_certificate_row(struct console *c, const struct msg_certificate_row
 	if (!client->certificates) return;
 	struct console_certificate *row = &client->certificates[client->certificate_count++];
 	row->until_s = (int64_t)m->until_s;
-	(void)str_to_cstr(m->listener, row->listener, sizeof row->listener);
+	row->of_route = m->route.len > 0;
+	(void)str_to_cstr(row->of_route ? m->route : m->listener, row->owner, sizeof row->owner);
 	(void)str_to_cstr(m->name, row->name, sizeof row->name);
 }
 

@@ -266,6 +266,7 @@ void certificates_tell(struct master *m, struct channel *console, uint64_t query
 				.name = str_of(set->list[j].is.name),
 				.until_s = (uint64_t)set->list[j].is.until_s });
 	}
+	route_files_tell(m, console, query);
 }
 
 void certificates_timer(void *arg) { certificates_look(arg, false); }

@@ -187,6 +187,19 @@ void route_files_look(struct master *m, bool all)
 	}
 }
 
+void route_files_tell(struct master *m, struct channel *console, uint64_t query)
+{
+	for (size_t i = 0; i < m->route_files_count; i++) {
+		const struct route_files *f = m->route_files[i];
+		if (!f->own.path[0]) continue;
+		channel_send_certificate_row(console, &(struct msg_certificate_row){
+			.query = query,
+			.route = str_of(f->name),
+			.name = str_of(f->own.is.name),
+			.until_s = (uint64_t)f->own.is.until_s });
+	}
+}
+
 void route_files_free(struct master *m)
 {
 	while (m->route_files_count > 0) files_free(m->route_files[--m->route_files_count]);

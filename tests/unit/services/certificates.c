@@ -41,15 +41,16 @@ void loop_timer_set(struct loop_timer *t, int64_t delay_ms)
 	timers++;
 }
 
-static unsigned told_rows;
+static unsigned told_rows, told_routes;
 
 void channel_send_certificate_row(struct channel *ch, const struct msg_certificate_row *m)
 {
 	assert_ptr_equal(ch, &master);
 	assert_int_equal(m->query, 7);
-	assert_true(m->listener.len > 0 && m->name.len > 0);
-	assert_true(m->until_s > 0);
-	told_rows++;
+	assert_true((m->listener.len > 0) != (m->route.len > 0));
+	assert_true(m->name.len > 0 && m->until_s > 0);
+	told_rows += m->listener.len > 0;
+	told_routes += str_eq(m->route, STR("r")) && str_eq(m->name, STR("two.example"));
 }
 
 void channel_send_certificates_fd(struct channel *ch, const struct msg_certificates *m, int fd)
@@ -381,6 +382,9 @@ static void routes(void **state)
 	assert_int_equal(events[EVENT_certificate], 0);
 	route_files_send(&master, (void *)&files_sent);
 	assert_int_equal(files_sent, 2);
+	told_routes = told_rows = 0;
+	certificates_tell(&master, (void *)&master, 7);
+	assert_int_equal(told_routes + told_rows, 0); /* it shows none */
 	reload(verify);
 	certificates_timer(&master);
 	assert_int_equal(files_sent, 2);
@@ -392,6 +396,9 @@ static void routes(void **state)
 	assert_int_equal(events[EVENT_certificate], 1);
 	assert_int_equal(events[EVENT_certificate_expiry], 1);
 	assert_true(last_says("two.example") && last_says("/b.pem"));
+	certificates_tell(&master, (void *)&master, 7);
+	assert_int_equal(told_routes, 1);
+	assert_int_equal(told_rows, 0);
 	/* what breaks leaves what there was */
 	write_file("a.pem", "nothing");
 	certificates_timer(&master);
