@@ -49,9 +49,11 @@ static void check_secret(struct conf_parser *p, const struct conf_oauth *o)
 		AT(p, CONF_ERROR, &o->introspection_from, STR("introspection"),
 		   "introspection needs a name and a secret to ask with; write client ID and "
 		   "secret NAME");
-	if (conf_is_said(&o->secret_from) && o->secret.len && !conf_is_name(o->secret))
+	if (conf_is_said(&o->secret_from) && o->secret.len &&
+	    (!conf_is_name(o->secret) || o->secret.at[0] == '.'))
 		AT(p, CONF_ERROR, &o->secret_from, o->secret,
-		   "here stands the name of a secret, of letters, digits, . - and _");
+		   "here stands the name of a secret, of letters, digits, . - and _, and not with a "
+		   "dot first");
 }
 
 static void check_oauth(struct conf_parser *p, const struct conf_oauth *o)

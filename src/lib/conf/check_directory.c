@@ -181,20 +181,21 @@ static void check_mechanisms(struct conf_parser *p)
 {
 	struct conf *conf = p->conf;
 	struct conf_auth *auth = &conf->auth;
-	const unsigned plain = CONF_FLAG(AUTH_PLAIN) | CONF_FLAG(AUTH_LOGIN);
+	const unsigned scram = CONF_FLAG(AUTH_SCRAM_SHA_256) | CONF_FLAG(AUTH_SCRAM_SHA_256_PLUS) |
+			       CONF_FLAG(AUTH_SCRAM_SHA_1);
 	const struct conf_directory *without = NULL;
 	for (size_t i = 0; i < conf->domain_count && !without; i++) {
 		const struct conf_directory *d = conf->domains[i].users.directory;
 		const struct kind *kind = d ? kind_of(d) : NULL;
 		if (d && (!kind || !kind->keys || checker_of(d))) without = d;
 	}
-	if (!without || !(auth->mechanisms & ~plain)) return;
+	if (!without || !(auth->mechanisms & scram)) return;
 	if (conf_is_said(&auth->mechanisms_from))
 		AT(p, CONF_WARNING, &auth->mechanisms_from, STR("mechanisms"),
 		   "users of directory '%.*s' cannot log in by SCRAM: it has no keys for it; "
-		   "write mechanisms PLAIN LOGIN",
+		   "leave SCRAM out of mechanisms",
 		   STR_ARG(without->name));
-	else auth->mechanisms &= plain;
+	else auth->mechanisms &= ~scram;
 }
 
 void conf_check_directories(struct conf_parser *p)

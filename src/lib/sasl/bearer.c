@@ -84,11 +84,6 @@ bool bearer_oauthbearer_parse(struct str message, struct bearer *out)
 	return is_user(out->user) && take_pairs(str_from(rest, 1), out);
 }
 
-bool bearer_is_end(struct str message)
-{
-	return !message.len || (message.len == 1 && message.at[0] == SEPARATOR);
-}
-
 void bearer_fault_write(struct buf *out, bool xoauth2, struct str scope)
 {
 	struct json j = { .out = out };

@@ -22,9 +22,6 @@ struct bearer {
  * undone: neither occurs in an address that could log in. False: not that message. */
 bool bearer_xoauth2_parse(struct str message, struct bearer *out);
 bool bearer_oauthbearer_parse(struct str message, struct bearer *out);
-/* RFC 7628 3.2.3: the client has seen why it was refused and says so. XOAUTH2 has an empty
- * one. */
-bool bearer_is_end(struct str message);
 /* Why it was refused, for the client: JSON of RFC 7628 3.2.2, or with `xoauth2` as clients of
  * that expect it. `scope` may be empty. */
 void bearer_fault_write(struct buf *out, bool xoauth2, struct str scope);

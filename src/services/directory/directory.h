@@ -23,6 +23,7 @@ struct source {
 	struct buf name, path;
 	int folder;              /* of the database; or -errno of opening it */
 	struct directory_db *db; /* NULL: not open */
+	bool prepared;           /* its files were named to the sandbox */
 	int64_t check_ms;        /* next look at the file */
 	int64_t retry_ms;        /* not asked before */
 	int64_t back_off_ms;
@@ -61,6 +62,8 @@ struct directory {
 /* Makes the table again from the configuration; databases that stay keep what they have.
  * A folder that is new is opened with the rights of now. */
 void sources_set(struct directory *d, const struct conf *conf);
+/* False: one of them is new, and what it needs can be opened by a fresh process only. */
+bool sources_are_prepared(const struct directory *d);
 /* With the first rights: the files, made for the role's user if they are missing. */
 void source_prepare(struct directory *d, struct source *s);
 void source_free(struct source *s);

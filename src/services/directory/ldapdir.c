@@ -82,7 +82,11 @@ static enum backend_result search(struct ldapdir_conn *conn, struct str address,
 	buf_init_fixed(&filter, memory, sizeof memory);
 	ldapdir_filter_write(&filter, c, address);
 	buf_byte(&filter, '\0');
-	if (filter.overflowed) return BACKEND_NONE;
+	if (filter.overflowed) {
+		buf_reset(why);
+		buf_str(why, STR("the filter is too long with this address in it"));
+		return BACKEND_UNSURE;
+	}
 	struct timeval left = ldapdir_time_left(until_ms);
 	struct timeval limit = { .tv_sec = left.tv_sec + 1 };
 	int id = 0;

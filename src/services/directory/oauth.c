@@ -46,6 +46,7 @@ struct oauth {
 	struct link waiting;
 	size_t waiting_count;
 	uint64_t fetches;
+	bool left; /* the configuration is not the one that is read here any more */
 	struct issuer issuers[OAUTH_ISSUERS_MAX];
 	size_t count;
 };
@@ -179,6 +180,7 @@ static struct str secret_of(struct str record, struct str name)
 /* A question that is under way has the old one, and is asked again if that was no good. */
 bool oauth_secrets(struct oauth *o, struct str record)
 {
+	if (o->left) return false;
 	for (size_t i = 0; i < o->count; i++) {
 		struct issuer *is = &o->issuers[i];
 		wipe(&is->secret);
@@ -204,17 +206,24 @@ static bool reads_files(const struct conf_oauth *c)
 	return c->ca.len || (c->jwks.len && !is_url(c->jwks));
 }
 
-bool oauth_reload(struct oauth *o, const struct conf *conf)
+static bool fits(const struct oauth *o, const struct conf_auth *auth)
 {
-	const struct conf_auth *auth = &conf->auth;
-	if (!o || !auth->oauth_count) return !o && !auth->oauth_count;
 	if (auth->oauth_count != o->count) return false;
 	for (size_t i = 0; i < o->count; i++)
 		if (reads_files(&auth->oauths[i]) || reads_files(o->issuers[i].conf) ||
 		    !is_same(&auth->oauths[i], o->issuers[i].conf))
 			return false;
-	for (size_t i = 0; i < o->count; i++) o->issuers[i].conf = &auth->oauths[i];
 	return true;
+}
+
+bool oauth_reload(struct oauth *o, const struct conf *conf)
+{
+	const struct conf_auth *auth = &conf->auth;
+	if (!o) return !auth->oauth_count;
+	o->left = o->left || !fits(o, auth);
+	for (size_t i = 0; i < o->count; i++)
+		o->issuers[i].conf = o->left ? NULL : &auth->oauths[i];
+	return !o->left;
 }
 
 /* --- answers ---------------------------------------------------------------------------- */
@@ -386,6 +395,7 @@ struct oauth_answer oauth_check(struct oauth *o, uint64_t id, struct str token)
 {
 	struct oauth_answer answer = { .result = OAUTH_YES };
 	struct buf memory;
+	if (o->left) return later("the directory is being set up again");
 	if (known_tokens_get(o->known, token, now_ms(o), &answer.user)) return answer;
 	buf_init(&memory, BEARER_TOKEN_MAX);
 	answer = check(o, id, token, &memory);
@@ -436,6 +446,7 @@ static void fetched(void *arg, uint64_t fetch, struct str text, struct str error
 	struct oauth *o = arg;
 	char memory[256];
 	struct buf why;
+	if (o->left) return;
 	buf_init_fixed(&why, memory, sizeof memory);
 	buf_str(&why, error);
 	for (size_t i = 0; i < o->count; i++)

@@ -44,7 +44,8 @@ struct oauth *oauth_new(const struct conf *conf, struct event_log *log);
 int oauth_start(struct oauth *o, struct loop *loop, oauth_fn *fn, void *arg);
 void oauth_free(struct oauth *o); /* NULL is fine */
 /* Whether all that was read at the start is still right for `conf`, which is taken instead
- * of the old one then; otherwise a fresh process has to read it. `o` may be NULL. */
+ * of the old one then; otherwise a fresh process has to read it, and every token is answered
+ * later until then. The old one is not used any more in both cases. `o` may be NULL. */
 bool oauth_reload(struct oauth *o, const struct conf *conf);
 /* Master's record of secrets: name, text, name, text ... False: no memory. */
 bool oauth_secrets(struct oauth *o, struct str record);

@@ -25,6 +25,7 @@ struct pool {
 	struct map by_key;  /* finds, until they are answered */
 	struct link live;   /* questions that are not answered, oldest first */
 	uint64_t seed;
+	bool asked; /* once: a thread may be reading the settings */
 	pool_news_fn *news;
 	void *news_arg;
 };
@@ -198,7 +199,7 @@ const struct backend_settings *pool_settings(const struct pool *p) { return p->s
 
 bool pool_secret(struct pool *p, struct str secret)
 {
-	return backend_settings_secret(p->settings, secret);
+	return !p->asked && backend_settings_secret(p->settings, secret);
 }
 
 void pool_cancel(struct pool_ask *ask) { link_remove(&ask->link); }
@@ -227,6 +228,7 @@ static bool put(struct pool *p, struct question *q, struct pool_ask *ask,
 		*now = down("too many questions wait for it");
 		p->breaker.probing = false;
 	} else {
+		p->asked = true;
 		q->deadline_ms = now_ms + p->settings->timeout_ms;
 		list_add_tail(&q->asks, &ask->link);
 		if (list_empty(&p->live)) loop_timer_set(p->tick, TICK_MS);

@@ -56,7 +56,7 @@ struct pool *pool_new(struct loop *loop, const struct backend *backend,
 void pool_free(struct pool *p);
 const struct backend *pool_backend(const struct pool *p);
 const struct backend_settings *pool_settings(const struct pool *p);
-/* Before the first question. False: no memory. */
+/* Before the first question. False: it has been asked, or no memory. */
 bool pool_secret(struct pool *p, struct str secret);
 
 enum pool_find {

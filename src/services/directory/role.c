@@ -47,7 +47,8 @@ static void directory_reload(struct frame *f, struct conf *old)
 	aliases_reload(d->aliases, f->conf);
 	/* What they need cannot be opened with the rights that are left. */
 	bool fits = !d->auth || auth_reload(d->auth);
-	if (remotes_differ(old, f->conf) || !fits) frame_leave(f);
+	fits &= sources_are_prepared(d) && !remotes_differ(old, f->conf);
+	if (!fits) frame_leave(f);
 }
 
 static void directory_drain(struct frame *f, bool now)

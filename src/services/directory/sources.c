@@ -97,6 +97,7 @@ static void source_take(struct source *s, struct source *old)
 	s->db = old->db;
 	s->folder = old->folder;
 	s->check_ms = old->check_ms;
+	s->prepared = old->prepared;
 	old->db = NULL;
 	old->folder = -1;
 }
@@ -127,12 +128,20 @@ void source_prepare(struct directory *d, struct source *s)
 {
 	struct str path = buf_view(&s->path);
 	int error = s->folder < 0 ? s->folder : 0;
+	s->prepared = true;
 	if (!error)
 		error = directory_db_prepare(s->folder, directory_db_name(path),
 					     d->user.uid, d->user.gid);
 	/* Its helpers come and go beside it. */
 	if (!error) error = sandbox_allow_fd(s->folder, true);
 	if (error) log_error(d, path, str_of(strerror(-error)));
+}
+
+bool sources_are_prepared(const struct directory *d)
+{
+	for (size_t i = 0; i < d->count; i++)
+		if (!d->sources[i].prepared) return false;
+	return true;
 }
 
 /* What the database said. A source that has trouble is asked again later. */

@@ -138,11 +138,10 @@ void secrets_load(struct master *m)
 	struct buf record;
 	buf_init(&record, RECORD_MAX);
 	bool good = secrets_read(m->conf, &record, told_event, m);
-	int fd = -1;
-	if ((good || m->secrets_fd < 0) && record.len)
-		fd = memfile_write("ims-secrets", buf_view(&record));
+	bool use = good || m->secrets_fd < 0, some = record.len > 0;
+	int fd = use && some ? memfile_write("ims-secrets", buf_view(&record)) : -1;
 	record_free(&record);
-	if (fd < 0 && !good) return;
+	if (fd < 0 && (some || !use)) return;
 	if (m->secrets_fd >= 0) (void)close(m->secrets_fd);
 	m->secrets_fd = fd;
 	struct child *directory = child_find(m, ROLE_DIRECTORY, 0);

@@ -20,6 +20,55 @@ static void assert_str(struct str got, const char *want)
 	assert_true(str_eq(got, str_of(want)));
 }
 
+/* Where a directory has no keys for SCRAM the default offers all the rest. */
+static void test_mechanisms(void **state)
+{
+	static const struct { const char *text; unsigned lacks; } rows[] = {
+		{ "", 0 },
+		{ "directory d { sqlite /d }", 0 },
+		{ "directory d { file /d }", 1 },
+		{ "directory d { ldap ldaps://h { base dc=x } }", 1 },
+		{ "directory d { sqlite /d; pam imap }", 1 },
+	};
+	const unsigned scram = CONF_FLAG(AUTH_SCRAM_SHA_256) | CONF_FLAG(AUTH_SCRAM_SHA_256_PLUS);
+	const unsigned rest = CONF_FLAG(AUTH_PLAIN) | CONF_FLAG(AUTH_LOGIN) |
+			      CONF_FLAG(AUTH_XOAUTH2) | CONF_FLAG(AUTH_OAUTHBEARER) |
+			      CONF_FLAG(AUTH_EXTERNAL);
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		char text[256];
+		(void)snprintf(text, sizeof text,
+			       "%s\ndomain a.example { users %s; deliver maildir /m/%%n }\n",
+			       rows[i].text, rows[i].text[0] ? "d" : "any");
+		struct conf *conf = help_good(text);
+		assert_int_equal(conf->auth.mechanisms, rows[i].lacks ? rest : rest | scram);
+		conf_free(conf);
+	}
+}
+
+/* Said in so many words it is taken, with a word about it where there is SCRAM in it. */
+static void test_mechanisms_said(void **state)
+{
+	(void)state;
+	for (int with = 0; with < 2; with++) {
+		char text[256];
+		struct conf_errors errors;
+		(void)snprintf(text, sizeof text,
+			       "directory d { file /d }\nauth { mechanisms PLAIN XOAUTH2%s }\n"
+			       "domain a.example { users d; deliver maildir /m/%%n }\n",
+			       with ? " SCRAM-SHA-1" : " EXTERNAL");
+		struct conf *conf = help_parse(text, &errors);
+		assert_non_null(conf);
+		assert_int_equal(errors.warnings, with);
+		assert_int_equal(conf->auth.mechanisms,
+				 CONF_FLAG(AUTH_PLAIN) | CONF_FLAG(AUTH_XOAUTH2) |
+					 (with ? CONF_FLAG(AUTH_SCRAM_SHA_1)
+					       : CONF_FLAG(AUTH_EXTERNAL)));
+		conf_free(conf);
+		conf_errors_free(&errors);
+	}
+}
+
 static void test_empty_file(void **state)
 {
 	(void)state;
@@ -348,6 +397,8 @@ static void test_too_many(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_mechanisms),
+		cmocka_unit_test(test_mechanisms_said),
 		cmocka_unit_test(test_empty_file),
 		cmocka_unit_test(test_system_hostname),
 		cmocka_unit_test(test_profiles),

@@ -403,6 +403,38 @@ static void tokens(void **state)
 	signer_free(&s);
 }
 
+/* Another issuer is for another process: this one has neither the old configuration, which is
+ * gone, nor the keys of the new one. */
+static void tokens_when_it_leaves(void **state)
+{
+	static const char *const others[] = {
+		"auth { delay 0s }\n",
+		"auth { oauth corp { issuer https://j; audience us; jwks /dev/null } }\n",
+	};
+	struct signer s;
+	(void)state;
+	signer_make(&s, "ES256", "k");
+	for (size_t i = 0; i < ROWS(others); i++) {
+		struct role_test *t = start_with_keys(&s, "delay 0s; failures 0");
+		assert_int_equal(token_login(t, &s, "ann@a.example", "ann@a.example", ""),
+				 AUTH_YES);
+		struct conf *old = t->frame.conf;
+		t->frame.conf = role_test_conf(others[i]);
+		t->left = false;
+		directory_role.reload(&t->frame, old);
+		assert_true(t->left);
+		conf_free(old);
+		for (unsigned known = 0; known < 2; known++) {
+			assert_int_equal(token_login(t, &s, "ann@a.example", "ann@a.example",
+						     known ? "" : ",\"jti\":\"1\""),
+					 AUTH_LATER);
+			assert_string_equal(last.reason, "the directory is being set up again");
+		}
+		role_test_end(t);
+	}
+	signer_free(&s);
+}
+
 static void tokens_that_are_guessed(void **state)
 {
 	struct signer s, other;
@@ -467,6 +499,7 @@ int main(void)
 		cmocka_unit_test(bans),
 		cmocka_unit_test(answers_wait),
 		cmocka_unit_test(tokens),
+		cmocka_unit_test(tokens_when_it_leaves),
 		cmocka_unit_test(tokens_that_are_guessed),
 		cmocka_unit_test(certificates),
 	};

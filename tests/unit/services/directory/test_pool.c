@@ -229,6 +229,7 @@ static void hands_over_the_secret(void **state)
 	find(0, "ok@a.example");
 	run(1);
 	assert_string_equal(fake.secret, "pssst");
+	assert_false(pool_secret(pool, STR("other"))); /* a thread may be reading */
 }
 
 /* --- not too much of it -------------------------------------------------------------- */

@@ -282,13 +282,18 @@ static void reloads(void **state)
 	lookup_send(t, "people", "hang@b.example");
 	uint64_t waits = query;
 	assert_int_equal(lookup(t, "people", "ok@b.example"), ANSWER_YES);
-	(void)snprintf(text, sizeof text, "%sdirectory more { sqlite %s/state/users.db }\n", conf,
-		       t->root);
+	(void)snprintf(text, sizeof text, "%sdomain d.example { users any; deliver maildir /m/%%n }\n",
+		       conf);
 	assert_false(reload(t, text));
 	fake.hang = false;
 	role_test_run(t, 1);
 	assert_int_equal(last.query, waits);
 	assert_int_equal(last.result, ANSWER_YES);
+	/* A database that was not named to the sandbox */
+	(void)snprintf(text, sizeof text, "%sdirectory more { sqlite %s/state/users.db }\n", conf,
+		       t->root);
+	assert_true(reload(t, text));
+	assert_false(reload(t, conf));
 	(void)snprintf(text, sizeof text, "%sdirectory new { file /dev/null }\n", conf);
 	assert_true(reload(t, text));
 	assert_false(reload(t, text));
@@ -338,6 +343,16 @@ static void secrets_come_from_master(void **state)
 	(void)close(fd);
 }
 
+/* It could not be read at the start: threads have asked without it, and may be reading. */
+static void secrets_come_late(void **state)
+{
+	struct role_test *t = *state;
+	assert_int_equal(lookup(t, "people", "ok@b.example"), ANSWER_YES);
+	assert_string_equal(fake.secret, "");
+	send_secrets(t, "s", "pssst");
+	assert_true(t->left);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -350,6 +365,7 @@ int main(void)
 		TEST(forgets),
 		TEST(reloads),
 		TEST(secrets_come_from_master),
+		TEST(secrets_come_late),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -138,6 +138,7 @@ static void reloads(void **state)
 	struct conf *old = t->frame.conf;
 	t->frame.conf = role_test_conf(conf);
 	directory_role.reload(&t->frame, old);
+	assert_false(t->left); /* another name for the same file */
 	conf_free(old);
 	assert_int_equal(ask(t, "people", "joe@a.example"), 1);
 	assert_int_equal(ask(t, "staff", "joe@a.example"), 2);
