@@ -64,8 +64,7 @@ static void accept_refuse(struct rx_listener *listener, int fd, struct ip client
 	stream_send_and_close(fd, buf_view(&out));
 }
 
-/* TLS from the first byte: if it cannot be had now, there is nothing to say. */
-static struct verdict accept_tls(struct rx_listener *listener)
+struct verdict accept_tls(struct rx_listener *listener)
 {
 	const char *why = secure_refusal(listener->rx, listener->name);
 	if (!why) return verdict_accept();

@@ -3,6 +3,13 @@
  * on it again from its beginning when that is there. */
 #include "receive/receive.h"
 
+/* Whose mailbox it is, or who gets what is sent to it: only there do lists and catch-alls
+ * count, and VRFY is to say what RCPT would. */
+static bool asks_for_owner(enum asked what)
+{
+	return what == ASKED_SENDER || what == ASKED_AUTHOR;
+}
+
 static enum dialog ask(struct session *s, enum asked what, struct str directory,
                        struct str address)
 {
@@ -16,7 +23,7 @@ static enum dialog ask(struct session *s, enum asked what, struct str directory,
 	s->asked_ms = loop_now_ms(rx->frame->loop);
 	channel_send_lookup(rx->directory, &(struct msg_lookup){
 		.query = s->query, .directory = directory, .address = address,
-		.owner = what != ASKED_RECIPIENT });
+		.owner = asks_for_owner(what) });
 	return DIALOG_WAIT;
 }
 

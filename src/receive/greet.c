@@ -16,7 +16,8 @@ static void greet_later(struct session *s, int64_t wait_ms)
 	int64_t now_ms = loop_now_ms(s->rx->frame->loop);
 	s->greet_ms = now_ms + wait_ms;
 	list_add_tail(&listener->waiting, &s->waiting);
-	if (s->rx->greet_due_ms <= now_ms || s->rx->greet_due_ms > s->greet_ms) {
+	/* One that is due is not put off, or who comes all the time could hold up the others. */
+	if (s->rx->greet_due_ms == 0 || s->rx->greet_due_ms > s->greet_ms) {
 		s->rx->greet_due_ms = s->greet_ms;
 		loop_timer_set(s->rx->greeter, wait_ms);
 	}

@@ -280,7 +280,12 @@ static void take_helo(struct inquiry *q, enum dns_state state, struct str record
 static void inquiry_settle(struct inquiry *q)
 {
 	struct session *s = q->session;
-	if (!(q->pending & LIST_BITS) && q->asks & CLIENT_ASK_LISTS) s->lists_known = true;
+	if (!(q->pending & LIST_BITS) && q->asks & CLIENT_ASK_LISTS) {
+		s->lists_known = !q->stale;
+		/* Those of the new configuration are asked when it is needed. */
+		if (q->stale) q->asks &= ~(unsigned)CLIENT_ASK_LISTS;
+		q->stale = false;
+	}
 	if (q->pending & NAME_BITS || !(q->asks & CLIENT_ASK_NAME)) return;
 	if (s->client_name != CLIENT_NAME_UNKNOWN) return;
 	if (q->failed || q->name_count == 0) name_set(s, CLIENT_NAME_CANNOT_TELL, NULL);

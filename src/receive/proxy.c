@@ -37,9 +37,13 @@ static void proxy_done(struct session *s, const struct smtp_proxy *header)
 	                                 : session_become(s, header->client, header->client_port);
 	s->speaker = s->client;
 	session_find_rules(s); /* those of the speaker, too */
+	auth_offer(s);
+	bool implicit = s->listener->conf->tls == CONF_LISTENER_TLS_IMPLICIT;
+	/* Others may have begun theirs while the header came. */
+	if (v.kind == VERDICT_ACCEPT && implicit) v = accept_tls(s->listener);
 	if (v.kind == VERDICT_ACCEPT) {
 		session_start(s);
-	} else if (s->listener->conf->tls == CONF_LISTENER_TLS_IMPLICIT) {
+	} else if (implicit) {
 		tell_refused_connection(s->listener, s->client, "connect", &v);
 		session_end(s, "refused");
 	} else {

@@ -67,7 +67,8 @@ struct verdict rate_recipient(struct session *s, const struct facts *f, struct s
 {
 	struct receive *rx = s->rx;
 	bool tell;
-	if (transaction_has_rcpt(s->tx, address)) return verdict_accept();
+	/* What counts is what the client names, not what that stands for. */
+	if (transaction_is_named(s->tx, address)) return verdict_accept();
 	struct verdict v = rate_grey(s, f, address);
 	if (v.kind == VERDICT_REFUSE) return v;
 	struct buf text = rate_buf(rx);

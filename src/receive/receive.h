@@ -239,6 +239,8 @@ void accept_pause_over(void *arg);
 /* What the rules of the stage connect say of the client; `proxy`: it will name another. */
 struct verdict accept_verdict(struct rx_listener *listener, struct ip client,
                               const struct census_counts *counts, bool proxy);
+/* TLS from the first byte: if it cannot be had now, there is nothing to say. */
+struct verdict accept_tls(struct rx_listener *listener);
 
 /* session.c */
 struct session *session_new(struct rx_listener *listener, int fd, struct ip client,

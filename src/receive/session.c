@@ -300,7 +300,6 @@ struct verdict session_become(struct session *s, struct ip client, uint16_t port
 	scoreboard_session(s->sid, s->client);
 	smtp_server_client(&s->smtp, session_literal(s));
 	session_find_rules(s);
-	auth_offer(s);
 	return accept_verdict(s->listener, client, &counts, false);
 }
 
@@ -388,6 +387,7 @@ void session_shutdown_all(struct receive *rx, bool now)
 			continue;
 		}
 		session_touch(s, s->idle_class);
+		link_remove(&s->waiting);
 		smtp_server_shutdown(&s->smtp);
 		session_continue(s);
 	}

@@ -40,13 +40,34 @@ static void xclient_login(struct session *s, const struct smtp_xclient *x)
 	tell_auth(s, STR("XCLIENT"));
 }
 
+/* What was found out about the connection is the speaker's: its certificate would be a login
+ * for whoever is behind it. */
+static void xclient_forget(struct session *s)
+{
+	session_forget_user(s);
+	s->certified = s->bound = false;
+	s->unknown = 0;
+}
+
+/* Long commands come in several: without an address it is the same client, which has been
+ * counted, and of which only what is said now is new. */
+static struct verdict xclient_move(struct session *s, const struct smtp_xclient *x)
+{
+	uint16_t port = x->has & SMTP_XCLIENT_PORT ? x->port : s->port;
+	if (x->has & SMTP_XCLIENT_ADDR) {
+		s->early = false;
+		return session_become(s, x->addr, port);
+	}
+	if ((x->has | x->unknown) & SMTP_XCLIENT_NAME) inquiry_drop(s);
+	s->port = port;
+	return verdict_accept();
+}
+
 static void xclient_become(struct session *s, const struct smtp_xclient *x)
 {
-	bool moved = x->has & SMTP_XCLIENT_ADDR;
 	if (!s->told) tell_connect(s);
-	session_forget_user(s);
-	struct verdict v = session_become(s, moved ? x->addr : s->client,
-		x->has & SMTP_XCLIENT_PORT ? x->port : s->port);
+	xclient_forget(s);
+	struct verdict v = xclient_move(s, x);
 	if (v.kind == VERDICT_REFUSE) {
 		tell_refused_connection(s->listener, s->client, "connect", &v);
 		smtp_server_answer(&s->smtp, v.code == 421 ? 421 : 554, v.dsn, v.text);
@@ -54,10 +75,11 @@ static void xclient_become(struct session *s, const struct smtp_xclient *x)
 	}
 	smtp_server_answer(&s->smtp, 0, NULL, STR(""));
 	s->told = false;
-	s->early = false;
 	xclient_name(s, x);
 	if (x->has & SMTP_XCLIENT_HELO) (void)smtp_server_introduce(&s->smtp, x->helo, x->esmtp);
 	xclient_login(s, x);
+	auth_offer(s);
+	verify_offer(s);
 	inquiry_hello(s);
 	if (!s->told && !inquiry_owes_name(s)) tell_connect(s);
 }
@@ -74,6 +96,10 @@ void xclient_event(struct session *s)
 			STR("That is not what XCLIENT takes; see the answer to EHLO"));
 	else if (x.has & SMTP_XCLIENT_LOGIN && s->listener->conf->xclient_login == CONF_YES_NO)
 		smtp_server_answer(&s->smtp, 501, "5.5.4", STR("LOGIN is not taken here"));
+	else if (x.unknown & SMTP_XCLIENT_ADDR)
+		/* It would be taken for the speaker, and have his rights. */
+		smtp_server_answer(&s->smtp, 501, "5.5.4",
+			STR("A client without an address is not taken here"));
 	else xclient_become(s, &x);
 	buf_free(&memory);
 }

@@ -228,6 +228,16 @@ def test_answers_that_cannot_be_true(run, server, find, reason):
     assert rcpt(service, f"ann@{DOMAIN}") == GOOD
 
 
+def test_an_address_that_the_query_does_not_bear(run, server):
+    """Only it is put off: or anybody could close the directory for everybody."""
+    service = run(server, find="find \"SELECT address FROM users WHERE address = $1 "
+                               "AND 1 / (length($1) - length('ann7@pg.example')) <> 7\"")
+    for _ in range(3):
+        assert rcpt(service, "xyz7@pg.example") == LATER
+        assert rcpt(service, "ann@pg.example") == GOOD
+    assert "division by zero" in service.wait_event("directory_error")["error"]
+
+
 def test_wrong_secret(run, server):
     service = run(server, secret="not-it")
     assert rcpt(service, "ann@pg.example") == LATER

@@ -180,7 +180,7 @@ def test_explain_with_and_without_a_login(serve):
 def test_explain_client(serve):
     service = Table(serve).service
     relays, = service.ctl_json("explain", "client", "127.0.0.5")
-    assert [s["stage"] for s in relays["stages"]] == ["connect", "session", "relay"]
+    assert [s["stage"] for s in relays["stages"]] == ["connect", "session", "reputation", "relay"]
     assert relays["verdict"] == "accept" and relays["host_rule"]
     stranger, = service.ctl_json("explain", "client", "192.0.2.77")
     assert (stranger["code"], stranger["rule"], stranger["right"]) == (550, "relay denied", "")

@@ -239,7 +239,8 @@ def test_reload_changes_what_connections_may_carry(serve, peers, dns, far):
     send(service, "two@far.example", "three@far.example")
     assert outcome(service, "two@far.example")["tls"].endswith(" none")
     assert outcome(service, "three@far.example")["tls"].endswith(" none")
-    assert len(peer.messages) == 3 and peer.sessions == 2
+    # The third may find the second's connection busy, but never takes the first one's.
+    assert len(peer.messages) == 3 and peer.sessions in (2, 3)
 
 
 def test_large_text_and_dead_peers(serve, peers, dns, far):

@@ -142,5 +142,7 @@ enum policy_verify policy_verify_address(const struct conf *conf, struct str arg
 /* The postmaster of any local domain, or of this server (RFC 5321 4.5.1): exact, ASCII
  * case does not matter (Q245041: prefixes of it were taken for it). */
 bool policy_is_postmaster(struct str local);
+/* A recipient who is he, here: he can always be written to, above all about what refuses others. */
+bool policy_is_for_postmaster(const struct conf *conf, struct str local, struct str domain);
 
 #endif

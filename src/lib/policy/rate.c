@@ -240,12 +240,15 @@ struct verdict policy_baseline(const struct facts *f, struct tally *t, struct ra
 
 /* --- greylist ---------------------------------------------------------------------------- */
 
-/* Who has a right to send that not everybody has is not asked. */
+/* Who has a right to send that not everybody has is not asked, nor who writes to the postmaster. */
 static bool grey_keys(const struct facts *f, const struct tally *t, struct str recipient,
 		      uint64_t *network, uint64_t *triplet)
 {
 	const struct conf_greylist *g = &f->conf->greylist;
+	struct str local, domain;
 	if (!t || !g->enabled || policy_right(f)) return false;
+	smtp_address_split(recipient, &local, &domain);
+	if (policy_is_for_postmaster(f->conf, local, domain)) return false;
 	if (g->listeners.count && !listener_is_in(f, &g->listeners)) return false;
 	if (conf_network_find(&g->except, f->client) || policy_is_welcome(f)) return false;
 	uint64_t seed = slots_read(&t->seed);

@@ -92,18 +92,18 @@ static bool needs(const struct facts *f)
 	return asks != 0;
 }
 
-/* RFC 5321 4.5.1: the postmaster can always be written to, above all about this. */
-static bool is_exempt(const struct facts *f)
+/* RFC 5321 4.5.1 */
+bool policy_is_for_postmaster(const struct conf *conf, struct str local, struct str domain)
 {
-	if (!policy_is_postmaster(f->local)) return false;
-	return f->domain.len == 0 || str_eq_nocase(f->domain, f->conf->hostname) ||
-	       conf_domain_find(f->conf, f->domain);
+	if (!policy_is_postmaster(local)) return false;
+	return domain.len == 0 || str_eq_nocase(domain, conf->hostname) || conf_domain_find(conf, domain);
 }
 
 struct verdict policy_reputation(const struct facts *f)
 {
 	struct reputation r;
-	if (!policy_is_stranger(f) || is_exempt(f)) return verdict_accept();
+	if (!policy_is_stranger(f) || policy_is_for_postmaster(f->conf, f->local, f->domain))
+		return verdict_accept();
 	if (needs(f)) return verdict_need(FACT_CLIENT);
 	policy_reputation_count(f, &r);
 	int64_t defer = f->conf->check.defer_score;

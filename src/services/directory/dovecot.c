@@ -16,10 +16,11 @@ struct dovecot {
 	struct dovecot_stream auth, userdb;
 };
 
-static enum backend_result down(struct buf *why, struct str text)
+/* It answers: so what it says is of this user, and others can be asked about. */
+static enum backend_result unsure(struct buf *why, struct str text)
 {
 	why_say(why, "dovecot", text);
-	return BACKEND_DOWN;
+	return BACKEND_UNSURE;
 }
 
 /* `password` NULL: who is it. */
@@ -88,7 +89,7 @@ static enum backend_result dovecot_find(void *conn, struct str address,
 	e->checks = d->c->dovecot.auth[0] != '\0';
 	if (answer.kind == DOVECOT_USER) return found(&answer, address, e, why);
 	if (answer.kind == DOVECOT_NOTFOUND) return BACKEND_NONE;
-	return down(why, reason_of(&answer, STR("it cannot look up users")));
+	return unsure(why, reason_of(&answer, STR("it cannot look up users")));
 }
 
 static enum backend_result dovecot_verify(void *conn, struct str address,
@@ -109,7 +110,7 @@ static enum backend_result dovecot_verify(void *conn, struct str address,
 	}
 	/* PLAIN is said in one message: there is nothing to go on with. */
 	if (answer.kind == DOVECOT_CONT) dovecot_stream_close(&d->auth);
-	return down(why, reason_of(&answer, STR("it cannot compare passwords now")));
+	return unsure(why, reason_of(&answer, STR("it cannot compare passwords now")));
 }
 
 static void dovecot_close(void *conn)

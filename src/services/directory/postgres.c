@@ -194,6 +194,18 @@ static enum backend_result take_row(const PGresult *r, struct backend_entry *e,
 }
 
 /* Row by row: a query that finds the whole table costs two of them. */
+/* The query did not bear what it was asked for: classes of SQLSTATE for several rows, data,
+ * constraints and what a function raises. Others can still be asked about, or anybody could
+ * close the directory with an address. */
+static bool is_of_this_address(const PGresult *r)
+{
+	static const char classes[][3] = { "21", "22", "23", "P0" };
+	const char *state = PQresultErrorField(r, PG_DIAG_SQLSTATE);
+	for (size_t i = 0; state && i < sizeof classes / sizeof *classes; i++)
+		if (strncmp(state, classes[i], 2) == 0) return true;
+	return false;
+}
+
 static enum backend_result take(const PGresult *r, size_t *rows, struct backend_entry *e,
 				struct buf *why)
 {
@@ -201,6 +213,8 @@ static enum backend_result take(const PGresult *r, size_t *rows, struct backend_
 	if (status == PGRES_TUPLES_OK) return *rows ? BACKEND_OK : BACKEND_NONE;
 	if (status == PGRES_COMMAND_OK)
 		return down(why, STR("find is not a query that has rows"));
+	if (status != PGRES_SINGLE_TUPLE && is_of_this_address(r))
+		return unsure(why, PQresultErrorMessage(r));
 	if (status != PGRES_SINGLE_TUPLE)
 		return down(why, str_of(PQresultErrorMessage(r)));
 	if (++*rows > 1) return unsure(why, "the query finds more than one row");

@@ -33,6 +33,20 @@ static void greeted_when_it_is_time(void **state)
 	bench_free(b);
 }
 
+/* Who comes when the wait of another is over does not make it longer. */
+static void comers_do_not_hold_up_others(void **state)
+{
+	(void)state;
+	struct bench *b = bench_new(CONF("reject"), 32);
+	int first = bench_connect(b, "192.0.2.1");
+	bench_wait(b, 2000);
+	b->now_ms += 1000; /* it is due; the loop has not come to its timer yet */
+	(void)bench_connect(b, "192.0.2.2");
+	bench_wait(b, 1);
+	assert_memory_equal(bench_heard(first), "220", 3);
+	bench_free(b);
+}
+
 static void early_talker_is_refused(void **state)
 {
 	(void)state;
@@ -92,6 +106,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(greeted_when_it_is_time),
+		cmocka_unit_test(comers_do_not_hold_up_others),
 		cmocka_unit_test(early_talker_is_refused),
 		cmocka_unit_test(early_talker_can_be_points),
 		cmocka_unit_test(stop_and_reload_during_the_wait),

@@ -2,6 +2,7 @@
 /* Clients that another names: header of a proxy, XCLIENT. */
 #include "bench.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static const char proxy_conf[] =
@@ -143,10 +144,75 @@ static void xclient(void **state)
 	bench_free(b);
 }
 
+/* What the one before had is not the next one's. */
+static void xclient_forgets(void **state)
+{
+	(void)state;
+	struct bench *b = bench_new(
+		"hostname mx.us.example\n"
+		"listener in { address 0.0.0.0:25; xclient 10.8.8.8; xclient-login yes; vrfy authenticated }\n"
+		"relay { from 10.8.8.8 }\nrate all { connections 2/1h }\n"
+		"domain us.example { users any; deliver maildir /m/%d/%n }\n", 32);
+	int client = bench_connect(b, "10.8.8.8");
+	struct session *s = bench_session(b, client);
+	s->certified = s->bound = true;
+	s->unknown = 7;
+	bench_say(b, client, "XCLIENT ADDR=198.51.100.5 NAME=far.example\r\n");
+	s = bench_session(b, client);
+	assert_false(s->certified || s->bound);
+	assert_int_equal(s->unknown, 0);
+	assert_null(s->relay_from);
+	/* A long command comes in several: it is the same client, and is counted once. */
+	for (int i = 0; i < 3; i++) {
+		(void)bench_heard(client);
+		bench_say(b, client, "XCLIENT LOGIN=x@us.example\r\nEHLO c.example\r\n");
+		const char *heard = bench_heard(client);
+		assert_memory_equal(heard, "220", 3);
+		assert_non_null(strstr(heard, "250-VRFY\r\n"));
+		assert_string_equal(bench_session(b, client)->name, "far.example");
+	}
+	bench_say(b, client, "XCLIENT PORT=9\r\nEHLO c.example\r\n");
+	const char *heard = bench_heard(client);
+	assert_memory_equal(heard, "220", 3);
+	assert_null(strstr(heard, "250-VRFY\r\n"));
+	/* Without an address it would be taken for the speaker, who may relay. */
+	bench_say(b, client, "XCLIENT ADDR=[UNAVAILABLE]\r\n");
+	assert_memory_equal(bench_heard(client), "501 5.5.4", 9);
+	bench_say(b, client, "XCLIENT ADDR=198.51.100.5\r\n");
+	assert_memory_equal(bench_heard(client), "220", 3);
+	bench_say(b, client, "XCLIENT ADDR=198.51.100.5\r\n");
+	assert_memory_equal(bench_heard(client), "421", 3); /* the third of them */
+	assert_true(bench_is_closed(client));
+	bench_free(b);
+}
+
+/* Each client that a proxy names has a rate of its own, and the proxy none. */
+static void rates_are_the_clients(void **state)
+{
+	(void)state;
+	struct bench *b = bench_new(
+		"hostname mx.us.example\nlistener in { address 0.0.0.0:25; proxy 10.9.9.9 }\n"
+		"rate all { connections 1/1h }\n"
+		"domain us.example { users any; deliver maildir /m/%d/%n }\n", 32);
+	static const struct { const char *client, *says; } rows[] = {
+		{ "198.51.100.1", "220" }, { "198.51.100.2", "220" }, { "198.51.100.1", "421" },
+		{ "198.51.100.3", "220" },
+	};
+	for (size_t i = 0; i < ROWS(rows); i++) {
+		char header[100];
+		int client = bench_connect(b, "10.9.9.9");
+		(void)snprintf(header, sizeof header, "PROXY TCP4 %s 192.0.2.1 4000 25\r\n", rows[i].client);
+		bench_say(b, client, header);
+		assert_memory_equal(bench_heard(client), rows[i].says, 3);
+	}
+	bench_free(b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(names_the_client), cmocka_unit_test(bad_header),
+		cmocka_unit_test(xclient_forgets), cmocka_unit_test(rates_are_the_clients),
 		cmocka_unit_test(time_is_short),    cmocka_unit_test(rules_are_the_clients),
 		cmocka_unit_test(xclient),
 	};

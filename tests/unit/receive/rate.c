@@ -92,6 +92,50 @@ static void defer_and_reject(void **state)
 	bench_free(b);
 }
 
+/* An alias counts as what the client named, however many it stands for, and however often. */
+static void counted_as_named(void **state)
+{
+	(void)state;
+	struct bench *b = bench_with("rate a { recipients 2/1h }\n");
+	int client = hello(b, "192.0.2.1", "");
+	bench_say(b, client, "MAIL FROM:<a@b.example>\r\n");
+	for (int i = 0; i < 3; i++) {
+		bench_say(b, client, "RCPT TO:<all@us.example>\r\n");
+		bench_found_targets(b, asked("all@us.example"), STANDS_FOR_ALIAS,
+			STR("+ann@us.example\n+bob@us.example\n+eve@us.example\n"));
+	}
+	/* He has it already, and is named for the first time. */
+	bench_say(b, client, "RCPT TO:<bob@us.example>\r\n");
+	bench_found(b, asked("bob@us.example"), 1);
+	says(client, "250 2.1.0 Sender OK\r\n250 2.1.5 Recipient OK\r\n250 2.1.5 Recipient OK\r\n"
+		"250 2.1.5 Recipient OK\r\n250 2.1.5 Recipient OK\r\n");
+	assert_int_equal(bench_session(b, client)->tx->envelope.rcpt_count, 3);
+	bench_say(b, client, "RCPT TO:<eve@us.example>\r\n");
+	bench_found(b, asked("eve@us.example"), 1);
+	says(client, "450 4.7.1 Too many recipients");
+	bench_free(b);
+}
+
+/* Many are told whom it stands for; VRFY says what RCPT would. */
+static void expanded_to_many(void **state)
+{
+	(void)state;
+	struct bench *b = bench_with("");
+	int client = hello(b, "192.0.2.1", "ann@us.example");
+	struct str payload;
+	struct msg_lookup m;
+	static const char *const verbs[] = { "EXPN", "VRFY" };
+	for (size_t i = 0; i < ROWS(verbs); i++) {
+		bench_say(b, client, verbs[i]);
+		bench_say(b, client, " all@us.example\r\n");
+		assert_true(bench_sent(MSG_lookup, &payload) && msg_lookup_get(payload, &m));
+		assert_false(m.owner);
+		bench_found_targets(b, m.query, STANDS_FOR_ALIAS, STR("+ann@us.example\n-x@far.example\n"));
+	}
+	says(client, "250 2.1.5 <ann@us.example> <x@far.example>\r\n250 2.1.5 <all@us.example>\r\n");
+	bench_free(b);
+}
+
 /* One who waits for directory is counted once, when he is answered. */
 static void counted_once(void **state)
 {
@@ -280,6 +324,8 @@ static void offered(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(counted_as_named),
+		cmocka_unit_test(expanded_to_many),
 		cmocka_unit_test(connections), cmocka_unit_test(defer_and_reject), cmocka_unit_test(counted_once),
 		cmocka_unit_test(held), cmocka_unit_test(a_user_is_put_off), cmocka_unit_test(greylisted),
 		cmocka_unit_test(verified), cmocka_unit_test(expanded), cmocka_unit_test(guessed),

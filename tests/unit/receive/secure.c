@@ -285,6 +285,25 @@ static void handshakes_are_bounded(void **state)
 	bench_free(b);
 }
 
+/* Nor while a proxy had not yet said for whom it speaks: others have begun meanwhile. */
+static void handshakes_are_bounded_behind_a_proxy(void **state)
+{
+	(void)state;
+	struct bench *b = bench_tls("implicit; proxy 10.9.9.9");
+	give(b, "in", &one);
+	int late = bench_connect(b, "10.9.9.9"), good = bench_connect(b, "10.9.9.9");
+	b->rx->handshakes = RECEIVE_HANDSHAKES_MAX;
+	bench_say(b, late, "PROXY TCP4 198.51.100.1 192.0.2.1 4000 25\r\n");
+	assert_string_equal(bench_heard(late), "");
+	assert_true(bench_is_closed(late));
+	assert_int_equal(b->rx->handshakes, RECEIVE_HANDSHAKES_MAX);
+	assert_int_equal(b->events[EVENT_refuse], 1);
+	b->rx->handshakes = 0;
+	bench_say(b, good, "PROXY TCP4 198.51.100.1 192.0.2.1 4000 25\r\n");
+	assert_int_equal(b->rx->handshakes, 1);
+	bench_free(b);
+}
+
 static void bad_from_master(void **state)
 {
 	(void)state;
@@ -339,6 +358,7 @@ int main(void)
 		cmocka_unit_test(after_the_handshake),
 		cmocka_unit_test(few_are_told),
 		cmocka_unit_test(handshakes_are_bounded),
+		cmocka_unit_test(handshakes_are_bounded_behind_a_proxy),
 		cmocka_unit_test(bad_from_master),
 		cmocka_unit_test(reload),
 	};

@@ -243,6 +243,9 @@ static void grey(void **state)
 		{ "2001:db8::1", "", "a@x.example", "ann@us.example", 0, 451, -1 },
 		{ "2001:db8::2", "", "a@x.example", "ann@us.example", 10, 0, 10000 },
 		{ "2001:db8:0:1::2", "", "a@x.example", "ann@us.example", 10, 451, -1 },
+		/* the postmaster here, and one elsewhere */
+		{ "192.0.4.1", "", "a@x.example", "Postmaster@mx.us.example", 11, 0, -1 },
+		{ "192.0.4.1", "", "a@x.example", "postmaster@far.example", 11, 451, -1 },
 	};
 	(void)state;
 	for (size_t i = 0; i < ROWS(rows); i++) {

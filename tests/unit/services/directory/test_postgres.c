@@ -244,6 +244,13 @@ static void fails(struct talk *t)
 	ready(&t->say);
 }
 
+static void cannot_bear_it(struct talk *t)
+{
+	set_up(t);
+	message(&t->say, 'E', STR("SERROR\000C22P02\0Mnot a number\0\0"));
+	ready(&t->say);
+}
+
 static void bad_query(struct talk *t)
 {
 	hello(t);
@@ -289,6 +296,7 @@ static const struct {
 	  "postgres does not answer: Connection timed out" },
 	{ "no query", no_rows, BACKEND_DOWN, "postgres: find is not a query that has rows" },
 	{ "fails", fails, BACKEND_DOWN, "postgres: ERROR:  too slow" },
+	{ "fails for this address", cannot_bear_it, BACKEND_UNSURE, "postgres: ERROR:  not a number" },
 	{ "never ends a message", huge, BACKEND_DOWN, "postgres" },
 };
 
