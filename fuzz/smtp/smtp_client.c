@@ -5,9 +5,10 @@
  * with an outcome for each recipient, nothing is permanent without a 5xx or a reason of
  * our own, and the connection ends. With 128 recipients and more TLS is wanted; the octet
  * 0x16, with which a TLS record begins, stands for the handshake, and the octet behind it
- * says whether that fails. Without text, which may overtake replies, it all has
+ * says whether that fails. With the second bit of the third byte there is a login. Without text, which may overtake replies, it all has
  * to be the same in one piece. */
 #include <assert.h>
+#include <string.h>
 
 #include "lib/base/map.h"
 #include "lib/base/rng.h"
@@ -43,6 +44,7 @@ static void check_outcome(struct talk *t, const struct smtp_client_rcpt *rcpt)
 	if (o->state == SMTP_RCPT_PERMANENT && o->code == 0)
 		assert(o->host_scoped || rcpt->address.len == 0);
 	if (o->in_doubt) assert(o->state == SMTP_RCPT_TEMPORARY && o->session);
+	if (o->step == SMTP_STEP_AUTH) assert(!memmem(o->text.at, o->text.len, "secret", 6));
 	assert(o->text.len <= SMTP_REPLY_TEXT_MAX && utf8_is_valid(o->text));
 	for (size_t i = 0; i < o->text.len; i++) assert(!ascii_is_ctl(o->text.at[i]));
 	/* in_doubt depends on what has left `out`. */
@@ -84,6 +86,16 @@ static void body(struct talk *t)
 		assert(smtp_client_body(&t->client, piece) > 0);
 }
 
+/* The first octet of what the peer says decides. */
+static void prove(struct talk *t)
+{
+	struct str challenge = t->client.challenge;
+	char first = challenge.len ? challenge.at[0] : 'a';
+	assert(t->cfg.login && !t->client.logged_in && !t->open);
+	if (first == 'e') smtp_client_unproved(&t->client, challenge);
+	else smtp_client_prove(&t->client, STR("word"), first == 'v');
+}
+
 static void handle(struct talk *t, enum smtp_client_event ev)
 {
 	assert(!t->closed || ev == SMTP_CL_NONE);
@@ -93,7 +105,10 @@ static void handle(struct talk *t, enum smtp_client_event ev)
 		assert(!t->open && !t->secure && t->cfg.tls != SMTP_CL_TLS_OFF);
 		t->secure = true;
 		break;
+	case SMTP_CL_PROVE: prove(t); break;
 	case SMTP_CL_READY:
+		if (t->cfg.login) assert(t->client.logged_in);
+		if (t->cfg.login) assert(t->client.secured || t->cfg.login->cleartext);
 		if (t->cfg.tls >= SMTP_CL_TLS_MUST) assert(t->client.secured);
 		assert(!t->open && !t->quit);
 		send(t);
@@ -147,17 +162,25 @@ static void begin(struct talk *t, const uint8_t *head)
 	static const struct str addresses[] = { STR_INIT("b@h.example"), STR_INIT(""),
 						STR_INIT("\"b c\"@h.example"),
 						STR_INIT("\xc3\xa9@h.example") };
+	static const struct smtp_client_login login = { .user = STR_INIT("ann@h.example"),
+							.secret = STR_INIT("secret"),
+							.route = STR_INIT("out"),
+							.mechanisms = 7 };
+	static struct smtp_client_login clear;
 	bool tls = head[1] & 128;
+	clear = login;
+	clear.cleartext = true;
 	*t = (struct talk){ .raw = head[0] & 16 };
 	t->cfg = (struct smtp_client_settings){ .helo = STR("us.example"),
 						.rcpts_max = head[0] & 32 ? 3 : 1000,
 						.pipelining = head[0] & 1,
 						.chunking = head[0] & 2,
 						.lmtp = head[0] & 4,
+						.login = head[2] & 64 ? head[2] & 32 ? &clear : &login : NULL,
 						.tls = tls ? 1 + head[1] % 3 : 0 };
 	t->mail = (struct smtp_client_mail){ .sender = STR("a@c.example"),
 					     .envid = STR("id"), .ret = 1,
-					     .size = (uint64_t)(head[2] & 127) * 1000,
+					     .size = (uint64_t)(head[2] & 31) * 4000,
 					     .body8 = head[0] & 64,
 					     .smtputf8 = head[0] & 128,
 					     .rcpt_count = head[1] % 128 ? head[1] % 128 : 1,

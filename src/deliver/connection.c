@@ -48,6 +48,7 @@ void connection_close(struct connection *c)
 	c->io = NULL;
 	if (c->machine) smtp_client_free(&c->smtp);
 	c->machine = false;
+	login_forget(c);
 	if (c->fd >= 0) (void)close(c->fd);
 	c->fd = -1;
 }
@@ -219,6 +220,7 @@ static void connection_begin(struct connection *c)
 		.pipelining = true,
 		.chunking = true,
 	};
+	bool login = login_begin(c, conf_route_find(conf, c->job->route));
 	smtp_client_init(&c->smtp, &c->cfg, c->job->attempt.helo, &c->out);
 	c->machine = true;
 	c->state = CONNECTION_OPEN;
@@ -226,6 +228,7 @@ static void connection_begin(struct connection *c)
 	c->policy = encrypt_policy(c->d, c->job);
 	c->may_clear = plan.may_clear;
 	c->moved = true; /* so that the timer is set */
+	if (!login) smtp_client_lost(&c->smtp, SMTP_LOST_LOCAL, STR("there is no secret"));
 	connection_run(c, STR("")); /* which begins TLS where that comes first */
 }
 

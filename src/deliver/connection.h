@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What connection.c, dialog.c, encrypt.c and wire.c share. */
+/* What connection.c, dialog.c, encrypt.c, login.c and wire.c share. */
 #ifndef IMS_DELIVER_CONNECTION_H
 #define IMS_DELIVER_CONNECTION_H
 
@@ -44,5 +44,14 @@ void encrypt_step(struct connection *c);
 void encrypt_end(struct connection *c);
 /* For a while this host is spoken to in the clear, where that may be. */
 void encrypt_note_failure(struct connection *c);
+
+/* login.c */
+/* Before the machine begins: sets cfg.login, where the route wants that. False: the secret
+ * has gone since the socket was asked for. */
+bool login_begin(struct connection *c, const struct conf_route *route);
+void login_prove(struct connection *c);  /* what the machine asked for */
+void login_failed(struct connection *c); /* tells it, now and then */
+/* It is over, or the socket is: no password stays. */
+void login_forget(struct connection *c);
 
 #endif

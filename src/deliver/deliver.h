@@ -8,6 +8,7 @@
 
 #include "lib/base/list.h"
 #include "lib/base/map.h"
+#include "deliver/proof.h"
 #include "lib/mail/job.h"
 #include "lib/os/window.h"
 #include "lib/os/tls.h"
@@ -34,6 +35,7 @@ enum {
 	DELIVER_CLEAR_MAX = 256,               /* hosts whose TLS failed */
 	DELIVER_CLEAR_MS = 10 * 60 * 1000,     /* how long they are remembered */
 	DELIVER_DANE_MAX = 128 * 1024,         /* octets of TLSA records of one connection */
+	DELIVER_LOGIN_TOLD_MS = 60 * 60 * 1000, /* one login_fail of a route in that time */
 	DELIVER_TLS_MAX = TLS_DESCRIPTION_MAX, /* of what events tell of it */
 };
 
@@ -120,6 +122,15 @@ enum connection_state {
 	CONNECTION_IDLE,      /* the machine is READY, no job is here */
 };
 
+/* The login of one socket: its own copy, as the route's may change under way. */
+struct login {
+	struct smtp_client_login settings;
+	struct proof proof;
+	char user[SMTP_CLIENT_USER_MAX + 1];
+	char route[128];
+	char secret[SMTP_CLIENT_SECRET_MAX];
+};
+
 /* A place for one socket at a time, with a job or idle. The job keeps it through all hosts
  * that it tries; it ends with the job unless the socket can serve the next. */
 struct connection {
@@ -134,6 +145,7 @@ struct connection {
 	struct loop_timer *timer;
 	struct smtp_client smtp;
 	struct smtp_client_settings cfg;
+	struct login login; /* where cfg.login is set */
 	char helo[DELIVER_NAME_MAX];
 	struct buf out;
 	int fd; /* -1: none */
@@ -172,6 +184,11 @@ struct route_tls {
 	char name[128];
 	struct tls_client *client;
 	uint64_t digest; /* of what it was made of */
+	char secret[SMTP_CLIENT_SECRET_MAX];
+	size_t secret_len; /* 0: none */
+	struct proof_salted salted;
+	bool login_told;
+	int64_t login_told_ms; /* when a failed login was told */
 };
 
 /* A host that did not get over TLS. */
@@ -282,6 +299,9 @@ void encrypt_close(struct deliver *d);
 /* What an open socket must have been opened under to serve the job. */
 uint64_t encrypt_policy(const struct deliver *d, const struct job *job);
 
+/* What has come of the route's files; NULL: nothing. */
+struct route_tls *encrypt_files_of(struct deliver *d, struct str route);
+
 /* pool.c: who gets which connection */
 struct destination *destination_get(struct deliver *d, struct str key);
 void pool_add(struct job *job);
@@ -298,6 +318,7 @@ void pool_turn(void *arg);
 /* tell.c: events */
 /* How an attempt to reach a host ended; NULL: it is ready for mail. */
 void tell_attempt(struct connection *c, const struct smtp_outcome *o);
+void tell_login(struct connection *c, const struct smtp_outcome *o);
 void tell_error(struct deliver *d, struct str error, struct str path);
 void tell_files_error(struct deliver *d, struct str route, struct str error);
 void tell_notice(struct deliver *d, struct str reason, struct str path);

@@ -93,6 +93,7 @@ static bool connection_ready(struct connection *c)
 {
 	if (!c->job) return connection_rest(c);
 	if (c->sending) return connection_go_on(c);
+	login_forget(c);
 	tell_attempt(c, NULL);
 	connection_send(c);
 	return true;
@@ -126,6 +127,7 @@ static void connection_closed(struct connection *c)
 	 * the next host does better. */
 	if (!end.stale && end.end != SMTP_END_QUIT) c->told = false;
 	tell_attempt(c, &smtp->cause);
+	if (end.end == SMTP_END_AUTH_FAILED) login_failed(c);
 	if (end.end == SMTP_END_TLS_FAILED && c->may_clear) encrypt_note_failure(c);
 	if (!connection_next(c, &end)) return;
 	connection_close(c);
@@ -187,6 +189,7 @@ static bool connection_dialog(struct connection *c, struct str *in)
 		case SMTP_CL_SECURE:
 			if (encrypt_begin(c)) return false;
 			break;
+		case SMTP_CL_PROVE: login_prove(c); break;
 		case SMTP_CL_READY:
 			if (!connection_ready(c)) return false;
 			break;

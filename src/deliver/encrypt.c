@@ -11,7 +11,11 @@
 #include "lib/ipc/scoreboard.h"
 #include "lib/os/memfile.h"
 
-enum { FILES_MAX = TLS_TRUST_MAX + 2 * TLS_PEM_MAX + 64, DOMAIN_MAX = 1024 };
+enum {
+	SECRETS_MAX = SMTP_CLIENT_SECRET_MAX,
+	FILES_MAX = (int)TLS_TRUST_MAX + 2 * (int)TLS_PEM_MAX + SECRETS_MAX + 64,
+	DOMAIN_MAX = 1024,
+};
 
 static const struct conf_route *route_of(const struct deliver *d, const struct job *job)
 {
@@ -23,7 +27,7 @@ static const struct conf_route *route_of(const struct deliver *d, const struct j
 
 bool encrypt_open(void) { return tls_prepare(); }
 
-static struct route_tls *files_find(struct deliver *d, struct str route)
+struct route_tls *encrypt_files_of(struct deliver *d, struct str route)
 {
 	for (size_t i = 0; i < d->route_count; i++)
 		if (str_eq(str_of(d->routes[i].name), route)) return &d->routes[i];
@@ -32,7 +36,7 @@ static struct route_tls *files_find(struct deliver *d, struct str route)
 
 static struct route_tls *files_place(struct deliver *d, struct str route)
 {
-	struct route_tls *r = files_find(d, route);
+	struct route_tls *r = encrypt_files_of(d, route);
 	if (r || d->route_count == CONF_ROUTE_FILES_MAX) return r;
 	r = &d->routes[d->route_count++];
 	*r = (struct route_tls){ .client = NULL };
@@ -40,12 +44,18 @@ static struct route_tls *files_place(struct deliver *d, struct str route)
 	return r;
 }
 
+/* `r` gets what was read. */
 static struct tls_client *client_of(struct str files, enum tls_profile profile,
-				    struct buf *why)
+				    struct route_tls *r, struct buf *why)
 {
 	struct cur c = cur_of(files);
 	struct str trust = cur_str(&c), chain = cur_str(&c), key = cur_str(&c);
-	if (cur_done(&c)) return tls_client_new(profile, trust, chain, key, why);
+	struct str secret = cur_str(&c);
+	if (cur_done(&c) && secret.len <= sizeof r->secret) {
+		memcpy(r->secret, secret.at, secret.len);
+		r->secret_len = secret.len;
+		return tls_client_new(profile, trust, chain, key, why);
+	}
 	buf_str(why, STR("the record is damaged"));
 	return NULL;
 }
@@ -56,28 +66,34 @@ void encrypt_files(struct deliver *d, const struct msg_route_files *m, int fd)
 	char text[256];
 	struct str files;
 	struct buf why;
-	struct tls_client *client = NULL;
-	uint64_t digest = 0;
+	struct route_tls new = { .client = NULL };
 	buf_init_fixed(&why, text, sizeof text);
 	if (m->profile > TLS_LEGACY) {
 		buf_str(&why, STR("master sent something else"));
 	} else if (!memfile_map(fd, FILES_MAX, &files)) {
 		buf_str(&why, STR("what master sent cannot be read"));
 	} else {
-		digest = hash_str(files, m->profile);
-		client = client_of(files, (enum tls_profile)m->profile, &why);
+		new.digest = hash_str(files, m->profile);
+		new.client = client_of(files, (enum tls_profile)m->profile, &new, &why);
 		memfile_unmap(files);
 	}
 	if (fd >= 0) (void)close(fd);
-	struct route_tls *r = client ? files_place(d, m->name) : NULL;
-	if (!r) {
-		tls_client_free(client);
+	struct route_tls *r = new.client ? files_place(d, m->name) : NULL;
+	if (r) {
+		tls_client_free(r->client);
+		memcpy(new.name, r->name, sizeof new.name);
+		*r = new;
+	} else {
+		tls_client_free(new.client);
 		tell_files_error(d, m->name, buf_view(&why));
-		return;
 	}
+	explicit_bzero(&new, sizeof new);
+}
+
+static void files_free(struct route_tls *r)
+{
 	tls_client_free(r->client);
-	r->client = client;
-	r->digest = digest;
+	explicit_bzero(r, sizeof *r);
 }
 
 void encrypt_reload(struct deliver *d)
@@ -86,14 +102,15 @@ void encrypt_reload(struct deliver *d)
 		const struct conf_route *r =
 			conf_route_find(d->frame->conf, str_of(d->routes[i].name));
 		if (r && conf_route_has_files(r)) continue;
-		tls_client_free(d->routes[i].client);
+		files_free(&d->routes[i]);
 		d->routes[i] = d->routes[--d->route_count];
+		explicit_bzero(&d->routes[d->route_count], sizeof d->routes[0]);
 	}
 }
 
 void encrypt_close(struct deliver *d)
 {
-	while (d->route_count > 0) tls_client_free(d->routes[--d->route_count].client);
+	while (d->route_count > 0) files_free(&d->routes[--d->route_count]);
 	for (size_t i = 0; i <= TLS_LEGACY; i++) {
 		tls_client_free(d->plain[i]);
 		d->plain[i] = NULL;
@@ -106,8 +123,8 @@ static struct tls_client *client_for(struct deliver *d, const struct conf_route 
 	char text[128];
 	struct buf why;
 	if (conf_route_has_files(route)) {
-		struct route_tls *r = files_find(d, route->name);
-		return r ? r->client : NULL;
+		struct route_tls *r = encrypt_files_of(d, route->name);
+		return r && (r->secret_len || !route->login.len) ? r->client : NULL;
 	}
 	struct tls_client **plain = &d->plain[route->profile];
 	buf_init_fixed(&why, text, sizeof text);
@@ -124,6 +141,9 @@ uint64_t encrypt_policy(const struct deliver *d, const struct job *job)
 	if (!route) return policy;
 	policy = hash_u64((uint64_t)route->tls << 16 | (uint64_t)route->start << 8 |
 				  (uint64_t)route->profile, policy);
+	if (route->login.len)
+		policy = hash_u64((uint64_t)route->mechanisms << 1 | route->login_cleartext,
+				  hash_str(route->login, policy));
 	for (size_t i = 0; i < d->route_count; i++)
 		if (str_eq(str_of(d->routes[i].name), route->name))
 			policy = hash_u64(d->routes[i].digest, policy);
@@ -170,6 +190,7 @@ void encrypt_plan(const struct connection *c, struct secure_plan *plan)
 	if (route)
 		facts = (struct secure_facts){
 			.tls = route->tls,
+			.must = route->login.len && route->login_cleartext == CONF_YES_NO,
 			.start = route->start,
 			.port = t->port,
 			.host = str_of(t->name),
@@ -202,9 +223,9 @@ bool encrypt_allows(struct connection *c, struct smtp_outcome *cause, bool *ours
 		return refuse(cause, "4.3.5", STR("the route is no longer there"));
 	if (!route) return true;
 	encrypt_plan(c, &plan);
-	if (plan.tls != SMTP_CL_TLS_OFF && !client_for(d, route))
-		return refuse(cause, "4.3.5", STR("the route's certificates cannot be used; the "
-						  "log says why"));
+	if ((plan.tls != SMTP_CL_TLS_OFF || route->login.len) && !client_for(d, route))
+		return refuse(cause, "4.3.5", STR("the route's certificates or its secret cannot "
+						  "be used; the log says why"));
 	*ours = false;
 	if (!plan.skip) return true;
 	struct buf words;

@@ -24,6 +24,19 @@ void tell_attempt(struct connection *c, const struct smtp_outcome *o)
 	event_end(log);
 }
 
+void tell_login(struct connection *c, const struct smtp_outcome *o)
+{
+	struct event_log *log = c->d->frame->log;
+	char label[HOST_LABEL_MAX];
+	event_begin(log, EVENT_login_fail, 0, 0);
+	event_str(log, FIELD_route, c->login.settings.route);
+	event_str(log, FIELD_host, host_label(&c->targets[c->target], label));
+	event_str(log, FIELD_user, c->login.settings.user);
+	event_str(log, FIELD_dsn, str_of(o->enhanced));
+	event_str(log, FIELD_reply, o->text);
+	event_end(log);
+}
+
 void tell_error(struct deliver *d, struct str error, struct str path)
 {
 	struct event_log *log = d->frame->log;

@@ -21,8 +21,15 @@ thread. `extensions` are those of the answer to EHLO.
 
 With `tls`, an ssl.SSLContext, it offers STARTTLS (which is a step, too), or with `implicit`
 speaks TLS from the first octet; then `secured` has (version, name asked for, client's
-certificate) of each session. Steps and commands have what was said before and after."""
+certificate) of each session. Steps and commands have what was said before and after.
+
+With `auth`, (user, password), it offers AUTH with the mechanisms of `offers`: under TLS, and with
+`auth_clear` without, too. `logins` has (mechanism, whether it was good). The step AUTH stands for
+the first answer; "signature": "wrong" in the script makes it show a false one with SCRAM."""
 import asyncio
+import base64
+import hashlib
+import hmac
 import socket
 import ssl
 import struct
@@ -37,7 +44,7 @@ class Session:
     def __init__(self, peer, number):
         self.peer, self.number = peer, number
         self.sender, self.recipients, self.steps = None, [], []
-        self.secure = False
+        self.secure = self.known = False
 
 
 class Peer:
@@ -52,6 +59,8 @@ class Peer:
         self.tls, self.implicit = tls, implicit
         self.secured = []
         self.asked_name = None
+        self.auth, self.offers, self.auth_clear, self.auth_tls = None, "", False, True
+        self.logins = []
         if tls:
             tls.sni_callback = self._note_name
 
@@ -91,8 +100,10 @@ class Peers:
 
     def add(self, script=None, extensions=("PIPELINING", "8BITMIME", "SIZE 50000000", "DSN",
                                            "ENHANCEDSTATUSCODES", "SMTPUTF8"), lmtp=False, path=None,
-            host="127.0.0.1", port=0, tls=None, implicit=False):
+            host="127.0.0.1", port=0, tls=None, implicit=False, auth=None,
+            offers="LOGIN PLAIN SCRAM-SHA-256", auth_clear=False, auth_tls=True):
         peer = Peer(script, extensions, lmtp, tls, implicit)
+        peer.auth, peer.offers, peer.auth_clear, peer.auth_tls = auth, offers, auth_clear, auth_tls
         asyncio.run_coroutine_threadsafe(self._open(peer, path, host, port), self._loop).result(10)
         return peer
 
@@ -196,9 +207,16 @@ class Peers:
         peer = session.peer
         if verb in ("EHLO", "LHLO"):
             offers = ["STARTTLS"] if peer.tls and not session.secure else []
+            if peer.auth and (peer.auth_tls if session.secure else peer.auth_clear):
+                offers.append("AUTH " + peer.offers)
             lines = ["peer.example", *peer.extensions, *offers]
             good = "\r\n".join(["250-" + text for text in lines[:-1]] + ["250 " + lines[-1]])
             await self._do(session, "EHLO", writer, argument, good)
+        elif verb == "AUTH" and peer.auth:
+            await self._auth(session, argument, reader, writer)
+        elif verb == "MAIL" and peer.auth and not session.known:
+            peer.steps.append("MAIL")
+            writer.write(b"530 5.7.0 log in first\r\n")
         elif verb == "MAIL":
             session.sender, session.recipients = None, []
             if await self._do(session, "MAIL", writer, argument):
@@ -226,6 +244,64 @@ class Peers:
             await self._do(session, "HELO", writer, argument)
         else:
             writer.write(b"502 5.5.1 what?\r\n")
+
+    # -- logging in -----------------------------------------------------------------------------
+
+    async def _auth(self, session, argument, reader, writer):
+        peer = session.peer
+        mechanism, _, first = argument.partition(" ")
+        peer.steps.append("AUTH")
+        if peer.wanted("AUTH", session) is not None:
+            peer.steps.pop()
+            await self._do(session, "AUTH", writer, argument)
+            return
+
+        async def ask(challenge):
+            writer.write(b"334 " + base64.b64encode(challenge) + b"\r\n")
+            await writer.drain()
+            line = await reader.readline()
+            return base64.b64decode(line.strip(), validate=True)
+
+        first = base64.b64decode(first, validate=True) if first else None
+        if mechanism == "PLAIN":
+            said = await ask(b"") if first is None else first
+            good = said == b"\0" + "\0".join(peer.auth).encode()
+        elif mechanism == "LOGIN":
+            name, password = await ask(b"Username:"), await ask(b"Password:")
+            good = (name.decode(), password.decode()) == peer.auth
+        elif mechanism == "SCRAM-SHA-256":
+            good = await self._scram(peer, session, await ask(b"") if first is None else first, ask)
+        else:
+            writer.write(b"504 5.5.4 no such mechanism\r\n")
+            return
+        peer.logins.append((mechanism, good))
+        session.known = good
+        writer.write(b"235 2.7.0 welcome\r\n" if good else b"535 5.7.8 wrong name or password\r\n")
+
+    @staticmethod
+    async def _scram(peer, session, first, ask):
+        def sign(key, text):
+            return hmac.new(key, text, hashlib.sha256).digest()
+        user, password = (text.encode() for text in peer.auth)
+        bare = first[3:]
+        name, nonce = bare.split(b",r=")
+        user = user.replace(b"=", b"=3D").replace(b",", b"=2C")
+        if not first.startswith(b"n,,") or name != b"n=" + user:
+            return False
+        nonce += b"peer"
+        challenge = b"r=" + nonce + b",s=" + base64.b64encode(b"salt of peer") + b",i=4096"
+        last = await ask(challenge)
+        head, _, proof = last.partition(b",p=")
+        salted = hashlib.pbkdf2_hmac("sha256", password, b"salt of peer", 4096)
+        text = b",".join((bare, challenge, head))
+        key = sign(salted, b"Client Key")
+        want = bytes(a ^ b for a, b in zip(key, sign(hashlib.sha256(key).digest(), text)))
+        if head != b"c=biws,r=" + nonce or base64.b64decode(proof, validate=True) != want:
+            return False
+        server = sign(sign(salted, b"Server Key"), text)
+        if peer.wanted("signature", session) == "wrong":
+            server = server[::-1]
+        return await ask(b"v=" + base64.b64encode(server)) == b""
 
     async def _text(self, session, reader, writer):
         peer = session.peer

@@ -48,6 +48,45 @@ static void check_route_tls(struct conf_parser *p, const struct conf_route *r)
 		   "works as with tls may", STR_ARG(r->name));
 }
 
+/* Who gets the password has to show who he is, or it is as good as public. */
+static void check_route_password(struct conf_parser *p, const struct conf_route *r)
+{
+	bool clear = r->login_cleartext == CONF_YES_YES;
+	if (r->by == CONF_ROUTE_BY_MX)
+		AT(p, CONF_ERROR, &r->login_from, STR("login"),
+		   "route '%.*s' has login and mx: a password is for the hosts of via, not for "
+		   "everybody", STR_ARG(r->name));
+	if (!clear && r->tls == CONF_ROUTE_TLS_OFF)
+		AT(p, CONF_ERROR, &r->login_from, STR("login"),
+		   "route '%.*s' has tls off, and the password is not sent in the clear; write tls "
+		   "verify", STR_ARG(r->name));
+	else if (!clear && r->tls != CONF_ROUTE_TLS_VERIFY && r->tls != CONF_ROUTE_TLS_DANE)
+		AT(p, CONF_WARNING, &r->login_from, STR("login"),
+		   "route '%.*s' sends its password to whoever answers; write tls verify",
+		   STR_ARG(r->name));
+}
+
+static void check_route_login(struct conf_parser *p, const struct conf_route *r)
+{
+	bool login = r->login.len > 0;
+	if (login) check_route_password(p, r);
+	if (login && !r->secret.len)
+		AT(p, CONF_ERROR, &r->login_from, STR("login"),
+		   "the password of this login is not named; write secret NAME");
+	if (!login && r->secret.len)
+		AT(p, CONF_ERROR, &r->secret_from, STR("secret"),
+		   "whose password this is, is not said; write login USER");
+	if (r->secret.len && !conf_is_name(r->secret))
+		AT(p, CONF_ERROR, &r->secret_from, r->secret,
+		   "here stands the name of a secret, of letters, digits, . - and _");
+	if (!login && conf_is_said(&r->mechanisms_from))
+		AT(p, CONF_WARNING, &r->mechanisms_from, STR("mechanisms"),
+		   "'mechanisms' is not used: route '%.*s' has no login", STR_ARG(r->name));
+	if (!login && conf_is_said(&r->login_cleartext_from))
+		AT(p, CONF_WARNING, &r->login_cleartext_from, STR("login-cleartext"),
+		   "'login-cleartext' is not used: route '%.*s' has no login", STR_ARG(r->name));
+}
+
 /* Each keeps its files in memory, in every process that sends. */
 static void check_route_files(struct conf_parser *p)
 {
@@ -56,7 +95,7 @@ static void check_route_files(struct conf_parser *p)
 	for (size_t i = 0; i < conf->route_count; i++)
 		if (conf_route_has_files(&conf->routes[i]) && ++count == CONF_ROUTE_FILES_MAX + 1)
 			AT(p, CONF_ERROR, &conf->routes[i].origin, conf->routes[i].name,
-			   "more than %d routes have a certificate or tls verify",
+			   "more than %d routes have a certificate, a login or tls verify",
 			   CONF_ROUTE_FILES_MAX);
 }
 
@@ -110,6 +149,7 @@ static bool check_routes(struct conf_parser *p)
 		else check_use(p, r);
 		check_next_host(p, r);
 		check_route_tls(p, r);
+		check_route_login(p, r);
 		check_matches(p, r);
 		for (size_t n = 0; n < r->match.count; n++)
 			conf_index_match(conf->match_index, conf->routes, i, n);

@@ -129,6 +129,6 @@ void conf_free(struct conf *conf)
 
 bool conf_route_has_files(const struct conf_route *route)
 {
-	return route->tls == CONF_ROUTE_TLS_VERIFY ||
+	return route->tls == CONF_ROUTE_TLS_VERIFY || route->login.len > 0 ||
 	       (route->tls != CONF_ROUTE_TLS_OFF && route->certificate.len > 0);
 }

@@ -343,7 +343,7 @@ struct str conf_directory_secret(const struct conf_directory *d);
 /* Whether two blocks say the same, wherever they stand. */
 bool conf_directory_is_same(const struct conf_directory *a, const struct conf_directory *b);
 const struct conf_route *conf_route_find(const struct conf *conf, struct str name);
-/* Whether TLS of this route needs files: `ca`, or `certificate` and `key`. */
+/* Whether this route needs files: `ca`, or `certificate` and `key`, or `secret`. */
 bool conf_route_has_files(const struct conf_route *route);
 enum { CONF_ROUTE_FILES_MAX = 64 }; /* routes that do */
 /* The route whose `match` fits the domain best (see settings.def), or NULL. Costs one hash

@@ -116,11 +116,12 @@ static const struct {
 } refused[] = {
 #define CONF_REFUSED(tag, word, why) { CONF_BLOCK_##tag, STR_INIT(word), (why) },
 #include "lib/conf/settings.def"
+	{ .why = NULL }, /* there may be none */
 };
 
 const char *conf_refusal(enum conf_block_id block, struct str word)
 {
-	for (size_t i = 0; i < COUNT(refused); i++)
+	for (size_t i = 0; refused[i].why; i++)
 		if (refused[i].block == block && str_eq(refused[i].word, word)) return refused[i].why;
 	return NULL;
 }

@@ -117,7 +117,8 @@ static void write_texts(const struct conf_texts *texts, struct buf *out)
 
 static void write_flags(const struct conf_words *words, unsigned flags, struct buf *out)
 {
-	if (flags == (1u << words->count) - 1) {
+	/* Not every list has that word. */
+	if (flags == (1u << words->count) - 1 && conf_word_find(words, STR("all")) >= 0) {
 		buf_str(out, STR("all"));
 		return;
 	}

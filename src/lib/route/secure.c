@@ -65,7 +65,7 @@ void secure_plan_make(const struct secure_facts *f, struct secure_plan *plan)
 	*plan = (struct secure_plan){ .tls = SMTP_CL_TLS_OFF };
 	if (f->tls == CONF_ROUTE_TLS_OFF) return;
 	if (!is_address(f->host)) plan->sni = f->host;
-	bool must = plan_level(f, plan);
+	bool must = plan_level(f, plan) || f->must;
 	bool implicit = f->start == CONF_ROUTE_START_IMPLICIT ||
 			(f->start == CONF_ROUTE_START_AUTO && f->port == SECURE_IMPLICIT_PORT);
 	if (implicit) plan->tls = SMTP_CL_TLS_IMPLICIT;

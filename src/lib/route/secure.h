@@ -18,6 +18,7 @@ struct secure_facts {
 	bool mx_secure;     /* it did so in a secure answer */
 	enum mx_dane dane;
 	struct str base;    /* DANE_FOUND */
+	bool must;          /* a password is sent: not in the clear, even where `tls` would */
 	bool failed;        /* TLS with it failed before: in the clear, if that may be */
 };
 

@@ -59,6 +59,7 @@ enum smtp_step smtp_client_step(const struct smtp_client *c)
 	case SMTP_CLIENT_AT_HELLO: return hello_step(c);
 	case SMTP_CLIENT_AT_STARTTLS: return SMTP_STEP_STARTTLS;
 	case SMTP_CLIENT_AT_TLS: return SMTP_STEP_TLS;
+	case SMTP_CLIENT_AT_AUTH: case SMTP_CLIENT_AT_PROOF: return SMTP_STEP_AUTH;
 	case SMTP_CLIENT_AT_TALK: case SMTP_CLIENT_AT_BODY: case SMTP_CLIENT_AT_END:
 		return talk_step(c);
 	case SMTP_CLIENT_AT_RSET: return SMTP_STEP_RSET;
@@ -79,6 +80,7 @@ static bool is_in_doubt(const struct smtp_client *c, enum smtp_client_end end)
 static bool is_in_step(const struct smtp_client *c, enum smtp_client_end end,
 		       const struct smtp_outcome *cause)
 {
+	if (end == SMTP_END_AUTH_FAILED) return c->polite;
 	if (end == SMTP_END_TLS_FAILED) return c->polite || cause->code;
 	bool refused = end == SMTP_END_REFUSED || end == SMTP_END_EHLO_FAILED;
 	return refused && c->state != SMTP_CLIENT_AT_BODY && cause->code;
@@ -193,7 +195,8 @@ void smtp_client_lost(struct smtp_client *c, enum smtp_lost why, struct str deta
 static enum smtp_client_event take_due(struct smtp_client *c)
 {
 	static const enum smtp_client_event events[] = { SMTP_CL_DONE, SMTP_CL_READY,
-							 SMTP_CL_SECURE, SMTP_CL_CLOSED };
+							 SMTP_CL_SECURE, SMTP_CL_PROVE,
+							 SMTP_CL_CLOSED };
 	size_t i = 0;
 	while (!(c->due & 1u << i)) i++;
 	c->due &= (uint8_t)~(1u << i);
@@ -252,7 +255,7 @@ int64_t smtp_client_timeout_s(const struct smtp_client *c,
 	switch (smtp_client_step(c)) {
 	case SMTP_STEP_BANNER: return limits->banner_s;
 	case SMTP_STEP_EHLO: case SMTP_STEP_LHLO: case SMTP_STEP_HELO:
-	case SMTP_STEP_STARTTLS: return limits->hello_s;
+	case SMTP_STEP_STARTTLS: case SMTP_STEP_AUTH: return limits->hello_s;
 	case SMTP_STEP_TLS: return limits->tls_s;
 	case SMTP_STEP_MAIL: case SMTP_STEP_RSET: return limits->mail_s;
 	case SMTP_STEP_RCPT: return limits->rcpt_s;

@@ -8,6 +8,7 @@
  *		SMTP_CL_NONE    send what is in `out`; read; call again
  *		SMTP_CL_SECURE  begin TLS on the socket; then smtp_client_secured(&c), or
  *		                smtp_client_insecure(&c, ...) if that fails
+ *		SMTP_CL_PROVE   smtp_client_prove(&c, ...), or smtp_client_unproved(&c, ...)
  *		SMTP_CL_READY   smtp_client_send(&c, &mail) or smtp_client_quit(&c)
  *		SMTP_CL_BODY    smtp_client_body(&c, next piece of the text)
  *		SMTP_CL_DONE    every recipient of the mail has its outcome
@@ -38,6 +39,10 @@
  *   - STARTTLS that is not offered where it must be, any answer to it but 220, a failed
  *     handshake, and a failed EHLO behind it: SMTP_END_TLS_FAILED. Whether the same host
  *     may be tried in the clear is the caller's to know.
+ *   - With a login nothing is sent before it is good. SMTP_END_AUTH_FAILED: it was refused
+ *     or put off, the host offers no way that may be used, or TLS is off where the password
+ *     must not go in the clear. The words name route, host and user, never the password, even
+ *     where the host repeats it. Always TEMPORARY: the mail cannot help it.
  *   - Clear text behind the 220 to STARTTLS was put there by somebody on the way
  *     (CVE-2011-0411): SMTP_END_GARBAGE. After TLS nothing is known of what was said
  *     before (RFC 3207 4.2).
@@ -59,6 +64,8 @@ enum {
 	SMTP_CLIENT_UNHEARD_MAX = 100,      /* RCPT commands without answer */
 	SMTP_CLIENT_FLIGHT_MAX = 64 * 1024, /* text that BDAT sends along unasked */
 	SMTP_CLIENT_ADDRESS_MAX = 1024,     /* octets; a longer one is refused here */
+	SMTP_CLIENT_USER_MAX = 255,         /* octets */
+	SMTP_CLIENT_SECRET_MAX = 1024,
 };
 
 /* HELO brings no STARTTLS: with MUST such a connection ends. */
@@ -69,11 +76,28 @@ enum smtp_client_tls {
 	SMTP_CL_TLS_IMPLICIT, /* before the greeting */
 };
 
+/* SASL mechanisms, the strongest first. */
+enum smtp_client_mechanism {
+	SMTP_CL_SCRAM_SHA_256, /* the caller computes: PROVE */
+	SMTP_CL_PLAIN,
+	SMTP_CL_LOGIN,
+	SMTP_CL_MECHANISMS,
+};
+
+/* Stays and is unchanged until the first READY; `secret` is not looked at after that. */
+struct smtp_client_login {
+	struct str user, secret; /* not empty, without NUL; sent as they are */
+	struct str route;        /* for sentences */
+	unsigned mechanisms;     /* 1 << enum smtp_client_mechanism: those that may be used */
+	bool cleartext;          /* may be sent without TLS */
+};
+
 /* Shared by all connections of a route; stays valid and unchanged while they live. */
 struct smtp_client_settings {
 	struct str helo;     /* our name, as EHLO says it */
 	struct str host;     /* the peer's, for sentences */
 	enum smtp_client_tls tls;
+	const struct smtp_client_login *login; /* NULL: none */
 	uint32_t rcpts_max;  /* of one transaction (> 0); the peer may want fewer */
 	bool lmtp;
 	bool pipelining;     /* used where offered */
@@ -120,6 +144,7 @@ struct smtp_client_caps {
 enum smtp_client_event {
 	SMTP_CL_NONE,   /* nothing to do before more input or more room in `out` */
 	SMTP_CL_SECURE, /* TLS is to begin, and no octet is to be read before; once */
+	SMTP_CL_PROVE,  /* SCRAM: what answers c.challenge is wanted; empty: the first word */
 	SMTP_CL_READY,  /* a mail can be given; once for each time */
 	SMTP_CL_BODY,   /* text is wanted */
 	SMTP_CL_DONE,   /* the transaction is over */
@@ -132,6 +157,7 @@ enum smtp_client_end {
 	SMTP_END_REFUSED,     /* greeting, EHLO (4xx), LHLO, HELO, RSET, or text halfway */
 	SMTP_END_EHLO_FAILED, /* try HELO on a new connection */
 	SMTP_END_TLS_FAILED,  /* try in the clear on a new connection, or not at all */
+	SMTP_END_AUTH_FAILED, /* the host does not let us in */
 	SMTP_END_SHUT,        /* 421 */
 	SMTP_END_GARBAGE,     /* no reply, or one that the step does not know */
 	SMTP_END_LOST,
@@ -149,6 +175,9 @@ struct smtp_client {
 	uint32_t mails;            /* transactions begun */
 	uint32_t replies;          /* heard, whole; wraps */
 	uint32_t accepted;         /* recipients accepted in this or the last one */
+	bool logged_in;
+	uint8_t mechanism;         /* enum smtp_client_mechanism, of the login */
+	struct str challenge;      /* at PROVE: octets, of any value */
 
 	/* The machine's own. */
 	const struct smtp_client_settings *cfg;
@@ -168,6 +197,10 @@ struct smtp_client {
 	bool mail_sent, mail_heard, mail_ok, text_asked, text_heard, chunk, end_sent;
 	bool reset, stale;
 	bool secured; /* TLS is on */
+	uint8_t auth_tried; /* mechanisms */
+	bool auth_said;     /* of this one, all that is to be said */
+	bool auth_words;    /* of this one, the first */
+	char challenge_bytes[SMTP_REPLY_LINE_KEPT];
 	bool polite;  /* ends with QUIT, although nothing was refused */
 	struct smtp_reply reply;
 };
@@ -184,6 +217,12 @@ enum smtp_client_event smtp_client_next(struct smtp_client *c, struct str *in);
  * begun, which `enhanced` ("4.7.5") and our words `why` say. */
 void smtp_client_secured(struct smtp_client *c);
 void smtp_client_insecure(struct smtp_client *c, const char *enhanced, struct str why);
+
+/* After PROVE: what is to be sent, and whether that is all, which it must not be before the
+ * host has proved that it knows the password; or why it cannot be, in our words. */
+void smtp_client_prove(struct smtp_client *c, struct str response, bool last);
+void smtp_client_unproved(struct smtp_client *c, struct str why);
+struct str smtp_client_mechanism_word(enum smtp_client_mechanism mechanism);
 
 /* After READY. */
 void smtp_client_send(struct smtp_client *c, struct smtp_client_mail *mail);

@@ -25,7 +25,7 @@ static void banner_good(struct smtp_client *c)
 	smtp_client_hello(c);
 }
 
-static void become_ready(struct smtp_client *c)
+void smtp_client_become_ready(struct smtp_client *c)
 {
 	c->state = SMTP_CLIENT_AT_READY;
 	c->due |= SMTP_CLIENT_DUE_READY;
@@ -34,7 +34,7 @@ static void become_ready(struct smtp_client *c)
 
 static void hello_good(struct smtp_client *c)
 {
-	if (!smtp_client_starttls(c)) become_ready(c);
+	if (!smtp_client_starttls(c) && !smtp_client_auth(c)) smtp_client_become_ready(c);
 }
 
 static void mail_good(struct smtp_client *c)
@@ -150,7 +150,7 @@ static void end_refused(struct smtp_client *c)
 }
 
 /* No reply, or a code that is none at this step. */
-static void garbage(struct smtp_client *c)
+void smtp_client_garbage(struct smtp_client *c)
 {
 	char text[SMTP_REPLY_TEXT_MAX];
 	struct buf words;
@@ -161,7 +161,7 @@ static void garbage(struct smtp_client *c)
 	buf_str(&words, STR(": "));
 	if (c->reply.code) buf_u64(&words, c->reply.code);
 	if (c->reply.code) buf_byte(&words, ' ');
-	smtp_text_safe(&words, smtp_reply_text(&c->reply));
+	smtp_text_safe(&words, smtp_client_reply_text(c));
 	struct smtp_outcome cause = smtp_client_own(step, SMTP_RCPT_TEMPORARY, "4.5.0",
 						    buf_view(&words));
 	cause.protocol = true;
@@ -195,30 +195,32 @@ void smtp_client_heard(struct smtp_client *c)
 		uint8_t good_class;
 		heard_fn *good, *refused;
 	} rows[SMTP_STEPS] = {
-		[SMTP_STEP_CONNECT] = { 0, NULL, garbage },
+		[SMTP_STEP_CONNECT] = { 0, NULL, smtp_client_garbage },
 		[SMTP_STEP_BANNER] = { 2, banner_good, refused_session },
 		[SMTP_STEP_EHLO] = { 2, hello_good, refused_session },
 		[SMTP_STEP_LHLO] = { 2, hello_good, refused_session },
 		[SMTP_STEP_HELO] = { 2, hello_good, refused_session },
 		[SMTP_STEP_STARTTLS] = { 2, smtp_client_starttls_good,
 					 smtp_client_starttls_refused },
-		[SMTP_STEP_TLS] = { 0, NULL, garbage },
-		[SMTP_STEP_IDLE] = { 0, NULL, garbage },
+		[SMTP_STEP_TLS] = { 0, NULL, smtp_client_garbage },
+		[SMTP_STEP_AUTH] = { 2, smtp_client_auth_good, smtp_client_auth_refused },
+		[SMTP_STEP_IDLE] = { 0, NULL, smtp_client_garbage },
 		[SMTP_STEP_MAIL] = { 2, mail_good, mail_refused },
 		[SMTP_STEP_RCPT] = { 2, rcpt_good, rcpt_refused },
 		[SMTP_STEP_DATA] = { 3, data_good, data_refused },
 		[SMTP_STEP_BODY] = { 0, NULL, body_refused },
 		[SMTP_STEP_END] = { 2, end_good, end_refused },
-		[SMTP_STEP_RSET] = { 2, become_ready, refused_session },
+		[SMTP_STEP_RSET] = { 2, smtp_client_become_ready, refused_session },
 		[SMTP_STEP_QUIT] = { 2, quit_answered, quit_answered },
 	};
 	enum smtp_step step = smtp_client_step(c);
 	unsigned class = c->reply.bad ? 0 : c->reply.code / 100u;
 	if (is_unasked(c, step) && c->reply.code != 421) class = 0;
 	if (step == SMTP_STEP_QUIT) quit_answered(c);
-	else if (class == 0) garbage(c);
+	else if (class == 0) smtp_client_garbage(c);
 	else if (c->reply.code == 421) shut(c);
+	else if (step == SMTP_STEP_AUTH && class == 3) smtp_client_auth_asked(c);
 	else if (class == rows[step].good_class) rows[step].good(c);
 	else if (class == 4 || class == 5) rows[step].refused(c);
-	else garbage(c);
+	else smtp_client_garbage(c);
 }

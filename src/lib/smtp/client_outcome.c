@@ -21,7 +21,7 @@ struct smtp_outcome smtp_client_said(struct smtp_client *c, enum smtp_step step,
 {
 	const struct smtp_reply *r = &c->reply;
 	struct smtp_outcome said = { .state = state, .step = step, .code = r->code };
-	said.text = keep_text(c, smtp_reply_text(r));
+	said.text = keep_text(c, smtp_client_reply_text(c));
 	smtp_enhanced_default(step, r->code, said.enhanced);
 	if (r->has_enhanced)
 		(void)str_to_cstr(str_of(r->enhanced), said.enhanced,

@@ -10,6 +10,8 @@ enum smtp_client_state {
 	SMTP_CLIENT_AT_HELLO,
 	SMTP_CLIENT_AT_STARTTLS,
 	SMTP_CLIENT_AT_TLS, /* the caller's turn */
+	SMTP_CLIENT_AT_AUTH,
+	SMTP_CLIENT_AT_PROOF, /* the caller's turn */
 	SMTP_CLIENT_AT_READY,
 	SMTP_CLIENT_AT_TALK, /* MAIL, RCPT, DATA */
 	SMTP_CLIENT_AT_BODY, /* text goes out; with BDAT replies to RCPT may be due */
@@ -24,7 +26,8 @@ enum smtp_client_due {
 	SMTP_CLIENT_DUE_DONE = 1,
 	SMTP_CLIENT_DUE_READY = 2,
 	SMTP_CLIENT_DUE_SECURE = 4,
-	SMTP_CLIENT_DUE_CLOSED = 8,
+	SMTP_CLIENT_DUE_PROVE = 8,
+	SMTP_CLIENT_DUE_CLOSED = 16,
 };
 
 /* client.c */
@@ -49,6 +52,16 @@ void smtp_client_injected(struct smtp_client *c);
 enum smtp_client_end smtp_client_end_at(const struct smtp_client *c, enum smtp_step step,
 					enum smtp_client_end end);
 
+/* client_auth.c */
+/* After a good answer to EHLO: begins to log in, ends the connection as it cannot, or false:
+ * there is no login. */
+bool smtp_client_auth(struct smtp_client *c);
+void smtp_client_auth_asked(struct smtp_client *c); /* 3xx */
+void smtp_client_auth_good(struct smtp_client *c);
+void smtp_client_auth_refused(struct smtp_client *c);
+/* Of the last reply; without the password, if it repeats that. */
+struct str smtp_client_reply_text(const struct smtp_client *c);
+
 /* client_write.c: sends what may be sent; true if that changed anything. */
 bool smtp_client_write(struct smtp_client *c);
 /* The text is out. */
@@ -71,5 +84,8 @@ void smtp_client_check(struct smtp_client *c);
 
 /* client_heard.c: the reply in c->reply, for the step that awaits it. */
 void smtp_client_heard(struct smtp_client *c);
+void smtp_client_become_ready(struct smtp_client *c);
+/* The reply makes no sense here. */
+void smtp_client_garbage(struct smtp_client *c);
 
 #endif

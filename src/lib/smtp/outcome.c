@@ -13,6 +13,7 @@ struct str smtp_step_words(enum smtp_step step)
 		[SMTP_STEP_HELO] = STR_INIT("sending HELO"),
 		[SMTP_STEP_STARTTLS] = STR_INIT("sending STARTTLS"),
 		[SMTP_STEP_TLS] = STR_INIT("negotiating TLS"),
+		[SMTP_STEP_AUTH] = STR_INIT("logging in"),
 		[SMTP_STEP_IDLE] = STR_INIT("idle between two messages"),
 		[SMTP_STEP_MAIL] = STR_INIT("sending MAIL FROM"),
 		[SMTP_STEP_RCPT] = STR_INIT("sending RCPT TO"),

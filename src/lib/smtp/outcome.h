@@ -16,6 +16,7 @@ enum smtp_step {
 	SMTP_STEP_HELO,
 	SMTP_STEP_STARTTLS,
 	SMTP_STEP_TLS,  /* the handshake */
+	SMTP_STEP_AUTH, /* the login, all of it */
 	SMTP_STEP_IDLE, /* no transaction is open, nothing is awaited */
 	SMTP_STEP_MAIL,
 	SMTP_STEP_RCPT,

@@ -10,7 +10,7 @@
  *   children.c   processes and channels    crash.c     what a death means
  *   listeners.c  listening sockets      certificates.c  certificates and keys
  *   links.c      channels that broke
- *   secrets.c    secrets of directories
+ *   secrets.c    secrets of directories; one of them: secret_file.c
  *   route_files.c  the same of routes    pem_file.c      their files
  */
 #ifndef IMS_SERVICES_MASTER_MASTER_H
@@ -189,6 +189,12 @@ void certificates_timer(void *arg); /* looks if files have changed, or end soon 
 void certificates_free(struct master *m);
 /* Whether all can be used; `text` says which cannot. */
 bool certificates_check(const struct conf *conf, struct buf *text);
+
+/* secret_file.c */
+enum { SECRET_MAX = 1024 /* octets */, SECRET_PATH_MAX = 1200 };
+/* Appends the text of one; false: `path` says which file and `why` what is wrong. */
+bool secret_put(const struct conf *conf, struct str name, struct buf *record,
+		char path[SECRET_PATH_MAX], const char **why);
 
 /* secrets.c */
 void secrets_load(struct master *m); /* those of a new configuration */

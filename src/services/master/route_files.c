@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What TLS of the routes needs of files: who is trusted, and certificates to show. Read and
- * tried as those of listeners (certificates.c), and handed to the deliver workers. */
+/* What the routes need of files: who is trusted, certificates to show, and passwords. Read
+ * and tried as those of listeners (certificates.c), and handed to the deliver workers. */
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -10,7 +10,7 @@
 #include "lib/os/memfile.h"
 #include "services/master/pem_file.h"
 
-enum { FILES_MAX = TLS_TRUST_MAX + 2 * TLS_PEM_MAX + 64 };
+enum { FILES_MAX = TLS_TRUST_MAX + 2 * TLS_PEM_MAX + SECRET_MAX + 64 };
 
 struct route_files {
 	char name[128];
@@ -39,45 +39,76 @@ static uint64_t stamp_of(const struct conf_route *r)
 
 /* --- reading ---------------------------------------------------------------------------- */
 
-/* A file of a route, or an empty string where it has none. `*fault` is its path, for `why`. */
-static bool add(struct str path, bool wanted, size_t max, struct buf *files, struct str *fault,
-		struct buf *why)
+/* What is wrong with which file. */
+struct fault {
+	struct str path;
+	bool secret;
+	struct buf why;
+	char text[256], memory[SECRET_PATH_MAX];
+};
+
+static void fault_init(struct fault *fault)
+{
+	fault->path = STR("");
+	fault->secret = false;
+	buf_init_fixed(&fault->why, fault->text, sizeof fault->text);
+}
+
+/* A file of a route, or an empty string where it has none. */
+static bool add(struct str path, bool wanted, size_t max, struct buf *files,
+		struct fault *fault)
 {
 	if (!wanted) {
 		buf_put_str(files, STR(""));
 		return true;
 	}
-	*fault = path;
-	return pem_file_add(path, max, files, why);
+	fault->path = path;
+	return pem_file_add(path, max, files, &fault->why);
+}
+
+static bool add_secret(const struct conf *conf, const struct conf_route *r, struct buf *files,
+		       struct fault *fault)
+{
+	const char *why = NULL;
+	if (!r->login.len) {
+		buf_put_str(files, STR(""));
+		return true;
+	}
+	if (secret_put(conf, r->secret, files, fault->memory, &why)) return true;
+	fault->secret = true;
+	fault->path = str_of(fault->memory);
+	buf_str(&fault->why, str_of(why));
+	return false;
 }
 
 /* The parts are tried one by one, so that the right file is named. */
 static bool try_all(const struct conf_route *r, struct str files, struct certificate *own,
-		    struct str *fault, struct buf *why)
+		    struct fault *fault)
 {
 	struct cur c = cur_of(files);
 	struct str trust = cur_str(&c), chain = cur_str(&c), key = cur_str(&c), none = STR("");
 	enum tls_profile profile = (enum tls_profile)r->profile;
-	*fault = r->ca;
-	struct tls_client *client = tls_client_new(profile, trust, none, none, why);
+	fault->path = r->ca;
+	struct tls_client *client = tls_client_new(profile, trust, none, none, &fault->why);
 	tls_client_free(client);
 	if (!client || !chain.len) return client != NULL;
-	*fault = r->certificate;
+	fault->path = r->certificate;
 	struct tls_server *server = tls_server_new(profile);
-	bool good = server && tls_server_add(server, chain, key, &own->is, why);
+	bool good = server && tls_server_add(server, chain, key, &own->is, &fault->why);
 	tls_server_free(server);
 	if (good) (void)str_to_cstr(r->certificate, own->path, sizeof own->path);
 	return good;
 }
 
-static bool read_all(const struct conf_route *r, struct buf *files, struct certificate *own,
-		     struct str *fault, struct buf *why)
+static bool read_all(const struct conf *conf, const struct conf_route *r, struct buf *files,
+		     struct certificate *own, struct fault *fault)
 {
+	fault_init(fault);
 	bool pair = r->certificate.len > 0;
-	return add(r->ca, verifies(r), TLS_TRUST_MAX, files, fault, why) &&
-	       add(r->certificate, pair, TLS_PEM_MAX, files, fault, why) &&
-	       add(key_path(r), pair, TLS_PEM_MAX, files, fault, why) &&
-	       try_all(r, buf_view(files), own, fault, why);
+	return add(r->ca, verifies(r), TLS_TRUST_MAX, files, fault) &&
+	       add(r->certificate, pair, TLS_PEM_MAX, files, fault) &&
+	       add(key_path(r), pair, TLS_PEM_MAX, files, fault) &&
+	       add_secret(conf, r, files, fault) && try_all(r, buf_view(files), own, fault);
 }
 
 /* --- handing out ------------------------------------------------------------------------ */
@@ -108,11 +139,12 @@ static void files_use(struct master *m, struct route_files *f, const struct cert
 		certificate_tell(m, EVENT_certificate, FIELD_route, f->name, &f->own);
 }
 
-static void tell_error(struct master *m, struct str route, struct str path, struct str why)
+static void tell_error(struct master *m, struct str route, const struct fault *fault,
+		       struct str why)
 {
-	event_begin(&m->log, EVENT_certificate_error, 0, 0);
+	event_begin(&m->log, fault->secret ? EVENT_secret_error : EVENT_certificate_error, 0, 0);
 	event_str(&m->log, FIELD_route, route);
-	event_str(&m->log, FIELD_path, path);
+	event_str(&m->log, FIELD_path, fault->path);
 	event_str(&m->log, FIELD_error, why);
 	event_end(&m->log);
 }
@@ -121,12 +153,10 @@ static void tell_error(struct master *m, struct str route, struct str path, stru
 static void files_load(struct master *m, struct route_files *f, const struct conf_route *r)
 {
 	struct certificate own = { .path = "" };
-	char text[256];
-	struct buf files, why;
-	struct str fault = STR("");
+	struct fault fault;
+	struct buf files;
 	buf_init(&files, FILES_MAX);
-	buf_init_fixed(&why, text, sizeof text);
-	bool good = read_all(r, &files, &own, &fault, &why) && !files.overflowed;
+	bool good = read_all(m->conf, r, &files, &own, &fault) && !files.overflowed;
 	uint64_t digest = hash_str(buf_view(&files), (uint64_t)r->profile);
 	bool same = f->fd >= 0 && digest == f->digest;
 	int fd = good && !same ? memfile_write("ims-route", buf_view(&files)) : -1;
@@ -135,7 +165,7 @@ static void files_load(struct master *m, struct route_files *f, const struct con
 		f->profile = (enum tls_profile)r->profile;
 		files_use(m, f, &own, fd);
 	} else if (!same) {
-		tell_error(m, r->name, fault, good ? STR("no memory") : buf_view(&why));
+		tell_error(m, r->name, &fault, good ? STR("no memory") : buf_view(&fault.why));
 	}
 	pem_files_free(&files);
 }
@@ -211,17 +241,15 @@ bool route_files_check(const struct conf *conf, struct buf *text)
 	for (size_t i = 0; i < conf->route_count; i++) {
 		const struct conf_route *r = &conf->routes[i];
 		struct certificate own;
-		char reason[256];
-		struct buf files, why;
-		struct str fault = STR("");
+		struct fault fault;
+		struct buf files;
 		if (!conf_route_has_files(r)) continue;
 		buf_init(&files, FILES_MAX);
-		buf_init_fixed(&why, reason, sizeof reason);
-		if (!read_all(r, &files, &own, &fault, &why)) {
+		if (!read_all(conf, r, &files, &own, &fault)) {
 			good = false;
 			buf_fmt(text, "route '%.*s': ", STR_ARG(r->name));
-			buf_escaped(text, fault);
-			buf_fmt(text, ": %.*s\n", STR_ARG(buf_view(&why)));
+			buf_escaped(text, fault.path);
+			buf_fmt(text, ": %.*s\n", STR_ARG(buf_view(&fault.why)));
 		}
 		pem_files_free(&files);
 	}

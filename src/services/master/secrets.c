@@ -2,85 +2,23 @@
 /* Secrets that the configuration names: master reads the files, with the rights that the
  * service was started with, at the start and at a reload, and hands the texts to the role
  * that needs them. They are in no configuration, log or answer. */
-#include <errno.h>
-#include <fcntl.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "lib/os/memfile.h"
 #include "services/master/master.h"
 
-enum { SECRET_MAX = 1024, RECORD_MAX = 128 * 1024, PATH_TEXT_MAX = 1200 };
+enum { RECORD_MAX = 128 * 1024 };
 
-static bool path_make(char path[PATH_TEXT_MAX], struct str folder, struct str name)
-{
-	struct buf b;
-	buf_init_fixed(&b, path, PATH_TEXT_MAX);
-	buf_str(&b, folder);
-	buf_byte(&b, '/');
-	buf_str(&b, name);
-	buf_byte(&b, '\0');
-	return !b.overflowed;
-}
-
-/* One of systemd's credentials, or else one of the folder. */
-static int secret_open(const struct conf *conf, struct str name, char path[PATH_TEXT_MAX],
-		       bool *private)
-{
-	const char *credentials = getenv("CREDENTIALS_DIRECTORY");
-	*private = false;
-	if (credentials && path_make(path, str_of(credentials), name)) {
-		int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW);
-		if (fd >= 0 || errno != ENOENT) return fd;
-	}
-	*private = true;
-	if (path_make(path, conf->secrets, name))
-		return open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW);
-	errno = ENAMETOOLONG;
-	return -1;
-}
-
-/* Why it is not a secret, or NULL. */
-static const char *secret_fault(int fd, bool private)
-{
-	struct stat st;
-	if (fd < 0 || fstat(fd, &st) != 0) return strerror(errno);
-	if (!S_ISREG(st.st_mode)) return "it is not a file";
-	if (private && (st.st_mode & 077)) return "others may read it; its mode has to be 0600";
-	if (private && st.st_uid != 0 && st.st_uid != geteuid())
-		return "it belongs to somebody else";
-	if (st.st_size > SECRET_MAX) return "it is larger than 1024 bytes";
-	return st.st_size ? NULL : "it is empty";
-}
-
-static struct str without_line_end(struct str text)
-{
-	if (text.len && text.at[text.len - 1] == '\n') text.len--;
-	if (text.len && text.at[text.len - 1] == '\r') text.len--;
-	return text;
-}
-
-/* Appends name and text; false: `path` says which file and `why` what is wrong. */
+/* Name and text. What cannot be read leaves nothing. */
 static bool secret_add(const struct conf *conf, struct str name, struct buf *record,
-		       char path[PATH_TEXT_MAX], const char **why)
+		       char path[SECRET_PATH_MAX], const char **why)
 {
-	char text[SECRET_MAX];
-	bool private;
-	int fd = secret_open(conf, name, path, &private);
-	*why = secret_fault(fd, private);
-	ssize_t len = *why ? -1 : read(fd, text, sizeof text);
-	if (!*why && len < 0) *why = strerror(errno);
-	struct str secret = without_line_end((struct str){ text, len > 0 ? (size_t)len : 0 });
-	if (!*why && (!secret.len || str_find(secret, '\0') >= 0)) *why = "it is not a text";
-	if (!*why) {
-		buf_put_str(record, name);
-		buf_put_str(record, secret);
-	}
-	explicit_bzero(text, sizeof text);
-	if (fd >= 0) (void)close(fd);
-	return !*why;
+	size_t before = record->len;
+	buf_put_str(record, name);
+	bool good = secret_put(conf, name, record, path, why);
+	if (!good) record->len = before;
+	return good;
 }
 
 /* The i-th place that may name one: directories, then issuers of tokens. */
@@ -97,7 +35,7 @@ static bool secrets_read(const struct conf *conf, struct buf *record, told_fn *t
 {
 	bool good = true;
 	for (size_t i = 0; i < conf->directory_count + conf->auth.oauth_count; i++) {
-		char path[PATH_TEXT_MAX];
+		char path[SECRET_PATH_MAX];
 		const char *why;
 		struct str name = secret_name(conf, i);
 		bool again = false;

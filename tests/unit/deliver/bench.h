@@ -39,6 +39,7 @@ struct peer_script {
 	bool bye;           /* says 421 and closes after the first message */
 	bool lmtp;
 	bool no_ehlo;       /* 502 to EHLO */
+	const char *auth;   /* what it says to AUTH */
 	const struct pem *pem; /* STARTTLS with this certificate */
 	bool implicit;      /* TLS from the first octet */
 };

@@ -34,7 +34,8 @@ static const char *conf_with(const char *words)
 }
 
 /* What master hands over for the route: who is trusted. */
-static void give_files(struct bench *b, struct str trust, struct str chain, struct str key)
+static void give_all(struct bench *b, struct str trust, struct str chain, struct str key,
+		     struct str secret)
 {
 	struct channel *ch = b->spool; /* any will do: the role does not look */
 	struct buf files, record;
@@ -43,12 +44,18 @@ static void give_files(struct bench *b, struct str trust, struct str chain, stru
 	buf_put_str(&files, trust);
 	buf_put_str(&files, chain);
 	buf_put_str(&files, key);
+	buf_put_str(&files, secret);
 	int fd = memfile_write("test", buf_view(&files));
 	assert_true(fd >= 0);
 	msg_route_files_put(&record, &(struct msg_route_files){ STR("out"), TLS_MODERN });
 	deliver_role.message(&b->frame, ch, MSG_route_files, buf_view(&record), fd);
 	buf_free(&files);
 	buf_free(&record);
+}
+
+static void give_files(struct bench *b, struct str trust, struct str chain, struct str key)
+{
+	give_all(b, trust, chain, key, STR(""));
 }
 
 static void give_ca(struct bench *b) { give_files(b, str_of(ca.cert), STR(""), STR("")); }

@@ -225,6 +225,8 @@ static void command(struct guest *g, struct str line)
 		if (act(g, AT_RSET, &here)) say(g, "250 2.0.0 OK");
 	} else if (str_starts(line, STR("STARTTLS")) && p->tls) {
 		starttls(g);
+	} else if (str_starts(line, STR("AUTH")) && p->script.auth) {
+		say(g, p->script.auth);
 	} else if (str_starts(line, STR("QUIT"))) {
 		p->quits++;
 		if (act(g, AT_QUIT, &here)) say(g, "221 2.0.0 bye");

@@ -18,7 +18,7 @@
 #include "talk.h"
 
 static const char *const ends[] = { "none", "quit", "refused", "ehlo-failed",
-				    "tls-failed", "shut", "garbage", "lost", "timeout", "local" };
+				    "tls-failed", "auth-failed", "shut", "garbage", "lost", "timeout", "local" };
 
 static void expect_line(struct talk *t, struct str want)
 {
@@ -98,6 +98,7 @@ static void run_script(const struct client_script *s, size_t segment, bool raw)
 	t.raw = raw;
 	t.cfg.lmtp = s->lmtp;
 	t.cfg.tls = s->tls;
+	t.cfg.login = s->login;
 	t.cfg.host = STR("mx.h.example");
 	if (s->rcpts_max) t.cfg.rcpts_max = s->rcpts_max;
 	if (s->change) s->change(&t.mail);
@@ -108,15 +109,26 @@ static void run_script(const struct client_script *s, size_t segment, bool raw)
 	talk_free(&t);
 }
 
+static void run_scripts(const struct client_script *all)
+{
+	for (size_t i = 0; all[i].name; i++) {
+		print_message("%s\n", all[i].name);
+		run_script(&all[i], 0, false);
+		run_script(&all[i], 1, false);
+		run_script(&all[i], 3, true);
+	}
+}
+
 static void scripts(void **state)
 {
 	(void)state;
-	for (size_t i = 0; client_scripts[i].name; i++) {
-		print_message("%s\n", client_scripts[i].name);
-		run_script(&client_scripts[i], 0, false);
-		run_script(&client_scripts[i], 1, false);
-		run_script(&client_scripts[i], 3, true);
-	}
+	run_scripts(client_scripts);
+}
+
+static void auth_scripts(void **state)
+{
+	(void)state;
+	run_scripts(client_auth_scripts);
 }
 
 static struct talk talk;
@@ -467,7 +479,8 @@ static void no_memory(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(scripts),        cmocka_unit_test(dots),
+		cmocka_unit_test(scripts),
+		cmocka_unit_test(auth_scripts),        cmocka_unit_test(dots),
 		cmocka_unit_test(long_text),      cmocka_unit_test(window),
 		cmocka_unit_test(long_addresses), cmocka_unit_test(words),
 		cmocka_unit_test(capabilities),   cmocka_unit_test(timeouts),

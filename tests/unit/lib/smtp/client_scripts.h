@@ -14,9 +14,11 @@ struct client_script {
 	uint32_t rcpts_max; /* setting; 0: many */
 	bool lmtp, helo;
 	enum smtp_client_tls tls;
+	const struct smtp_client_login *login; /* NULL: none */
 	void (*change)(struct smtp_client_mail *mail); /* NULL: nothing */
 };
 
+extern const struct client_script client_auth_scripts[];
 extern const struct client_script client_scripts[]; /* up to one without a name */
 
 #endif

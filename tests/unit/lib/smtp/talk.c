@@ -83,12 +83,23 @@ static void done(struct talk *t)
 			t->broken = "DONE without an outcome for each";
 }
 
+/* Plays the part of who computes: "1" is answered by "two", "2" is the host's proof. */
+static void prove(struct talk *t)
+{
+	struct str challenge = t->client.challenge;
+	if (!challenge.len) smtp_client_prove(&t->client, STR("first"), false);
+	else if (str_eq(challenge, STR("1"))) smtp_client_prove(&t->client, STR("two"), false);
+	else if (str_eq(challenge, STR("2"))) smtp_client_prove(&t->client, STR(""), true);
+	else smtp_client_unproved(&t->client, challenge);
+}
+
 static bool handle(struct talk *t, enum smtp_client_event ev)
 {
 	if (t->closed && ev != SMTP_CL_NONE) t->broken = "event after CLOSED";
 	switch (ev) {
 	case SMTP_CL_NONE: return drain(t);
 	case SMTP_CL_SECURE: t->secures++; break;
+	case SMTP_CL_PROVE: prove(t); break;
 	case SMTP_CL_READY: ready(t); break;
 	case SMTP_CL_BODY: body(t); return !drain(t) || t->piece == SIZE_MAX;
 	case SMTP_CL_DONE: done(t); break;
