@@ -2,9 +2,11 @@
 """One running service of its own for a test: folder, free port, configuration, users,
 log, mailboxes, imsctl. Standard library only."""
 import ctypes
+import itertools
 import json
 import os
 import pathlib
+import random
 import re
 import shutil
 import signal
@@ -18,6 +20,7 @@ import wire
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("IMS_BUILD", ROOT / "build-test")).resolve()
 START_S, STOP_S = 30, 30
+PORT_FIRST, PORTS, PORT_RANGES = 20000, 2000, 6
 ROLES = ("receive", "spool", "mailbox", "journal", "directory", "console", "bounce", "deliver", "dns")
 DOMAIN = "us.example"
 # What a sanitizer, an assert or the C library prints when something is wrong with us.
@@ -37,10 +40,22 @@ def wait_until(look, seconds, what):
         time.sleep(0.05)
 
 
+_turn = itertools.count(random.randrange(PORTS))
+
+
 def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """A port that nobody uses and nobody gets by chance: not of those that the system gives away, and of a range
+    that this worker (pytest-xdist) has for itself, since tests of other workers look for ports, too."""
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:]) % PORT_RANGES
+    for _ in range(PORTS):
+        port = PORT_FIRST + worker * PORTS + next(_turn) % PORTS
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    raise AssertionError("no free port")
 
 
 def _die_with_parent():
