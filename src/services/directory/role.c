@@ -2,6 +2,7 @@
 /* Role `directory`: tells receive whether an address exists, and who logs in. Looks into
  * SQLite databases that the role can only reach with its own user's rights, and asks other
  * directories through backends (backend.h). */
+#include <openssl/crypto.h>
 #include <stdlib.h>
 #include <sysexits.h>
 #include <unistd.h>
@@ -14,6 +15,8 @@
 static int directory_open(struct frame *f)
 {
 	struct directory *d = calloc(1, sizeof *d);
+	/* A thread that is on its way out when the process ends must find the library as it was. */
+	(void)OPENSSL_init_crypto(OPENSSL_INIT_NO_ATEXIT, NULL);
 	if (!d) return EX_OSERR;
 	f->role = d;
 	d->frame = f;
