@@ -3,13 +3,13 @@
  * so a batch is as large as the load makes it, and nobody waits for a timer. */
 #include "spool/spool.h"
 
-#include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sysexits.h>
 #include <unistd.h>
+
+#include "lib/os/thread.h"
 
 enum { BATCH_ARENA = 512 * 1024 * 1024 };
 
@@ -179,20 +179,7 @@ int commit_start(struct spool *s)
 	c->io = loop_io_new(s->frame->loop, c->event_fd, LOOP_READ, commit_finished, s);
 	if (!c->io || pthread_mutex_init(&c->lock, NULL) || pthread_cond_init(&c->changed, NULL))
 		return EX_OSERR;
-	/* Signals are the loop's, except those that tell of a fault. */
-	sigset_t others, before;
-	(void)sigfillset(&others);
-	(void)sigdelset(&others, SIGSEGV);
-	(void)sigdelset(&others, SIGBUS);
-	(void)sigdelset(&others, SIGILL);
-	(void)sigdelset(&others, SIGFPE);
-	(void)sigdelset(&others, SIGTRAP);
-	(void)sigdelset(&others, SIGABRT);
-	(void)sigdelset(&others, SIGSYS);
-	(void)pthread_sigmask(SIG_BLOCK, &others, &before);
-	int error = pthread_create(&c->thread, NULL, committer_main, c);
-	(void)pthread_sigmask(SIG_SETMASK, &before, NULL);
-	return error ? EX_OSERR : 0;
+	return thread_start(&c->thread, committer_main, c) ? EX_OSERR : 0;
 }
 
 void commit_stop(struct spool *s)

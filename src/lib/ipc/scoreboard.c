@@ -11,6 +11,8 @@
 #include <ucontext.h>
 #include <unistd.h>
 
+#include "lib/os/thread.h"
+
 /* The memory as the processes share it. */
 struct board {
 	struct scoreboard_slot slots[SCOREBOARD_SLOTS];
@@ -20,13 +22,9 @@ struct board {
 
 enum { STACK_SIZE = 64 * 1024 };
 
-static const int fatal_signals[] = { SIGSEGV, SIGBUS, SIGILL, SIGFPE,
-				     SIGABRT, SIGSYS, SIGTRAP };
-enum { FATAL_COUNT = sizeof fatal_signals / sizeof *fatal_signals };
-
 static struct board *board;
 static struct scoreboard_slot *own;
-static struct sigaction before[FATAL_COUNT];
+static struct sigaction before[THREAD_FAULTS];
 static _Alignas(16) char stack[STACK_SIZE];
 
 static bool map(int fd)
@@ -107,8 +105,8 @@ static void on_fatal(int signo, siginfo_t *info, void *context)
 	/* What was there before (nothing, or a sanitizer that wants to report) gets the
 	 * signal next: a fault of an instruction happens again on return, anything else
 	 * is sent again. */
-	for (int i = 0; i < FATAL_COUNT; i++)
-		if (fatal_signals[i] == signo) (void)sigaction(signo, &before[i], NULL);
+	for (int i = 0; i < THREAD_FAULTS; i++)
+		if (thread_faults[i] == signo) (void)sigaction(signo, &before[i], NULL);
 	bool comes_again =
 		signo == SIGSEGV || signo == SIGBUS || signo == SIGILL || signo == SIGFPE;
 	if (!comes_again || info->si_code <= 0) (void)raise(signo);
@@ -129,6 +127,6 @@ void scoreboard_catch_signals(void)
 	if (sigaltstack(NULL, &now) != 0 || now.ss_flags & SS_DISABLE)
 		(void)sigaltstack(&(stack_t){ .ss_sp = stack, .ss_size = STACK_SIZE },
 				  NULL);
-	for (int i = 0; i < FATAL_COUNT; i++)
-		(void)sigaction(fatal_signals[i], &sa, &before[i]);
+	for (int i = 0; i < THREAD_FAULTS; i++)
+		(void)sigaction(thread_faults[i], &sa, &before[i]);
 }

@@ -2,14 +2,13 @@
 #include "services/directory/checker.h"
 
 #include <crypt.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "lib/base/list.h"
+#include "lib/os/thread.h"
 
 struct job {
 	struct link link;
@@ -113,20 +112,12 @@ static size_t threads_wanted(void)
 	return processors < CHECKER_THREADS_MAX ? (size_t)processors : CHECKER_THREADS_MAX;
 }
 
-/* Signals are the loop's, but for those of a crash. */
 static void threads_start(struct checker *c)
 {
-	sigset_t others, before;
-	(void)sigfillset(&others);
-	static const int faults[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGSYS };
-	for (size_t i = 0; i < sizeof faults / sizeof *faults; i++)
-		(void)sigdelset(&others, faults[i]);
-	(void)pthread_sigmask(SIG_BLOCK, &others, &before);
 	size_t wanted = threads_wanted();
 	while (c->thread_count < wanted &&
-	       pthread_create(&c->threads[c->thread_count], NULL, thread_main, c) == 0)
+	       thread_start(&c->threads[c->thread_count], thread_main, c) == 0)
 		c->thread_count++;
-	(void)pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 
 struct checker *checker_new(struct loop *loop, checker_fn *done, void *arg)

@@ -2,8 +2,6 @@
 #include "services/directory/fetcher.h"
 
 #include <curl/curl.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -11,6 +9,7 @@
 #include <unistd.h>
 
 #include "lib/base/list.h"
+#include "lib/os/thread.h"
 #include "lib/os/tls.h"
 
 enum { WHY_MAX = 256 };
@@ -207,19 +206,11 @@ static void collect(void *arg, int fd, unsigned ready)
 	}
 }
 
-/* Signals are the loop's, but for those of a crash. */
 static void threads_start(struct fetcher *f)
 {
-	static const int faults[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGSYS };
-	sigset_t others, before;
-	(void)sigfillset(&others);
-	for (size_t i = 0; i < sizeof faults / sizeof *faults; i++)
-		(void)sigdelset(&others, faults[i]);
-	(void)pthread_sigmask(SIG_BLOCK, &others, &before);
 	while (f->thread_count < FETCHER_THREADS &&
-	       pthread_create(&f->threads[f->thread_count], NULL, thread_main, f) == 0)
+	       thread_start(&f->threads[f->thread_count], thread_main, f) == 0)
 		f->thread_count++;
-	(void)pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 
 bool fetcher_prepare(void)

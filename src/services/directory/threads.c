@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "services/directory/threads.h"
 
-#include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "lib/os/thread.h"
 #include "services/directory/answer.h"
 
 struct threads {
@@ -174,30 +173,11 @@ void threads_leave(struct threads *t)
 	if (last) threads_free(t);
 }
 
-/* Detached: nobody ever waits for it. Signals are the loop's, but for those of a crash. */
-static bool thread_start(struct threads *t)
-{
-	static const int faults[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGSYS };
-	pthread_attr_t attributes;
-	pthread_t thread;
-	sigset_t others, before;
-	(void)sigfillset(&others);
-	for (size_t i = 0; i < sizeof faults / sizeof *faults; i++)
-		(void)sigdelset(&others, faults[i]);
-	(void)pthread_attr_init(&attributes);
-	(void)pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-	(void)pthread_sigmask(SIG_BLOCK, &others, &before);
-	bool good = pthread_create(&thread, &attributes, thread_main, t) == 0;
-	(void)pthread_sigmask(SIG_SETMASK, &before, NULL);
-	(void)pthread_attr_destroy(&attributes);
-	return good;
-}
-
 bool threads_put(struct threads *t, struct question *q)
 {
 	(void)pthread_mutex_lock(&t->lock);
 	if (t->idle <= t->waiting_count && t->count < t->settings->connections &&
-	    thread_start(t))
+	    thread_start(NULL, thread_main, t) == 0)
 		t->count++;
 	bool room = t->waiting_count < POOL_WAITING_MAX && t->count > 0;
 	if (room) {
