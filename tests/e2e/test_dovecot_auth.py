@@ -12,6 +12,7 @@ import pytest
 
 import field
 import wire
+from ask import GOOD, LATER, UNKNOWN, auth, rcpt
 from service import DOMAIN, children, free_port, wait_until
 from test_auth import CLEAR, QUICK, login, no_credentials
 
@@ -61,7 +62,6 @@ service stats {{
   chroot =
 }}
 """
-GOOD, UNKNOWN, LATER = (250, "2.1.5"), (550, "5.1.1"), (451, "4.3.0")
 
 
 def takes(path):
@@ -119,18 +119,6 @@ domain dc.example {{ users dc; deliver maildir {service.folder}/mail/%d/%n }}
         service.write_conf()
         return service.start()
     return start
-
-
-def rcpt(service, address):
-    with service.client() as client:
-        client.expect(250, b"MAIL FROM:<a@client.example>")
-        code, text = client.command(b"RCPT TO:<" + address.encode() + b">")
-        return code, text.split()[0]
-
-
-def auth(service, user, word=WORD):
-    with service.client() as client:
-        return login(client, user, word)[0]
 
 
 def works(service):

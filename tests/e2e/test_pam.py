@@ -10,11 +10,12 @@ import time
 
 import pytest
 
+import ask
+from ask import GOOD, UNKNOWN, rcpt
 from service import DOMAIN, children, is_alive, wait_until
-from test_auth import CLEAR, QUICK, Scram, login, no_credentials
+from test_auth import CLEAR, QUICK, Scram, no_credentials
 
 SECRET, WORD = "secret-1", "pam-word-5"
-GOOD, UNKNOWN = (250, "2.1.5"), (550, "5.1.1")
 # The module gets the password on its standard input, with a NUL behind it.
 CHECK = """#!/bin/sh
 word=$(head -c 100 | tr -d '\\000')
@@ -54,16 +55,8 @@ def run(serve):
     return start
 
 
-def rcpt(service, address):
-    with service.client() as client:
-        client.expect(250, b"MAIL FROM:<a@client.example>")
-        code, text = client.command(b"RCPT TO:<" + address.encode() + b">")
-        return code, text.split()[0]
-
-
 def auth(service, user, word=WORD):
-    with service.client() as client:
-        return login(client, user, word)[0]
+    return ask.auth(service, user, word)
 
 
 def helper(service):

@@ -14,6 +14,7 @@ import pytest
 
 import postgres
 import wire
+from ask import GOOD, LATER, UNKNOWN, auth, rcpt
 from service import DOMAIN, wait_until
 from test_auth import CLEAR, QUICK, Scram, login, no_credentials
 
@@ -80,25 +81,9 @@ domain pg.example {{ users pg; deliver maildir {service.folder}/mail/%d/%n }}
     return start
 
 
-def rcpt(service, address):
-    """Code and first words of the answer to RCPT."""
-    with service.client() as client:
-        client.expect(250, b"MAIL FROM:<a@client.example>")
-        code, text = client.command(b"RCPT TO:<" + address.encode() + b">")
-        return code, text.split()[0]
-
-
-def auth(service, user, word=WORD):
-    with service.client() as client:
-        return login(client, user, word)[0]
-
-
 def comes(look, want, what, seconds=20):
     """Until look() is `want`: a directory that was gone is asked again in a while."""
     wait_until(lambda: look() == want, seconds, what)
-
-
-GOOD, UNKNOWN, LATER = (250, "2.1.5"), (550, "5.1.1"), (451, "4.3.0")
 
 
 def test_mail_for_users_and_aliases(run, server):
