@@ -24,9 +24,9 @@ typedef void checker_fn(void *arg, uint64_t id, enum check_result result);
 
 struct checker;
 
-/* Starts as many threads as there are processors, at most CHECKER_THREADS_MAX. `done` is
+/* Starts as many threads as there are processors, at most CHECKER_THREADS_MAX. `fn` is
  * called on the loop, once for each job. NULL: no memory or threads. */
-struct checker *checker_new(struct loop *loop, checker_fn *done, void *arg);
+struct checker *checker_new(struct loop *loop, checker_fn *fn, void *arg);
 /* Jobs that wait are dropped; those at work are waited for. NULL is fine. */
 void checker_free(struct checker *c);
 /* Copies both. A password that is too long is no; false: too many wait, or no memory. */

@@ -4,13 +4,10 @@
 #include <curl/curl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <time.h>
-#include <unistd.h>
 
-#include "lib/base/list.h"
-#include "lib/os/thread.h"
 #include "lib/os/tls.h"
+#include "lib/os/workers.h"
 
 enum { WHY_MAX = 256 };
 
@@ -25,15 +22,7 @@ struct job {
 };
 
 struct fetcher {
-	pthread_t threads[FETCHER_THREADS];
-	size_t thread_count;
-	pthread_mutex_t lock;
-	pthread_cond_t changed;
-	struct link waiting, done; /* under the lock, as all from here to `stop` */
-	size_t count;
-	bool stop;
-	int event_fd;
-	struct loop_io *io;
+	struct workers *workers;
 	fetcher_fn *fn;
 	void *arg;
 };
@@ -87,14 +76,6 @@ static struct job *job_new(uint64_t id, const struct fetch *what)
 
 /* --- one transfer, on a thread ---------------------------------------------------------- */
 
-static bool is_stopped(struct fetcher *f)
-{
-	(void)pthread_mutex_lock(&f->lock);
-	bool stop = f->stop;
-	(void)pthread_mutex_unlock(&f->lock);
-	return stop;
-}
-
 static size_t take(char *bytes, size_t size, size_t count, void *arg)
 {
 	struct transfer *t = arg;
@@ -106,7 +87,7 @@ static int look(void *arg, curl_off_t a, curl_off_t b, curl_off_t c, curl_off_t 
 {
 	struct transfer *t = arg;
 	(void)a, (void)b, (void)c, (void)d;
-	return is_stopped(t->fetcher);
+	return workers_are_stopping(t->fetcher->workers);
 }
 
 /* Whatever environment and files could change is said here. */
@@ -161,95 +142,47 @@ static void job_run(struct fetcher *f, struct job *job, CURL *curl)
 	curl_easy_reset(curl); /* the login is forgotten, the connection stays */
 }
 
-static void *thread_main(void *arg)
+static void run(void *arg, struct link *link, void **own)
 {
-	struct fetcher *f = arg;
-	CURL *curl = curl_easy_init();
-	(void)pthread_mutex_lock(&f->lock);
-	while (!f->stop) {
-		struct link *first = list_take(&f->waiting);
-		if (!first) {
-			(void)pthread_cond_wait(&f->changed, &f->lock);
-			continue;
-		}
-		(void)pthread_mutex_unlock(&f->lock);
-		job_run(f, CONTAINER(first, struct job, link), curl);
-		(void)pthread_mutex_lock(&f->lock);
-		list_add_tail(&f->done, first);
-		uint64_t one = 1;
-		ssize_t written = write(f->event_fd, &one, sizeof one);
-		(void)written; /* fails only when the count is full: then the loop is awake */
-	}
-	(void)pthread_mutex_unlock(&f->lock);
-	curl_easy_cleanup(curl);
-	return NULL;
+	if (!*own) *own = curl_easy_init();
+	job_run(arg, CONTAINER(link, struct job, link), *own);
 }
 
 /* --- the loop's side -------------------------------------------------------------------- */
 
-static void collect(void *arg, int fd, unsigned ready)
+static void done(void *arg, struct link *link)
 {
 	struct fetcher *f = arg;
-	struct link all;
-	uint64_t count;
-	(void)ready;
-	ssize_t got = read(fd, &count, sizeof count);
-	(void)got;
-	list_init(&all);
-	(void)pthread_mutex_lock(&f->lock);
-	for (struct link *it; (it = list_take(&f->done)); f->count--) list_add_tail(&all, it);
-	(void)pthread_mutex_unlock(&f->lock);
-	for (struct link *it; (it = list_take(&all));) {
-		struct job *job = CONTAINER(it, struct job, link);
-		f->fn(f->arg, job->id, buf_view(&job->answer), buf_view(&job->why));
-		job_free(job);
-	}
+	struct job *job = CONTAINER(link, struct job, link);
+	f->fn(f->arg, job->id, buf_view(&job->answer), buf_view(&job->why));
+	job_free(job);
 }
 
-static void threads_start(struct fetcher *f)
-{
-	while (f->thread_count < FETCHER_THREADS &&
-	       thread_start(&f->threads[f->thread_count], thread_main, f) == 0)
-		f->thread_count++;
-}
+static void drop(struct link *link) { job_free(CONTAINER(link, struct job, link)); }
 
 bool fetcher_prepare(void)
 {
 	return tls_prepare() && curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK;
 }
 
-struct fetcher *fetcher_new(struct loop *loop, fetcher_fn *done, void *arg)
+struct fetcher *fetcher_new(struct loop *loop, fetcher_fn *fn, void *arg)
 {
 	struct fetcher *f = calloc(1, sizeof *f);
 	if (!f) return NULL;
-	f->fn = done;
+	f->fn = fn;
 	f->arg = arg;
-	list_init(&f->waiting);
-	list_init(&f->done);
-	(void)pthread_mutex_init(&f->lock, NULL);
-	(void)pthread_cond_init(&f->changed, NULL);
-	f->event_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-	if (f->event_fd >= 0) f->io = loop_io_new(loop, f->event_fd, LOOP_READ, collect, f);
-	if (f->io) threads_start(f);
-	if (f->thread_count > 0) return f;
-	fetcher_free(f);
+	f->workers = workers_new(loop, &(struct workers_spec){
+		.threads = FETCHER_THREADS, .jobs_max = FETCHER_JOBS_MAX, .counts_all = true,
+		.run = run, .end_own = curl_easy_cleanup, .done = done, .drop = drop, .arg = f });
+	if (f->workers) return f;
+	free(f);
 	return NULL;
 }
 
 void fetcher_free(struct fetcher *f)
 {
 	if (!f) return;
-	(void)pthread_mutex_lock(&f->lock);
-	f->stop = true;
-	(void)pthread_cond_broadcast(&f->changed);
-	(void)pthread_mutex_unlock(&f->lock);
-	for (size_t i = 0; i < f->thread_count; i++) (void)pthread_join(f->threads[i], NULL);
-	for (struct link *it; (it = list_take(&f->waiting)) || (it = list_take(&f->done));)
-		job_free(CONTAINER(it, struct job, link));
-	loop_io_free(f->io);
-	if (f->event_fd >= 0) (void)close(f->event_fd);
-	(void)pthread_cond_destroy(&f->changed);
-	(void)pthread_mutex_destroy(&f->lock);
+	workers_free(f->workers);
 	free(f);
 }
 
@@ -257,14 +190,7 @@ bool fetcher_put(struct fetcher *f, uint64_t id, const struct fetch *what)
 {
 	struct job *job = job_new(id, what);
 	if (!job) return false;
-	(void)pthread_mutex_lock(&f->lock);
-	bool room = f->count < FETCHER_JOBS_MAX;
-	if (room) {
-		list_add_tail(&f->waiting, &job->link);
-		f->count++;
-		(void)pthread_cond_signal(&f->changed);
-	}
-	(void)pthread_mutex_unlock(&f->lock);
-	if (!room) job_free(job);
-	return room;
+	if (workers_put(f->workers, &job->link)) return true;
+	job_free(job);
+	return false;
 }

@@ -32,7 +32,7 @@ struct fetcher;
 
 /* Before rights are given up: loads all that the library would look for. */
 bool fetcher_prepare(void);
-struct fetcher *fetcher_new(struct loop *loop, fetcher_fn *done, void *arg); /* NULL: no memory */
+struct fetcher *fetcher_new(struct loop *loop, fetcher_fn *fn, void *arg); /* NULL: no memory */
 /* Jobs are dropped; those at work are broken off and waited for. NULL is fine. */
 void fetcher_free(struct fetcher *f);
 bool fetcher_put(struct fetcher *f, uint64_t id, const struct fetch *what); /* false: no room */
