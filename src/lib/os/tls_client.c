@@ -18,19 +18,9 @@ static bool take_trust(SSL_CTX *ctx, struct str pem, struct buf *why)
 {
 	X509_STORE *store = SSL_CTX_get_cert_store(ctx);
 	BIO *bio = BIO_new_mem_buf(pem.at, (int)pem.len);
-	size_t count = 0;
-	bool good = bio != NULL;
-	while (good) {
-		X509 *cert = PEM_read_bio_X509(bio, NULL, tls_no_passphrase, NULL);
-		if (!cert) break;
-		good = X509_STORE_add_cert(store, cert) == 1;
-		X509_free(cert);
-		count++;
-	}
-	/* The end of the text is an error to the library, too. */
-	good = good && ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE;
+	int count = bio ? tls_store_certificates(store, bio) : -1;
 	BIO_free(bio);
-	if (!good) return tls_says(why, "the certificates of who is trusted are not usable");
+	if (count < 0) return tls_says(why, "the certificates of who is trusted are not usable");
 	ERR_clear_error();
 	if (count == 0) buf_str(why, STR("there is no certificate of who is trusted in the file"));
 	return count > 0;

@@ -43,28 +43,11 @@ void tls_clients_set(const struct tls_server *server, SSL_CTX *ctx)
 	                   verify);
 }
 
-static int no_passphrase(char *into, int size, int writing, void *arg)
-{
-	(void)into, (void)size, (void)writing, (void)arg;
-	return -1;
-}
-
-/* All of the text; how many, or -1: something in it is damaged. */
-static int authorities_add(X509_STORE *store, BIO *bio)
-{
-	int count = 0;
-	for (X509 *cert; (cert = PEM_read_bio_X509(bio, NULL, no_passphrase, NULL)); count++) {
-		int added = X509_STORE_add_cert(store, cert);
-		X509_free(cert);
-		if (added != 1) return -1;
-	}
-	return ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE ? count : -1;
-}
-
+/* As tls_store_certificates. */
 static int revoked_add(X509_STORE *store, BIO *bio)
 {
 	int count = 0;
-	for (X509_CRL *crl; (crl = PEM_read_bio_X509_CRL(bio, NULL, no_passphrase, NULL));
+	for (X509_CRL *crl; (crl = PEM_read_bio_X509_CRL(bio, NULL, tls_no_passphrase, NULL));
 	     count++) {
 		int added = X509_STORE_add_crl(store, crl);
 		X509_CRL_free(crl);
@@ -90,7 +73,7 @@ bool tls_server_ask(struct tls_server *server, enum tls_clients clients, struct 
 	bool good = store != NULL;
 	if (!good) {
 		buf_str(why, STR("no memory"));
-	} else if (!add_all(store, ca, authorities_add)) {
+	} else if (!add_all(store, ca, tls_store_certificates)) {
 		buf_str(why, STR("there is no certificate of an authority for clients in the "
 				 "file"));
 		good = false;

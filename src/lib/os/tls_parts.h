@@ -43,6 +43,9 @@ bool tls_says(struct buf *why, const char *what);
 /* The first key of a PEM text; NULL: none without a passphrase. */
 EVP_PKEY *tls_read_key(struct str pem);
 int tls_no_passphrase(char *into, int size, int writing, void *arg);
+/* Adds all certificates of a PEM text; how many, or -1: something in it is damaged, and the
+ * library's error says what. */
+int tls_store_certificates(X509_STORE *store, BIO *bio);
 /* The certificates that stand in `bio` from where it is; false: something else. */
 bool tls_add_chain(SSL_CTX *ctx, BIO *bio);
 

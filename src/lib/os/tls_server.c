@@ -169,6 +169,18 @@ int tls_no_passphrase(char *into, int size, int writing, void *arg)
 	return -1;
 }
 
+int tls_store_certificates(X509_STORE *store, BIO *bio)
+{
+	int count = 0;
+	for (X509 *cert; (cert = PEM_read_bio_X509(bio, NULL, tls_no_passphrase, NULL)); count++) {
+		int added = X509_STORE_add_cert(store, cert);
+		X509_free(cert);
+		if (added != 1) return -1;
+	}
+	/* The end of the text is an error to the library, too. */
+	return ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE ? count : -1;
+}
+
 EVP_PKEY *tls_read_key(struct str pem)
 {
 	BIO *bio = BIO_new_mem_buf(pem.at, (int)pem.len);
