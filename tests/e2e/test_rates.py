@@ -146,8 +146,8 @@ def test_a_sudden_flood_of_a_user_is_held(serve):
     kill(service, "receive")
     codes, _, end = flood(service, ANN, 3)
     assert codes == [250] * 3 and end == 250
-    held = service.queue()
-    assert len(held) == 1 and held[0]["state"] == "held", held
+    held = service.queue("state=held")  # the notice to ann may be in the queue besides
+    assert len(held) == 1, held
     assert "6 recipients in this day, usually 0" in held[0]["reason"], held
     assert service.wait_event("notify", user=ANN)["reason"] == "baseline"
     assert b"6 recipients in this day" in service.wait_mail("ann")[0]
