@@ -208,6 +208,12 @@ static void feed_all(struct talk *t, struct str in, struct rng *rng, uint32_t cu
 {
 	while (in.len) {
 		ptrdiff_t mark = t->cfg.tls ? str_find(in, '\x16') : -1;
+		/* Implicit TLS: what comes first is the library's, which finds no TLS in it. */
+		if (mark != 0 && t->cfg.tls == SMTP_CL_TLS_IMPLICIT &&
+		    smtp_client_step(&t->client) == SMTP_STEP_TLS) {
+			handshake(t, false);
+			continue;
+		}
 		if (mark == 0) {
 			handshake(t, in.len < 2 || in.at[1] != 'x');
 			in = str_from(in, in.len < 2 ? 1 : 2);
