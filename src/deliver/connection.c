@@ -164,7 +164,7 @@ static void connection_reset(struct connection *c)
 	c->state = CONNECTION_OPENING;
 	c->target = c->job->attempt.target;
 	c->targets[c->target].tls[0] = '\0';
-	c->told = c->sending = c->wants_text = c->more_text = false;
+	c->told = c->tls_told = c->sending = c->wants_text = c->more_text = false;
 	c->broken = 0;
 	buf_reset(&c->out);
 }

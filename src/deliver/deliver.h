@@ -154,6 +154,7 @@ struct connection {
 	bool shaking;    /* one of d->handshakes */
 	bool may_clear;  /* if TLS fails, this host may do without */
 	bool told;       /* the attempt's event is out */
+	bool tls_told;   /* how its encryption went */
 	bool sending;    /* the job's transaction was begun on this socket */
 	bool wants_text; /* the machine asks for text that is not here */
 	bool more_text;  /* or for more than `out` should hold now */

@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "deliver/connection.h"
+#include "deliver/tls_result.h"
 #include "lib/ipc/scoreboard.h"
 
 /* --- what the machine says ---------------------------------------------------------- */
@@ -94,6 +94,8 @@ static bool connection_ready(struct connection *c)
 	if (!c->job) return connection_rest(c);
 	if (c->sending) return connection_go_on(c);
 	login_forget(c);
+	if (!c->tls && c->cfg.tls == SMTP_CL_TLS_MAY)
+		tls_result_of(c, TRANSPORT_STARTTLS_NOT_SUPPORTED);
 	tell_attempt(c, NULL);
 	connection_send(c);
 	return true;
@@ -128,7 +130,12 @@ static void connection_closed(struct connection *c)
 	if (!end.stale && end.end != SMTP_END_QUIT) c->told = false;
 	tell_attempt(c, &smtp->cause);
 	if (end.end == SMTP_END_AUTH_FAILED) login_failed(c);
-	if (end.end == SMTP_END_TLS_FAILED && c->may_clear) encrypt_note_failure(c);
+	if (end.end == SMTP_END_TLS_FAILED) {
+		bool offered = smtp->cause.step != SMTP_STEP_STARTTLS;
+		tls_result_of(c, offered ? TRANSPORT_VALIDATION_FAILURE
+					 : TRANSPORT_STARTTLS_NOT_SUPPORTED);
+		if (c->may_clear) encrypt_note_failure(c);
+	}
 	if (!connection_next(c, &end)) return;
 	connection_close(c);
 	connection_open(c);

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "deliver/connection.h"
+#include "deliver/tls_result.h"
 #include "lib/ipc/scoreboard.h"
 #include "lib/os/memfile.h"
 
@@ -228,6 +228,7 @@ bool encrypt_allows(struct connection *c, struct smtp_outcome *cause, bool *ours
 						  "be used; the log says why"));
 	*ours = false;
 	if (!plan.skip) return true;
+	tls_result_of(c, TRANSPORT_DNSSEC_INVALID);
 	struct buf words;
 	buf_init_fixed(&words, c->why, sizeof c->why);
 	buf_str(&words, STR("the DNS cannot say for sure how "));
@@ -389,8 +390,10 @@ void encrypt_step(struct connection *c)
 	c->moved = true; /* so that the timer is set */
 	if (rc == 0) {
 		describe(c);
+		tls_result_of(c, TRANSPORT_GOOD);
 		smtp_client_secured(&c->smtp);
 	} else {
+		tls_result_of(c, tls_result_defect(c->tls));
 		fail(c, tls_fault(c->tls));
 	}
 	connection_run(c, STR(""));

@@ -108,6 +108,7 @@ struct tls_tlsa {
 /* Whom a connection is to reach; borrowed for the call. */
 struct tls_peer {
 	enum tls_check check;
+	bool lenient;   /* goes on whatever it shows; tls_defect has what was wrong */
 	struct str sni; /* empty: none, as for an address */
 	/* Host names (DANE: only matters with usage 2), or one address as text. */
 	struct str names[TLS_NAMES_MAX];
@@ -128,7 +129,8 @@ void tls_client_free(struct tls_client *client);
 /* As tls_new. Where DANE has no record that can be used, nothing is checked (RFC 7672
  * 2.2). */
 struct tls *tls_connect(struct tls_client *client, int fd, const struct tls_peer *peer);
-/* After the handshake: what was checked, and was good. */
+/* After the handshake: what was checked, and was good; NONE if it was not good, and the
+ * peer is lenient. */
 enum tls_check tls_checked(const struct tls *t);
 
 /* --- both sides --- */
@@ -156,6 +158,15 @@ bool tls_binding(const struct tls *t, unsigned char out[TLS_BINDING]);
 bool tls_client_certificate_of(const struct tls *t, struct tls_client_certificate *out);
 /* Why it failed, in words of the library or the system; lives as long as the program. */
 const char *tls_fault(const struct tls *t);
+/* What is wrong with the other side's certificate, after the handshake or its failure. */
+enum tls_defect {
+	TLS_DEFECT_NONE, /* nothing, or none was looked at */
+	TLS_DEFECT_NAME, /* it is somebody else's */
+	TLS_DEFECT_EXPIRED,
+	TLS_DEFECT_UNTRUSTED, /* nobody who is trusted vouches for it */
+	TLS_DEFECT_OTHER,
+};
+enum tls_defect tls_defect(const struct tls *t);
 /* Says goodbye, once, as far as it can be said at once. */
 void tls_goodbye(struct tls *t);
 void tls_free(struct tls *t); /* NULL is fine */

@@ -150,7 +150,8 @@ static bool set_up(struct tls *t, int fd, const struct tls_peer *peer)
 	SSL_set_hostflags(t->ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
 	for (size_t i = 0; t->check != TLS_CHECK_NONE && i < peer->name_count; i++)
 		if (!set_name(t->ssl, peer->names[i])) return false;
-	SSL_set_verify(t->ssl, t->check == TLS_CHECK_NONE ? SSL_VERIFY_NONE : SSL_VERIFY_PEER, NULL);
+	bool demands = t->check != TLS_CHECK_NONE && !peer->lenient;
+	SSL_set_verify(t->ssl, demands ? SSL_VERIFY_PEER : SSL_VERIFY_NONE, NULL);
 	SSL_set_connect_state(t->ssl);
 	return true;
 }
@@ -174,6 +175,25 @@ struct tls *tls_connect(struct tls_client *client, int fd, const struct tls_peer
 	t->client = client;
 	client->holders++;
 	return t;
+}
+
+enum tls_defect tls_defect(const struct tls *t)
+{
+	long verdict = t->check != TLS_CHECK_NONE ? SSL_get_verify_result(t->ssl) : X509_V_OK;
+	switch (verdict) {
+	case X509_V_OK: return TLS_DEFECT_NONE;
+	case X509_V_ERR_HOSTNAME_MISMATCH:
+	case X509_V_ERR_IP_ADDRESS_MISMATCH: return TLS_DEFECT_NAME;
+	case X509_V_ERR_CERT_HAS_EXPIRED: return TLS_DEFECT_EXPIRED;
+	case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
+	case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
+	case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
+	case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
+	case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
+	case X509_V_ERR_CERT_SIGNATURE_FAILURE:
+	case X509_V_ERR_CERT_UNTRUSTED: return TLS_DEFECT_UNTRUSTED;
+	default: return TLS_DEFECT_OTHER;
+	}
 }
 
 enum tls_check tls_checked(const struct tls *t)

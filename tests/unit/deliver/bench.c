@@ -211,6 +211,8 @@ static void event_note(void *arg, struct str record)
 	b->events[name]++;
 	buf_reset(&b->record);
 	buf_str(&b->record, record);
+	buf_reset(&b->records[name]);
+	buf_str(&b->records[name], record);
 }
 
 static int64_t event_wall(void *arg)
@@ -223,6 +225,12 @@ bool bench_said(const struct bench *b, const char *text)
 {
 	return b->record.len &&
 	       memmem(b->record.at, b->record.len, text, str_of(text).len) != NULL;
+}
+
+bool bench_told(const struct bench *b, unsigned event, const char *text)
+{
+	const struct buf *r = &b->records[event];
+	return r->len && memmem(r->at, r->len, text, str_of(text).len) != NULL;
 }
 
 /* --- channels ------------------------------------------------------------------------
@@ -506,6 +514,7 @@ struct bench *bench_new(const char *conf_text)
 	b->dns_answer = "127.0.0.1";
 	census.seed = 5;
 	buf_init(&b->record, EVENT_RECORD_MAX);
+	for (size_t i = 0; i < EVENT_COUNT; i++) buf_init(&b->records[i], EVENT_RECORD_MAX);
 	event_log_init(&b->log, "deliver[0]", event_note, event_wall, b);
 	b->frame = (struct frame){ .ops = &deliver_role,
 				   .loop = &loop,
@@ -562,6 +571,7 @@ void bench_free(struct bench *b)
 	if (b->text_fd >= 0) (void)close(b->text_fd);
 	event_log_free(&b->log);
 	buf_free(&b->record);
+	for (size_t i = 0; i < EVENT_COUNT; i++) buf_free(&b->records[i]);
 	conf_free(b->frame.conf);
 	bench_now = NULL;
 	free(b);

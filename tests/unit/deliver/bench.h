@@ -94,6 +94,7 @@ struct bench {
 	struct channel *spool, *dns;
 	size_t events[EVENT_COUNT];
 	struct buf record; /* of the last attempt, relay_error or config_notice */
+	struct buf records[EVENT_COUNT]; /* the last of each name */
 	unsigned left;
 	int64_t now_ms;
 	/* What spool and dns do. */
@@ -142,6 +143,8 @@ void bench_wait(struct bench *b, int64_t ms);
 const struct bench_result *bench_result(struct bench *b);
 /* Whether the record of the last kept event holds this text. */
 bool bench_said(const struct bench *b, const char *text);
+/* The same of the last event of that name. */
+bool bench_told(const struct bench *b, unsigned event, const char *text);
 
 /* The loop, for peers. */
 extern struct bench *bench_now;

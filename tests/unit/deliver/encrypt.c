@@ -165,19 +165,21 @@ static void dane(void **state)
 		uint8_t usage;
 		struct peer_script script;
 		enum job_outcome want;
-		const char *dsn, *tls, *says;
+		const char *dsn, *tls, *says, *failure;
 	} cases[] = {
-		{ MX_DANE_NONE, NULL, 0, OFFERS(.pem = &other), SENT, " none", "taken" },
-		{ MX_DANE_NONE, NULL, 0, NOT_OFFERED, SENT, "-", "taken" },
-		{ MX_DANE_FOUND, &good, 3, OFFERS(.pem = &good), SENT, " dane", "taken" },
-		{ MX_DANE_FOUND, &other, 3, OFFERS(.pem = &other), SENT, " dane", "taken" },
-		{ MX_DANE_FOUND, &good, 3, OFFERS(.pem = &other), LATER, "4.7.5", "-", "TLSA" },
-		{ MX_DANE_FOUND, &good, 3, NOT_OFFERED, LATER, "4.7.4", "-", "STARTTLS" },
+		{ MX_DANE_NONE, NULL, 0, OFFERS(.pem = &other), SENT, " none", "taken", NULL },
+		{ MX_DANE_NONE, NULL, 0, NOT_OFFERED, SENT, "-", "taken", NULL },
+		{ MX_DANE_FOUND, &good, 3, OFFERS(.pem = &good), SENT, " dane", "taken", NULL },
+		{ MX_DANE_FOUND, &other, 3, OFFERS(.pem = &other), SENT, " dane", "taken", NULL },
+		{ MX_DANE_FOUND, &good, 3, OFFERS(.pem = &other), LATER, "4.7.5", "-", "TLSA", "validation-failure" },
+		{ MX_DANE_FOUND, &good, 3, NOT_OFFERED, LATER, "4.7.4", "-", "STARTTLS",
+		  "starttls-not-supported" },
 		/* what cannot be used wants encryption and nothing else */
-		{ MX_DANE_FOUND, &good, 1, OFFERS(.pem = &other), SENT, " none", "taken" },
-		{ MX_DANE_FOUND, &good, 1, NOT_OFFERED, LATER, "4.7.4", "-", "STARTTLS" },
+		{ MX_DANE_FOUND, &good, 1, OFFERS(.pem = &other), SENT, " none", "taken", NULL },
+		{ MX_DANE_FOUND, &good, 1, NOT_OFFERED, LATER, "4.7.4", "-", "STARTTLS",
+		  "starttls-not-supported" },
 		{ MX_DANE_UNKNOWN, NULL, 0, OFFERS(.pem = &good), LATER, "4.7.5", "-",
-		  "the DNS cannot say for sure how mx1.example has to show who it is" },
+		  "the DNS cannot say for sure how mx1.example has to show who it is", "dnssec-invalid" },
 	};
 	(void)state;
 	for (size_t i = 0; i < ROWS(cases); i++) {
@@ -204,6 +206,8 @@ static void dane(void **state)
 		assert_true(str_ends_nocase(str_of(r->tls), str_of(cases[i].tls)));
 		assert_non_null(strstr(r->text, cases[i].says));
 		if (cases[i].dane == MX_DANE_UNKNOWN) assert_int_equal(p->connections, 0);
+		assert_int_equal(b->events[EVENT_tls_policy_fail], cases[i].failure != NULL);
+		if (cases[i].failure) assert_true(bench_told(b, EVENT_tls_policy_fail, cases[i].failure));
 		bench_free(b);
 		buf_free(&record);
 	}
