@@ -73,6 +73,6 @@ int frame_main(const struct role_ops *ops);
 int imsd_main(int argc, char **argv, const struct role_ops *const roles[ROLE_COUNT]);
 
 extern const struct role_ops receive_role, spool_role, mailbox_role, journal_role,
-	directory_role, console_role, bounce_role, deliver_role, dns_role;
+	directory_role, console_role, bounce_role, deliver_role, dns_role, http_role;
 
 #endif

@@ -13,6 +13,7 @@ int main(int argc, char **argv)
 		[ROLE_DELIVER] = &deliver_role,
 		[ROLE_BOUNCE] = &bounce_role,
 		[ROLE_DNS] = &dns_role,
+		[ROLE_HTTP] = &http_role,
 	};
 	return imsd_main(argc, argv, roles);
 }

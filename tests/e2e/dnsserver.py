@@ -73,7 +73,8 @@ def encode_data(kind, value):
     if kind in ("CNAME", "PTR"):
         return encode_name(value)
     if kind == "TXT":
-        return bytes([len(value)]) + value.encode("latin-1")
+        pieces = [value[i:i + 255] for i in range(0, len(value), 255)] or [""]
+        return b"".join(bytes([len(piece)]) + piece.encode("latin-1") for piece in pieces)
     if isinstance(value, bytes):
         return value
     raise ValueError(kind)

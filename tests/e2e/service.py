@@ -21,7 +21,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("IMS_BUILD", ROOT / "build-test")).resolve()
 START_S, STOP_S = 30, 30
 PORT_FIRST, PORTS, PORT_RANGES = 20000, 2000, 6
-ROLES = ("receive", "spool", "mailbox", "journal", "directory", "console", "bounce", "deliver", "dns")
+ROLES = ("receive", "spool", "mailbox", "journal", "directory", "console", "bounce", "deliver", "dns", "http")
 DOMAIN = "us.example"
 # What a sanitizer, an assert or the C library prints when something is wrong with us.
 REPORT = re.compile(r"AddressSanitizer|LeakSanitizer|runtime error:|Assertion .* failed|"

@@ -16,7 +16,8 @@
 	R(CONSOLE,    "console")   \
 	R(DELIVER,    "deliver")   \
 	R(BOUNCE,     "bounce")    \
-	R(DNS,        "dns")
+	R(DNS,        "dns")       \
+	R(HTTP,       "http")
 
 enum role {
 #define R(NAME, text) ROLE_##NAME,

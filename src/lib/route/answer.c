@@ -208,6 +208,43 @@ enum dns_state dns_read_ptr(struct str packet, struct dns_name *out, size_t max,
 	return reader_end(bad, count);
 }
 
+/* False: the pieces do not fill the record. */
+static bool txt_join(ns_rr rr, struct buf *out)
+{
+	const unsigned char *at = ns_rr_rdata(rr);
+	size_t left = ns_rr_rdlen(rr);
+	while (left) {
+		size_t len = *at;
+		if (len + 1 > left) return false;
+		buf_bytes(out, (const char *)at + 1, len);
+		at += len + 1;
+		left -= len + 1;
+	}
+	return true;
+}
+
+enum dns_state dns_read_txt(struct str packet, struct buf *out, size_t *count)
+{
+	char memory[DNS_TXT_BYTES];
+	struct dns_reader r;
+	enum dns_state state = reader_begin(&r, packet);
+	size_t before = out->len;
+	bool bad = false;
+	*count = 0;
+	if (state != DNS_FOUND) return state;
+	for (unsigned i = 0; !bad && i < r.count && *count < DNS_TXT_MAX; i++) {
+		ns_rr rr;
+		struct buf text;
+		if (!record_get(&r, i, DNS_TXT, &rr, &bad)) continue;
+		buf_init_fixed(&text, memory, sizeof memory);
+		bad = !txt_join(rr, &text);
+		if (bad || text.overflowed || out->len - before + 4 + text.len > DNS_TXT_BYTES) continue;
+		buf_put_str(out, buf_view(&text));
+		(*count)++;
+	}
+	return reader_end(bad, count);
+}
+
 static void tlsa_keep(ns_rr rr, struct buf *out, size_t *kept)
 {
 	const unsigned char *at = ns_rr_rdata(rr);

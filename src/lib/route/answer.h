@@ -13,11 +13,13 @@ enum {
 	DNS_NAME_MAX = 253,   /* octets of a name as text, without a final dot */
 	DNS_CHAIN_MAX = 16,   /* aliases that are followed */
 	DNS_RECORDS_MAX = 100, /* of one answer that are looked at */
+	DNS_TXT_MAX = 32,      /* texts that are kept of one answer */
+	DNS_TXT_BYTES = 4096,  /* of all of them; what is larger is left out */
 	DNS_TLSA_MAX = 32,   /* records that are kept of one answer */
 	DNS_TLSA_BYTES = 4096, /* of all of them; what is larger is left out */
 };
 
-enum dns_type { DNS_A = 1, DNS_PTR = 12, DNS_MX = 15, DNS_AAAA = 28, DNS_TLSA = 52 };
+enum dns_type { DNS_A = 1, DNS_PTR = 12, DNS_MX = 15, DNS_TXT = 16, DNS_AAAA = 28, DNS_TLSA = 52 };
 
 enum dns_state {
 	DNS_FOUND,
@@ -52,6 +54,11 @@ struct dns_name {
  * of, for whoever has an address may write anything there. */
 enum dns_state dns_read_ptr(struct str packet, struct dns_name *out, size_t max,
 			    size_t *count);
+
+/* The same of a question for texts: appended to `out`, each as a string with its length (u32);
+ * what a record has in several pieces is joined. `count` is what was appended. Octets are as
+ * they came. */
+enum dns_state dns_read_txt(struct str packet, struct buf *out, size_t *count);
 
 /* A TLSA record (RFC 6698 2.1). */
 struct dns_tlsa {

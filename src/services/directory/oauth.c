@@ -7,11 +7,13 @@
 
 #include "lib/base/cur.h"
 #include "lib/base/list.h"
+#include "lib/os/fetcher.h"
 #include "lib/os/sandbox.h"
-#include "services/directory/fetcher.h"
 #include "services/directory/files.h"
 #include "services/directory/jwks.h"
 #include "services/directory/known_tokens.h"
+
+enum { FETCH_THREADS = 2, FETCH_MS = 5000 };
 
 static const struct str system_ca = STR_INIT("/etc/ssl/certs/ca-certificates.crt");
 
@@ -354,8 +356,8 @@ static struct oauth_answer ask(struct oauth *o, struct issuer *is, uint64_t id, 
 	form_write(&login, is->conf->client);
 	buf_byte(&login, ':');
 	form_write(&login, buf_view(&is->secret));
-	struct fetch what = { is->conf->introspection, buf_view(&is->ca), buf_view(&form),
-			      buf_view(&login) };
+	struct fetch what = { .url = is->conf->introspection, .ca = buf_view(&is->ca),
+			      .body = buf_view(&form), .login = buf_view(&login) };
 	struct oauth_answer answer = later("too many questions for the issuer wait");
 	if (!form.overflowed && !login.overflowed && fetcher_put(o->fetcher, ++o->fetches, &what))
 		answer = wait_for(o, is, id, true, o->fetches, token);
@@ -441,9 +443,10 @@ static struct oauth_answer told(struct oauth *o, const struct waiting *w, struct
 	return later("the issuer cannot be asked now");
 }
 
-static void fetched(void *arg, uint64_t fetch, struct str text, struct str error)
+static void fetched(void *arg, uint64_t fetch, const struct fetched *result)
 {
 	struct oauth *o = arg;
+	struct str text = result->text, error = result->why;
 	char memory[256];
 	struct buf why;
 	if (o->left) return;
@@ -467,7 +470,8 @@ int oauth_start(struct oauth *o, struct loop *loop, oauth_fn *fn, void *arg)
 	o->loop = loop;
 	o->fn = fn;
 	o->arg = arg;
-	o->fetcher = fetcher_new(loop, fetched, o);
+	o->fetcher = fetcher_new(loop, &(struct fetcher_spec){
+		.threads = FETCH_THREADS, .timeout_ms = FETCH_MS, .fn = fetched, .arg = o });
 	if (!o->fetcher) return -ENOMEM;
 	for (size_t i = 0; i < o->count; i++)
 		if (is_url(o->issuers[i].conf->jwks)) keys_fetch(o, &o->issuers[i]);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 enum { RECORD_TEXT_MAX = PLAIN_KEPT_MAX * (4 + DNS_NAME_MAX) };
+_Static_assert((size_t)RECORD_TEXT_MAX >= (size_t)DNS_TXT_BYTES, "texts fit, too");
 
 struct asking {
 	struct resolver_query query;
@@ -48,6 +49,14 @@ static enum dns_state read_names(struct str packet, struct buf *out)
 	return state;
 }
 
+static enum dns_state read_records(struct str packet, enum dns_type type, struct buf *out)
+{
+	size_t count;
+	if (type == DNS_PTR) return read_names(packet, out);
+	if (type == DNS_TXT) return dns_read_txt(packet, out, &count);
+	return read_ips(packet, type, out);
+}
+
 static void answered(void *arg, enum dns_state state, bool secure, struct str packet)
 {
 	struct asking *a = arg;
@@ -55,9 +64,7 @@ static void answered(void *arg, enum dns_state state, bool secure, struct str pa
 	char memory[RECORD_TEXT_MAX];
 	struct buf out;
 	buf_init_fixed(&out, memory, sizeof memory);
-	if (state == DNS_FOUND)
-		state = a->type == DNS_PTR ? read_names(packet, &out)
-					   : read_ips(packet, a->type, &out);
+	if (state == DNS_FOUND) state = read_records(packet, a->type, &out);
 	answer(a->ch, a->number, state, buf_view(&out));
 	ask_free(a);
 }
@@ -85,7 +92,7 @@ static void deadline_over(void *arg)
 
 static bool is_known(unsigned type)
 {
-	return type == DNS_A || type == DNS_AAAA || type == DNS_PTR;
+	return type == DNS_A || type == DNS_AAAA || type == DNS_PTR || type == DNS_TXT;
 }
 
 void plain_ask(struct plain *ps, struct channel *ch, const struct msg_dns_ask *m)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Plain questions of other processes: the addresses or the names of one host. Each has a
+/* Plain questions of other processes: the addresses, names or texts of one host. Each has a
  * deadline, and their number is bounded; equal ones are the resolver's to join. */
 #ifndef IMS_DNS_PLAIN_H
 #define IMS_DNS_PLAIN_H

@@ -60,9 +60,11 @@ int folders_make(const struct conf *conf)
 {
 	struct process_user spool = role_user(ROLE_SPOOL),
 			    journal = role_user(ROLE_JOURNAL),
-			    directory = role_user(ROLE_DIRECTORY);
+			    directory = role_user(ROLE_DIRECTORY),
+			    http = role_user(ROLE_HTTP);
 	int rc = folder_checked(conf->state, "", 0755, NULL);
 	if (rc == 0) rc = folder_checked(conf->state, "/counts", 0700, &directory);
+	if (rc == 0) rc = folder_checked(conf->state, "/http", 0700, &http);
 	if (rc == 0) rc = folder_checked(conf->runtime, "", 0755, NULL);
 	/* Where a role that needs no files is locked in. */
 	if (rc == 0) rc = folder_checked(conf->runtime, "/empty", 0711, NULL);

@@ -16,14 +16,14 @@ static struct master self;
  */
 
 static const enum role start_order[] = {
-	ROLE_JOURNAL, ROLE_DIRECTORY, ROLE_DNS,     ROLE_SPOOL,   ROLE_BOUNCE,
-	ROLE_MAILBOX, ROLE_DELIVER,   ROLE_CONSOLE, ROLE_RECEIVE,
+	ROLE_JOURNAL, ROLE_DIRECTORY, ROLE_DNS,     ROLE_HTTP,    ROLE_SPOOL,
+	ROLE_BOUNCE,  ROLE_MAILBOX,   ROLE_DELIVER, ROLE_CONSOLE, ROLE_RECEIVE,
 };
 /* -- Stop: who brings work in goes first, who tells the story last --------------------
  */
 static const enum role stop_order[] = {
 	ROLE_RECEIVE, ROLE_DELIVER, ROLE_MAILBOX,   ROLE_SPOOL,   ROLE_BOUNCE,
-	ROLE_DNS,     ROLE_DIRECTORY, ROLE_CONSOLE, ROLE_JOURNAL,
+	ROLE_HTTP,    ROLE_DNS,       ROLE_DIRECTORY, ROLE_CONSOLE, ROLE_JOURNAL,
 };
 enum { STAGES = sizeof start_order / sizeof *start_order };
 _Static_assert(STAGES == ROLE_COUNT - 1, "every role but master has its place");

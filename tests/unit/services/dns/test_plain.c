@@ -48,6 +48,9 @@ static void ask_for(struct dns_test *t, uint64_t query, const char *name, unsign
 		.query = query, .type = (uint16_t)type, .name = str_of(name) });
 }
 
+#define TEN_DIGITS "0123456789"
+#define HUNDRED_DIGITS TEN_DIGITS TEN_DIGITS TEN_DIGITS TEN_DIGITS TEN_DIGITS TEN_DIGITS TEN_DIGITS TEN_DIGITS TEN_DIGITS TEN_DIGITS
+#define LONG_TEXT HUNDRED_DIGITS HUNDRED_DIGITS HUNDRED_DIGITS
 #define V4(a, b, c, d) "\0\0\0\0\0\0\0\0\0\0\xff\xff" a b c d
 
 static void answers(void **state)
@@ -72,6 +75,11 @@ static void answers(void **state)
 		/* A site's own machines, whom the library would deny. */
 		{ "4.3.2.10.in-addr.arpa", DNS_PTR, DNS_FOUND, STR_INIT("\x0b\0\0\0far.example"), { NULL, 0 } },
 		{ "5.3.2.10.in-addr.arpa", DNS_PTR, DNS_NO_NAME, STR_INIT(""), { NULL, 0 } },
+		{ "texts.example", DNS_TXT, DNS_FOUND, STR_INIT("\x0b\0\0\0v=A1; id=1;\4\0\0\0v=B1"),
+		  STR_INIT("\4\0\0\0v=B1\x0b\0\0\0v=A1; id=1;") },
+		/* in two pieces on the wire */
+		{ "long.example", DNS_TXT, DNS_FOUND, STR_INIT("\x2c\1\0\0" LONG_TEXT), { NULL, 0 } },
+		{ "plain.example", DNS_TXT, DNS_NO_DATA, STR_INIT(""), { NULL, 0 } },
 		/* what is never asked */
 		{ "far.example", DNS_MX, DNS_FAILED, STR_INIT(""), { NULL, 0 } },
 		{ "a b.example", DNS_A, DNS_FAILED, STR_INIT(""), { NULL, 0 } },

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "services/directory/fetcher.h"
+#include "lib/os/fetcher.h"
 
 #include <curl/curl.h>
 #include <stdlib.h>
@@ -9,22 +9,23 @@
 #include "lib/os/tls.h"
 #include "lib/os/workers.h"
 
-enum { WHY_MAX = 256 };
+enum { WHY_MAX = 256, TYPE_MAX = 128 };
 
 struct job {
 	struct link link;
 	uint64_t id;
 	int64_t put_ms;
-	char *url, *form, *login; /* the last two may be NULL */
+	size_t body_len; /* a body may hold any octet */
+	char *url, *body, *type, *login, *at; /* all but the first may be NULL */
 	struct str ca;
-	struct buf answer, why;
-	char why_text[WHY_MAX];
+	struct buf answer, answer_type, why;
+	long code;
+	char type_text[TYPE_MAX], why_text[WHY_MAX];
 };
 
 struct fetcher {
 	struct workers *workers;
-	fetcher_fn *fn;
-	void *arg;
+	struct fetcher_spec spec;
 };
 
 struct transfer {
@@ -41,19 +42,32 @@ static int64_t now_ms(void)
 
 /* --- jobs ------------------------------------------------------------------------------- */
 
-static void wiped_free(char *text)
+static void wiped_free(char *text, size_t len)
 {
-	if (text) explicit_bzero(text, strlen(text));
+	if (text) explicit_bzero(text, len);
 	free(text);
 }
 
 static void job_free(struct job *job)
 {
 	free(job->url);
-	wiped_free(job->form);
-	wiped_free(job->login);
+	wiped_free(job->body, job->body_len);
+	wiped_free(job->login, job->login ? strlen(job->login) : 0);
+	free(job->type);
+	free(job->at);
 	buf_free(&job->answer);
 	free(job);
+}
+
+/* False: no memory. A string that is empty stays NULL. */
+static bool copy(char **out, struct str text)
+{
+	if (!text.len) return true;
+	*out = malloc(text.len + 1);
+	if (!*out) return false;
+	memcpy(*out, text.at, text.len);
+	(*out)[text.len] = '\0';
+	return true;
 }
 
 static struct job *job_new(uint64_t id, const struct fetch *what)
@@ -63,13 +77,13 @@ static struct job *job_new(uint64_t id, const struct fetch *what)
 	job->id = id;
 	job->put_ms = now_ms();
 	job->ca = what->ca;
-	job->url = strndup(what->url.at, what->url.len);
-	if (what->form.len) job->form = strndup(what->form.at, what->form.len);
-	if (what->login.len) job->login = strndup(what->login.at, what->login.len);
+	job->body_len = what->body.len;
 	buf_init(&job->answer, FETCHER_ANSWER_MAX);
+	buf_init_fixed(&job->answer_type, job->type_text, sizeof job->type_text);
 	buf_init_fixed(&job->why, job->why_text, sizeof job->why_text);
-	bool good = job->url && (job->form || !what->form.len) && (job->login || !what->login.len);
-	if (good) return job;
+	if (copy(&job->url, what->url) && copy(&job->body, what->body) && copy(&job->type, what->type) &&
+	    copy(&job->login, what->login) && copy(&job->at, what->at) && job->url)
+		return job;
 	job_free(job);
 	return NULL;
 }
@@ -101,7 +115,7 @@ static void options_set(CURL *curl, struct transfer *t)
 	(void)curl_easy_setopt(curl, CURLOPT_PROXY, "");
 	(void)curl_easy_setopt(curl, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
 	(void)curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
-	(void)curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, (long)FETCHER_MS);
+	(void)curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, t->fetcher->spec.timeout_ms);
 	(void)curl_easy_setopt(curl, CURLOPT_QUICK_EXIT, 1L);
 	(void)curl_easy_setopt(curl, CURLOPT_MAXFILESIZE, (long)FETCHER_ANSWER_MAX);
 	(void)curl_easy_setopt(curl, CURLOPT_USERAGENT, "ims/" IMS_VERSION);
@@ -114,16 +128,46 @@ static void options_set(CURL *curl, struct transfer *t)
 	(void)curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, look);
 	(void)curl_easy_setopt(curl, CURLOPT_XFERINFODATA, t);
 	(void)curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
-	if (job->form) (void)curl_easy_setopt(curl, CURLOPT_POSTFIELDS, job->form);
+	if (job->body) {
+		(void)curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)job->body_len);
+		(void)curl_easy_setopt(curl, CURLOPT_POSTFIELDS, job->body);
+	}
 	if (!job->login) return;
 	(void)curl_easy_setopt(curl, CURLOPT_HTTPAUTH, (long)CURLAUTH_BASIC);
 	(void)curl_easy_setopt(curl, CURLOPT_USERPWD, job->login);
 }
 
+static bool list_set(CURL *curl, CURLoption option, struct curl_slist **list, const char *text)
+{
+	*list = curl_slist_append(NULL, text);
+	return *list && curl_easy_setopt(curl, option, *list) == CURLE_OK;
+}
+
+/* What the library borrows until the transfer has ended. */
+static bool lists_set(CURL *curl, const struct job *job, struct curl_slist *lists[2])
+{
+	char memory[TYPE_MAX + 32];
+	struct buf header;
+	buf_init_fixed(&header, memory, sizeof memory);
+	buf_fmt(&header, "Content-Type: %s", job->type ? job->type : "");
+	buf_byte(&header, '\0');
+	if (job->at && !list_set(curl, CURLOPT_RESOLVE, &lists[0], job->at)) return false;
+	if (!job->type) return true;
+	return !header.overflowed && list_set(curl, CURLOPT_HTTPHEADER, &lists[1], memory);
+}
+
+static void answer_look(CURL *curl, struct job *job)
+{
+	const char *type = NULL;
+	(void)curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &job->code);
+	(void)curl_easy_getinfo(curl, CURLINFO_CONTENT_TYPE, &type);
+	if (type) buf_str(&job->answer_type, str_of(type));
+	if (job->answer_type.overflowed) job->answer_type.len = 0;
+}
+
 static void job_run(struct fetcher *f, struct job *job, CURL *curl)
 {
 	struct transfer t = { f, job };
-	long code = 0;
 	if (!curl) {
 		buf_str(&job->why, STR("no memory"));
 		return;
@@ -134,11 +178,14 @@ static void job_run(struct fetcher *f, struct job *job, CURL *curl)
 	}
 	curl_easy_reset(curl);
 	options_set(curl, &t);
-	CURLcode result = curl_easy_perform(curl);
-	if (result == CURLE_OK) (void)curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &code);
+	struct curl_slist *lists[2] = { NULL, NULL };
+	CURLcode result = lists_set(curl, job, lists) ? curl_easy_perform(curl) : CURLE_OUT_OF_MEMORY;
+	if (result == CURLE_OK) answer_look(curl, job);
+	curl_slist_free_all(lists[0]);
+	curl_slist_free_all(lists[1]);
 	if (job->answer.overflowed) buf_str(&job->why, STR("the answer is too long"));
 	else if (result != CURLE_OK) buf_str(&job->why, str_of(curl_easy_strerror(result)));
-	else if (code != 200) buf_fmt(&job->why, "the server says %ld", code);
+	else if (job->code != 200) buf_fmt(&job->why, "the server says %ld", job->code);
 	curl_easy_reset(curl); /* the login is forgotten, the connection stays */
 }
 
@@ -154,7 +201,9 @@ static void done(void *arg, struct link *link)
 {
 	struct fetcher *f = arg;
 	struct job *job = CONTAINER(link, struct job, link);
-	f->fn(f->arg, job->id, buf_view(&job->answer), buf_view(&job->why));
+	const struct fetched result = { buf_view(&job->answer), buf_view(&job->answer_type),
+					buf_view(&job->why), job->code };
+	f->spec.fn(f->spec.arg, job->id, &result);
 	job_free(job);
 }
 
@@ -165,14 +214,13 @@ bool fetcher_prepare(void)
 	return tls_prepare() && curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK;
 }
 
-struct fetcher *fetcher_new(struct loop *loop, fetcher_fn *fn, void *arg)
+struct fetcher *fetcher_new(struct loop *loop, const struct fetcher_spec *spec)
 {
 	struct fetcher *f = calloc(1, sizeof *f);
 	if (!f) return NULL;
-	f->fn = fn;
-	f->arg = arg;
+	f->spec = *spec;
 	f->workers = workers_new(loop, &(struct workers_spec){
-		.threads = FETCHER_THREADS, .jobs_max = FETCHER_JOBS_MAX, .counts_all = true,
+		.threads = spec->threads, .jobs_max = FETCHER_JOBS_MAX, .counts_all = true,
 		.run = run, .end_own = curl_easy_cleanup, .done = done, .drop = drop, .arg = f });
 	if (f->workers) return f;
 	free(f);

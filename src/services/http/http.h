@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the pieces of the role share. */
+#ifndef IMS_HTTP_HTTP_H
+#define IMS_HTTP_HTTP_H
+
+#include "services/frame.h"
+#include "services/http/web.h"
+
+enum { HTTP_CA_MAX = 4 * 1024 * 1024 };
+
+struct http {
+	struct frame *frame;
+	struct names names;
+	struct web web;
+	struct buf ca; /* the system's authorities, PEM; empty: it has none, so nobody is trusted */
+	int folder;    /* state/http, for what must outlive the process; negative: -errno */
+};
+
+#endif

@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "services/http/web.h"
+
+#include <curl/curl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { ADDRESS_MAX = 48, AT_MAX = DNS_NAME_MAX + 16 + 2 * WEB_ADDRESSES_MAX * ADDRESS_MAX };
+
+struct web_job {
+	struct link link;
+	struct web *web;
+	uint64_t number;
+	web_fn *fn; /* NULL: nobody waits any more */
+	void *arg;
+	char host[DNS_NAME_MAX + 1];
+	unsigned port;
+	unsigned questions; /* to dns that are not answered */
+	struct buf at;
+	char at_text[AT_MAX];
+	struct fetch what;  /* strings in `copies`, but `ca` */
+	struct buf copies;
+};
+
+static void job_free(struct web_job *job)
+{
+	names_forget(job->web->names, job);
+	link_remove(&job->link);
+	job->web->count--;
+	if (job->copies.len) explicit_bzero(job->copies.at, job->copies.len);
+	buf_free(&job->copies);
+	free(job);
+}
+
+static void job_end(struct web_job *job, const struct fetched *result)
+{
+	web_fn *fn = job->fn;
+	void *arg = job->arg;
+	job_free(job);
+	if (fn) fn(arg, result);
+}
+
+static void job_fail(struct web_job *job, struct str why)
+{
+	job_end(job, &(struct fetched){ .why = why });
+}
+
+/* --- the URL ---------------------------------------------------------------------------- */
+
+static bool part_get(CURLU *url, CURLUPart part, unsigned flags, char *out, size_t size)
+{
+	char *text = NULL;
+	bool good = curl_url_get(url, part, &text, flags) == CURLUE_OK && strlen(text) < size;
+	if (good) memcpy(out, text, strlen(text) + 1);
+	curl_free(text);
+	return good;
+}
+
+static bool is_here(const char *host)
+{
+	struct ip ip;
+	return str_eq(str_of(host), STR("localhost")) ||
+	       (ip_parse(str_of(host), &ip) && ip_is_loopback(ip));
+}
+
+static bool url_read(struct web_job *job, struct str text)
+{
+	char scheme[8], port[8], copy[4096];
+	if (!str_to_cstr(text, copy, sizeof copy)) return false;
+	CURLU *url = curl_url();
+	bool good = url && curl_url_set(url, CURLUPART_URL, copy, 0) == CURLUE_OK &&
+		    part_get(url, CURLUPART_SCHEME, 0, scheme, sizeof scheme) &&
+		    part_get(url, CURLUPART_HOST, 0, job->host, sizeof job->host) &&
+		    part_get(url, CURLUPART_PORT, CURLU_DEFAULT_PORT, port, sizeof port);
+	curl_url_cleanup(url);
+	if (!good) return false;
+	job->port = (unsigned)strtoul(port, NULL, 10);
+	return strcmp(scheme, "https") == 0 || (strcmp(scheme, "http") == 0 && is_here(job->host));
+}
+
+/* --- addresses -------------------------------------------------------------------------- */
+
+static void job_start(struct web_job *job)
+{
+	struct web *w = job->web;
+	job->what.at = buf_view(&job->at);
+	if (!fetcher_put(w->fetcher, job->number, &job->what)) {
+		job_fail(job, STR("too many questions to web servers wait"));
+		return;
+	}
+	explicit_bzero(job->copies.at, job->copies.len);
+	buf_free(&job->copies);
+}
+
+static void job_addresses(struct web_job *job)
+{
+	if (job->at.len == 0) job_fail(job, STR("the name of the web server has no address now"));
+	else job_start(job);
+}
+
+static void address_add(struct web_job *job, struct ip ip)
+{
+	if (job->at.len == 0) buf_fmt(&job->at, "%s:%u:", job->host, job->port);
+	else buf_byte(&job->at, ',');
+	if (!ip_is_v4(ip)) buf_byte(&job->at, '[');
+	ip_write(&job->at, ip);
+	if (!ip_is_v4(ip)) buf_byte(&job->at, ']');
+}
+
+static void found(void *arg, enum dns_state state, struct str records)
+{
+	struct web_job *job = arg;
+	struct ip ip;
+	job->questions--;
+	for (size_t i = 0; state == DNS_FOUND && i < WEB_ADDRESSES_MAX &&
+			   (i + 1) * sizeof ip.octets <= records.len; i++) {
+		memcpy(ip.octets, records.at + i * sizeof ip.octets, sizeof ip.octets);
+		address_add(job, ip);
+	}
+	if (job->questions == 0) job_addresses(job);
+}
+
+/* Both families at once; a literal, and this machine's own name, need no question. */
+static bool addresses_ask(struct web_job *job)
+{
+	struct names *names = job->web->names;
+	struct str host = str_of(job->host);
+	struct ip ip;
+	if (is_here(job->host) || job->host[0] == '[' || ip_parse(host, &ip)) return false;
+	job->questions += names_ask(names, host, DNS_AAAA, found, job);
+	job->questions += names_ask(names, host, DNS_A, found, job);
+	return true;
+}
+
+/* --- requests --------------------------------------------------------------------------- */
+
+static struct str copy(struct buf *copies, struct str text)
+{
+	size_t before = copies->len;
+	buf_str(copies, text);
+	return str_from(buf_view(copies), before);
+}
+
+/* The room is there from the start, so that nothing moves. */
+static bool what_copy(struct web_job *job, const struct fetch *what)
+{
+	size_t len = what->url.len + what->body.len + what->type.len + what->login.len;
+	buf_init(&job->copies, len);
+	if (!buf_room(&job->copies, len)) return false;
+	job->what = (struct fetch){ .url = copy(&job->copies, what->url), .ca = what->ca,
+		.body = copy(&job->copies, what->body), .type = copy(&job->copies, what->type),
+		.login = copy(&job->copies, what->login) };
+	return true;
+}
+
+bool web_ask(struct web *w, const struct fetch *what, web_fn *fn, void *arg)
+{
+	struct web_job *job = w->count < WEB_MAX ? calloc(1, sizeof *job) : NULL;
+	if (!job) return false;
+	*job = (struct web_job){ .web = w, .number = ++w->last, .fn = fn, .arg = arg };
+	list_add_tail(&w->jobs, &job->link);
+	w->count++;
+	buf_init_fixed(&job->at, job->at_text, sizeof job->at_text);
+	if (url_read(job, what->url) && what_copy(job, what)) {
+		bool named = addresses_ask(job);
+		if (named ? job->questions > 0 : fetcher_put(w->fetcher, job->number, &job->what))
+			return true;
+	}
+	job_free(job);
+	return false;
+}
+
+void web_forget(struct web *w, const void *arg)
+{
+	LIST_EACH(l, &w->jobs)
+	{
+		struct web_job *job = CONTAINER(l, struct web_job, link);
+		if (job->arg == arg) job->fn = NULL;
+	}
+}
+
+/* --- life ------------------------------------------------------------------------------- */
+
+static void fetched(void *arg, uint64_t number, const struct fetched *result)
+{
+	struct web *w = arg;
+	LIST_EACH(l, &w->jobs)
+	{
+		struct web_job *job = CONTAINER(l, struct web_job, link);
+		if (job->number != number) continue;
+		job_end(job, result);
+		return;
+	}
+}
+
+bool web_prepare(void) { return fetcher_prepare(); }
+
+bool web_init(struct web *w, struct loop *loop, struct names *names)
+{
+	*w = (struct web){ .loop = loop, .names = names };
+	list_init(&w->jobs);
+	w->fetcher = fetcher_new(loop, &(struct fetcher_spec){
+		.threads = WEB_THREADS, .timeout_ms = WEB_MS, .fn = fetched, .arg = w });
+	return w->fetcher != NULL;
+}
+
+void web_free(struct web *w)
+{
+	fetcher_free(w->fetcher);
+	w->fetcher = NULL;
+	while (!list_empty(&w->jobs)) job_free(CONTAINER(w->jobs.next, struct web_job, link));
+}
