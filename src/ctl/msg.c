@@ -2,9 +2,11 @@
 /* msg show ID [--body], msg export ID */
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
 
+#include "ctl/attempt.h"
 #include "ctl/offline.h"
 #include "lib/base/units.h"
 
@@ -56,7 +58,18 @@ static int msg_rcpt(void *ctx, const struct spool_rcpt *r)
 	return 0;
 }
 
-static int msg_show(struct store *store, const struct offline_msg *m, bool body)
+/* Gathered first: to read the spool may mean to become its owner, who does not have the log. */
+static int msg_attempts(const struct ctl *ctl, uint64_t id, char **text)
+{
+	size_t len;
+	FILE *out = open_memstream(text, &len);
+	if (!out) return ctl_fail(EX_OSERR, "no memory");
+	(void)attempt_list(ctl->conf, id, out, stderr); /* which has said what it cannot */
+	return fclose(out) == 0 ? 0 : ctl_fail(EX_OSERR, "no memory");
+}
+
+static int msg_show(struct store *store, const struct offline_msg *m, const char *attempts,
+		    bool body)
 {
 	char text[64];
 	struct buf b;
@@ -77,6 +90,7 @@ static int msg_show(struct store *store, const struct offline_msg *m, bool body)
 	msg_field("session", m->envelope.sid);
 	if (m->msg.deaths) printf("%-12s %u\n", "deaths", m->msg.deaths);
 	(void)store_read_rcpts(store, m->msg.id, 0, SPOOL_RCPTS_MAX, msg_rcpt, NULL);
+	fputs(attempts, stdout);
 	putchar('\n');
 	return msg_body(store, m, !body, true);
 }
@@ -92,12 +106,17 @@ int ctl_msg(struct ctl *ctl, int argc, char **argv)
 	if (!show && !(argc == 2 && strcmp(argv[0], "export") == 0))
 		return ctl_fail(EX_USAGE, "msg show ID [--body], or msg export ID");
 	int status = offline_id(argv[1], &id);
+	char *attempts = NULL;
+	if (status == 0 && show) status = msg_attempts(ctl, id, &attempts);
 	if (status == 0) status = offline_open(ctl, false, &store);
-	if (status) return status;
+	if (status) goto out;
 	arena_init(&arena, OFFLINE_ARENA);
 	status = offline_read(store, id, &arena, &m);
-	if (status == 0) status = show ? msg_show(store, &m, body) : msg_body(store, &m, false, false);
+	if (status == 0) status = show ? msg_show(store, &m, attempts, body)
+				       : msg_body(store, &m, false, false);
 	arena_free(&arena);
 	store_close(store);
+out:
+	free(attempts);
 	return status;
 }

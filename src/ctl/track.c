@@ -310,14 +310,20 @@ static int status_of(int rc)
 	return rc == SQLITE_DONE || rc == SQLITE_ROW ? 0 : EX_IOERR;
 }
 
+#define ATTEMPTS_MAX "1000"
+_Static_assert(TRACK_ATTEMPTS_MAX == 1000, "stands in the query");
+static const char EACH[] = "SELECT " COLUMNS " FROM events WHERE id = ?1"
+			   " ORDER BY ts, file < 0, event";
+static const char NEWEST[] = "SELECT * FROM (SELECT " COLUMNS ", event FROM events WHERE"
+			     " id = ?1 ORDER BY ts DESC, file < 0 DESC, event DESC LIMIT "
+			     ATTEMPTS_MAX ") ORDER BY ts, file < 0, event";
+
 /* The newest are asked for and the oldest shown first. */
 static int show_messages(struct track *t, const int64_t *ids, size_t count)
 {
 	sqlite3_stmt *stmt = NULL;
-	int rc = sqlite3_prepare_v2(t->db.db,
-				    "SELECT " COLUMNS " FROM events WHERE id = ?1"
-				    " ORDER BY ts, file < 0, event",
-				    -1, &stmt, NULL);
+	int rc = sqlite3_prepare_v2(t->db.db, t->args->attempts ? NEWEST : EACH, -1,
+				    &stmt, NULL);
 	if (rc != SQLITE_OK) return EX_IOERR;
 	for (size_t i = count; i > 0; i--) {
 		sqlite3_bind_int64(stmt, 1, ids[i - 1]);
@@ -374,6 +380,7 @@ static int find(struct track *t)
 	int64_t skewed = t->args->since_ms - TRACK_SKEW_MS;
 	int status = trackdb_row_at(&t->db, skewed, &t->since_row) == 0 ? 0 : EX_IOERR;
 	if (status == 0) status = find_messages(t);
+	if (t->args->attempts) return status;
 	if (status == 0) status = find_refusals(t);
 	if (status != 0) fprintf(t->args->err, "imsctl: %s\n", sqlite3_errmsg(t->db.db));
 	if (status == 0 && !t->args->json && !t->show.shown)
@@ -391,6 +398,7 @@ int track_run(const struct track_args *args)
 	int rc = trackdb_open_read(&t.db, path, &missing);
 	if (rc == 0) {
 		track_show_init(&t.show, &t.db, &args->place, args->json, args->out);
+		t.show.attempts = args->attempts;
 		rc = scan_log(&t);
 		/* An index that is damaged further inside: the log is the truth. */
 		if (rc == -EILSEQ && !missing) {

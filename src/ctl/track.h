@@ -10,6 +10,7 @@
 #include "lib/event/logfile.h"
 
 enum {
+	TRACK_ATTEMPTS_MAX = 1000,  /* the newest events that `attempts` looks at */
 	TRACK_MESSAGES_MAX = 10000, /* shown at once; refusals likewise */
 	TRACK_SKEW_MS =
 		3600 * 1000, /* rows are in the order of time but for this at most */
@@ -22,6 +23,7 @@ enum {
 struct track_args {
 	struct log_place place;
 	bool json;
+	bool attempts; /* with `id`: a row for each answer of a host, and nothing else */
 	bool sender_null; /* --from '' or '<>' */
 	struct str from, to, message_id;
 	uint64_t id;

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "ctl/attempt.h"
 #include "ctl/track_show.h"
 
 #include <fcntl.h>
@@ -15,6 +16,7 @@ void track_show_init(struct track_show *s, struct trackdb *db,
 	s->db = db;
 	s->place = place;
 	s->json = json;
+	s->attempts = false;
 	s->out = out;
 	s->fd = -1;
 	s->file = 0;
@@ -168,6 +170,11 @@ void track_show_row(struct track_show *s, const struct track_row *row)
 {
 	if (!view_of_line(s, row)) view_of_row(&s->view, row);
 	buf_reset(&s->line);
+	if (s->attempts && !attempt_write(&s->view, &s->line)) return;
+	if (s->attempts) {
+		(void)fwrite(s->line.at, 1, s->line.len, s->out);
+		return;
+	}
 	if (s->json) event_format_json(&s->view, &s->line);
 	else write_text(s);
 	(void)fwrite(s->line.at, 1, s->line.len, s->out);

@@ -20,6 +20,7 @@ struct track_show {
 	struct trackdb *db; /* borrowed: knows the files by their numbers */
 	const struct log_place *place;
 	bool json;
+	bool attempts; /* only what hosts said, as msg show tells it */
 	FILE *out;
 	int fd; /* of the file that was read last, -1: it is not there */
 	int64_t file;

@@ -97,12 +97,22 @@ void connection_abort(struct connection *c, struct str why)
 
 /* --- a new socket ------------------------------------------------------------------- */
 
+enum smtp_attempt_action attempt_next(struct connection *c,
+				      const struct smtp_attempt_end *end)
+{
+	enum smtp_attempt_action action = smtp_attempt_next(&c->job->attempt, end);
+	bool left = action == SMTP_ATTEMPT_NEXT_ADDRESS ||
+		    action == SMTP_ATTEMPT_NEXT_HOST || action == SMTP_ATTEMPT_STOP;
+	if (left) tell_answers(c, action == SMTP_ATTEMPT_STOP);
+	return action;
+}
+
 /* What the attempt says now that something ended without a machine, or with it. True:
  * connect to its target. */
 bool connection_next(struct connection *c, const struct smtp_attempt_end *end)
 {
 	struct job *job = c->job;
-	enum smtp_attempt_action action = smtp_attempt_next(&job->attempt, end);
+	enum smtp_attempt_action action = attempt_next(c, end);
 	if (action != SMTP_ATTEMPT_STOP && !c->d->draining) return true;
 	if (action == SMTP_ATTEMPT_STOP) {
 		job_stop(c, end->how);

@@ -10,6 +10,9 @@ struct str reason_of(int error); /* errno in words */
 /* Lets go of the socket and what spoke on it. */
 void connection_close(struct connection *c);
 void connection_open(struct connection *c);
+/* What comes next; what the host that is left said of recipients is told. */
+enum smtp_attempt_action attempt_next(struct connection *c,
+				      const struct smtp_attempt_end *end);
 /* What the attempt says now that something ended. True: connect to its target; else the
  * connection has gone. */
 bool connection_next(struct connection *c, const struct smtp_attempt_end *end);

@@ -36,6 +36,7 @@ enum {
 	DELIVER_CLEAR_MS = 10 * 60 * 1000,     /* how long they are remembered */
 	DELIVER_DANE_MAX = 128 * 1024,         /* octets of TLSA records of one connection */
 	DELIVER_LOGIN_TOLD_MS = 60 * 60 * 1000, /* one login_fail of a route in that time */
+	DELIVER_ANSWERS_MAX = 256,             /* told of one host, one event each */
 	DELIVER_TLS_MAX = TLS_DESCRIPTION_MAX, /* of what events tell of it */
 };
 
@@ -319,6 +320,9 @@ void pool_turn(void *arg);
 /* tell.c: events */
 /* How an attempt to reach a host ended; NULL: it is ready for mail. */
 void tell_attempt(struct connection *c, const struct smtp_outcome *o);
+/* What the host that the attempt has left said of recipients, one by one; those that keep
+ * that as their outcome (`stopped`) are told of by spool. */
+void tell_answers(struct connection *c, bool stopped);
 void tell_login(struct connection *c, const struct smtp_outcome *o);
 void tell_error(struct deliver *d, struct str error, struct str path);
 void tell_files_error(struct deliver *d, struct str route, struct str error);

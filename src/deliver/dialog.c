@@ -36,6 +36,17 @@ static void targets_turn(struct connection *c)
 	c->target = 0;
 }
 
+/* The job gets a socket that has served others. */
+static void connection_begin_job(struct connection *c)
+{
+	c->job->on = c;
+	targets_turn(c);
+	job_attempt(c->job);
+	c->told = false;
+	tell_attempt(c, NULL);
+	connection_send(c);
+}
+
 /* The next job for an open socket, or rest. */
 static bool connection_rest(struct connection *c)
 {
@@ -44,11 +55,8 @@ static bool connection_rest(struct connection *c)
 	bool old = d->draining || now - c->opened_ms > DELIVER_AGE_MS || pool_is_outdated(c);
 	c->job = old ? NULL : pool_next(c);
 	if (c->job) {
-		c->job->on = c;
 		scoreboard_message(c->job->id);
-		targets_turn(c);
-		job_attempt(c->job);
-		connection_send(c);
+		connection_begin_job(c);
 		return true;
 	}
 	/* Somebody else waits for a place. */
@@ -68,7 +76,7 @@ static bool connection_go_on(struct connection *c)
 {
 	struct job *job = c->job;
 	struct smtp_attempt_end end = { .how = SMTP_ATTEMPT_DONE };
-	enum smtp_attempt_action action = smtp_attempt_next(&job->attempt, &end);
+	enum smtp_attempt_action action = attempt_next(c, &end);
 	if (action == SMTP_ATTEMPT_SEND) {
 		connection_send(c);
 		return true;
@@ -107,7 +115,7 @@ static void connection_done(struct connection *c)
 {
 	struct smtp_attempt_end end = { .how = SMTP_ATTEMPT_DONE };
 	if (!job_heard(c->job)) return;
-	(void)smtp_attempt_next(&c->job->attempt, &end); /* all are final: it stops */
+	(void)attempt_next(c, &end); /* all are final: it stops */
 	job_stop(c, SMTP_ATTEMPT_DONE);
 	scoreboard_message(0);
 }
@@ -273,10 +281,7 @@ void connection_reuse(struct connection *c, struct job *job)
 	link_remove(&c->idle_all);
 	c->state = CONNECTION_OPEN;
 	c->job = job;
-	job->on = c;
-	targets_turn(c);
-	job_attempt(job);
-	connection_send(c);
+	connection_begin_job(c);
 	connection_run(c, STR(""));
 }
 

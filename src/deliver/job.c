@@ -224,6 +224,7 @@ static void result_put(struct job *job, uint32_t i, struct str host)
 		r.text = words_of(o, memory);
 		r.dsn_passed = r.outcome == JOB_RELAYED && job->places[i].dsn_passed;
 		if (host.len) r.tls = tls_of(job, target_of(job, i));
+		if (host.len) r.step = smtp_step_words(o->step);
 	} else {
 		r.outcome = job->rest;
 		r.dsn = str_of(job->rest_dsn);

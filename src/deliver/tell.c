@@ -14,7 +14,8 @@ void tell_attempt(struct connection *c, const struct smtp_outcome *o)
 	event_str(log, FIELD_to, job->mail.rcpts[0].address);
 	event_str(log, FIELD_route, job->route);
 	event_str(log, FIELD_host, host_label(&c->targets[job->attempt.target], label));
-	event_str(log, FIELD_reason, o ? smtp_step_words(o->step) : STR("connected"));
+	event_str(log, FIELD_reason, o ? smtp_step_words(o->step)
+				    : c->smtp.mails ? STR("used again") : STR("connected"));
 	if (o && o->code) event_i64(log, FIELD_code, o->code);
 	if (o) event_str(log, FIELD_dsn, str_of(o->enhanced));
 	if (o) event_str(log, FIELD_reply, o->text);
@@ -22,6 +23,46 @@ void tell_attempt(struct connection *c, const struct smtp_outcome *o)
 	event_str(log, FIELD_tls, tls.len ? tls : STR("-"));
 	event_i64(log, FIELD_delay, loop_wall_ms(c->d->frame->loop) - job->arrived_ms);
 	event_end(log);
+}
+
+/* `more`: as many were answered, but are not told one by one. */
+static void tell_answer(struct connection *c, uint32_t rcpt, uint32_t more)
+{
+	const struct smtp_outcome *o = &c->job->states[rcpt].left;
+	struct event_log *log = c->d->frame->log;
+	char label[HOST_LABEL_MAX];
+	struct str tls = str_of(c->targets[c->target].tls);
+	event_begin(log, EVENT_answer, 0, c->job->id);
+	event_str(log, FIELD_to, c->job->mail.rcpts[rcpt].address);
+	event_str(log, FIELD_route, c->job->route);
+	event_str(log, FIELD_host, host_label(&c->targets[c->target], label));
+	event_str(log, FIELD_step, smtp_step_words(o->step));
+	if (o->code) event_i64(log, FIELD_code, o->code);
+	event_str(log, FIELD_dsn, str_of(o->enhanced));
+	event_str(log, FIELD_reply, o->text);
+	event_str(log, FIELD_tls, tls.len ? tls : STR("-"));
+	event_i64(log, FIELD_delay, loop_wall_ms(c->d->frame->loop) - c->job->arrived_ms);
+	if (more) event_i64(log, FIELD_count, more);
+	event_end(log);
+}
+
+static bool wants_telling(const struct smtp_attempt_rcpt *r, bool stopped)
+{
+	return r->left.state != SMTP_RCPT_OPEN &&
+	       !(stopped && r->left.state == r->now.state);
+}
+
+void tell_answers(struct connection *c, bool stopped)
+{
+	const struct job *job = c->job;
+	uint32_t left = 0, told = 0;
+	for (uint32_t i = 0; i < job->mail.rcpt_count; i++)
+		left += wants_telling(&job->states[i], stopped);
+	for (uint32_t i = 0; left && told < DELIVER_ANSWERS_MAX; i++) {
+		if (!wants_telling(&job->states[i], stopped)) continue;
+		left--;
+		tell_answer(c, i, ++told == DELIVER_ANSWERS_MAX ? left : 0);
+	}
 }
 
 void tell_login(struct connection *c, const struct smtp_outcome *o)

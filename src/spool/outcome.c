@@ -24,6 +24,7 @@ struct spool_op *outcome_op(struct spool *s, struct job *job, uint32_t at, struc
 	note->rcpt = at;
 	note->route = arena_str(arena, fate.route);
 	note->tls = arena_str(arena, fate.tls);
+	note->step = arena_str(arena, fate.step);
 	note->quiet = fate.quiet && fate.state == SPOOL_DEFERRED;
 	op->kind = SPOOL_OP_OUTCOME;
 	op->id = job->id;
@@ -82,7 +83,7 @@ static struct fate fate_of(const struct job_result *r, struct str route)
 	};
 	return (struct fate){ .state = states[r->outcome], .tried = true,
 		.dsn_passed = r->dsn_passed, .dsn = r->dsn, .text = r->text, .host = r->host,
-		.route = route, .tls = r->tls };
+		.route = route, .tls = r->tls, .step = r->step };
 }
 
 /* The recipient of the part with that index that has no outcome yet. Answers mostly come in
@@ -178,6 +179,7 @@ static void outcome_tell(struct spool *s, const struct spool_op *op, const struc
 	if (o->state != SPOOL_DELIVERED || !str_eq(note->route, STR("mailbox")))
 		event_str(log, FIELD_reply, o->reply);
 	if (note->tls.len && name != EVENT_expire) event_str(log, FIELD_tls, note->tls);
+	if (note->step.len && name != EVENT_expire) event_str(log, FIELD_step, note->step);
 	event_i64(log, FIELD_delay, o->last_ms - job->arrived_ms);
 	event_i64(log, FIELD_attempt, o->attempts);
 	if (name == EVENT_defer) {

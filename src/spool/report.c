@@ -75,7 +75,7 @@ void fate_later(struct spool *s, struct job *job, uint32_t at, const struct fate
 static bool fate_keep(struct arena *arena, struct fate *fate)
 {
 	struct str *const texts[] = { &fate->dsn, &fate->text, &fate->host, &fate->route,
-				      &fate->tls };
+				      &fate->tls, &fate->step };
 	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
 		struct str copy = arena_str(arena, *texts[i]);
 		if (copy.len < texts[i]->len) return false;

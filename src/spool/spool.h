@@ -72,7 +72,7 @@ struct note {
 	 * attempt or only a decision to put it off. REPORT: the letter that arrives. */
 	struct job *job;
 	uint32_t rcpt;
-	struct str route, tls;
+	struct str route, tls, step;
 	bool quiet;
 	struct report *report;
 	/* ACT; SUSPEND: NULL if a time has come. from: also of an ARRIVAL that is held */
@@ -183,7 +183,7 @@ struct fate {
 	bool quiet;      /* no event: one of very many with the same reason */
 	int64_t next_due_ms; /* deferred: not before; 0: by the schedule */
 	struct str dsn, text, host, route;
-	struct str tls; /* of the connection; for the event only */
+	struct str tls, step; /* of the connection; for the event only */
 };
 
 /* Where the look for work stands (pump.c). */

@@ -264,6 +264,7 @@ bool trackdb_wants(enum event_name name)
 	case EVENT_refuse:
 	case EVENT_deliver:
 	case EVENT_attempt:
+	case EVENT_answer:
 	case EVENT_defer:
 	case EVENT_fail:
 	case EVENT_expire:

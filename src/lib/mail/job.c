@@ -32,6 +32,7 @@ void job_result_put(struct buf *b, const struct job_result *r)
 	buf_put_str(b, str_sub(r->text, 0, JOB_TEXT_MAX));
 	buf_put_str(b, r->host);
 	buf_put_str(b, r->tls);
+	buf_put_str(b, r->step);
 }
 
 bool job_result_next(struct cur *c, struct job_result *r)
@@ -46,6 +47,7 @@ bool job_result_next(struct cur *c, struct job_result *r)
 	r->text = cur_str(c);
 	r->host = cur_str(c);
 	r->tls = cur_str(c);
+	r->step = cur_str(c);
 	return !c->bad;
 }
 

@@ -43,6 +43,7 @@ struct job_result {
 	struct str text; /* a sentence or the reply, for log, queue and report; may be cut */
 	struct str host; /* path of the mailbox, or the host that answered */
 	struct str tls;  /* of the connection to that host, as events tell it; or empty */
+	struct str step; /* of the dialogue with it, as events tell it; or empty */
 };
 
 /* Where a relay job goes. */

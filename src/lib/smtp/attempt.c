@@ -84,7 +84,10 @@ static void leave_target(struct smtp_attempt *a, const struct smtp_outcome *caus
 {
 	for (uint32_t i = 0; i < a->rcpt_count; i++) {
 		struct smtp_attempt_rcpt *rcpt = &a->rcpts[i];
-		keep_best(rcpt, has_answer(&rcpt->now) ? &rcpt->now : cause);
+		bool own = !rcpt->final && has_answer(&rcpt->now);
+		rcpt->left = (struct smtp_outcome){ .state = SMTP_RCPT_OPEN };
+		if (own && !rcpt->now.session) rcpt->left = rcpt->now;
+		keep_best(rcpt, own ? &rcpt->now : cause);
 	}
 }
 

@@ -60,6 +60,9 @@ struct smtp_attempt_end {
 struct smtp_attempt_rcpt {
 	struct smtp_outcome now;
 	struct smtp_outcome kept; /* the best answer of earlier addresses */
+	/* After NEXT_ADDRESS or NEXT_HOST: what the address that was left said of this
+	 * recipient itself; OPEN: nothing, or the recipient is no longer tried. */
+	struct smtp_outcome left;
 	bool final;
 };
 

@@ -42,7 +42,7 @@ static void answer(struct bench *b, enum job_outcome outcome, const char *dsn, c
 	struct buf results;
 	buf_init(&results, 4096);
 	job_result_put(&results, &(struct job_result){ .outcome = outcome, .dsn = str_of(dsn),
-		.text = str_of(text), .host = STR("peer[192.0.2.1]:25") });
+		.text = str_of(text), .host = STR("peer[192.0.2.1]:25"), .step = STR("sending RCPT TO") });
 	channel_send_done(b->far[ROLE_DELIVER], &(struct msg_done){ .job = b->relay,
 		.results = buf_view(&results), .host_failed = host_failed, .host = STR("peer: refused") });
 	buf_free(&results);

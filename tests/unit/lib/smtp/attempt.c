@@ -117,6 +117,21 @@ static void hear(struct run *r, uint32_t i, enum answer answer, enum smtp_step s
 	seen->host |= answer == HOST;
 }
 
+/* What the address that is left said of a recipient itself can be told. */
+static void check_left(const struct run *r, const struct ending *e, const bool *wanted)
+{
+	bool left = r->last == SMTP_ATTEMPT_NEXT_ADDRESS ||
+		    r->last == SMTP_ATTEMPT_NEXT_HOST || r->last == SMTP_ATTEMPT_STOP;
+	for (uint32_t i = 0; left && i < RCPTS; i++) {
+		bool own = wanted[i] && (e->answers[i] == TEMP || e->answers[i] == HOST);
+		enum smtp_rcpt_state want = !own ? SMTP_RCPT_OPEN : kinds[e->answers[i]].state;
+		/* An earlier transaction with this address may have had the answer. */
+		if (own || wanted[i]) assert_int_equal(r->rcpts[i].left.state, want);
+		if (r->rcpts[i].left.state != SMTP_RCPT_OPEN)
+			assert_false(r->rcpts[i].left.session);
+	}
+}
+
 /* Lets the session go that way; what comes next. */
 static enum smtp_attempt_action go(struct run *r, const struct ending *e)
 {
@@ -137,6 +152,7 @@ static enum smtp_attempt_action go(struct run *r, const struct ending *e)
 	if (e->how != SMTP_ATTEMPT_DONE && r->last != SMTP_ATTEMPT_WITH_HELO && !again)
 		for (uint32_t i = 0; i < RCPTS; i++)
 			r->seen[i].temp |= wanted[i] && e->answers[i] == SKIP;
+	check_left(r, e, wanted);
 	bool moves = r->last == SMTP_ATTEMPT_NEXT_ADDRESS ||
 		     r->last == SMTP_ATTEMPT_NEXT_HOST;
 	if (moves)
@@ -398,7 +414,9 @@ static void texts(void **state)
 	struct smtp_attempt_end end = { .how = SMTP_ATTEMPT_DONE };
 	assert_int_equal(smtp_attempt_next(&r.attempt, &end), SMTP_ATTEMPT_NEXT_HOST);
 	text[0] = '?';
+	assert_true(str_eq(r.rcpts[0].left.text, STR("451 busy")));
 	assert_int_equal(go(&r, &endings[1]), SMTP_ATTEMPT_STOP);
+	assert_int_equal(r.rcpts[0].left.state, SMTP_RCPT_OPEN);
 	assert_true(str_eq(r.rcpts[0].now.text, STR("451 busy")));
 	assert_int_equal(r.rcpts[1].now.code, 451);
 	smtp_attempt_free(&r.attempt);
