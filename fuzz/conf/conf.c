@@ -64,7 +64,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (!conf) return 0;
 	(void)conf_host_find(conf, ip_of_v4((uint32_t)size));
 	(void)conf_domain_find(conf, STR("example.com"));
-	(void)conf_route_match(conf, STR("a.b.example.com"));
+	(void)conf_route_match(conf, &(struct conf_route_ask){ STR("a.b.example.com"), STR("x@y.example.com"), STR("x@y") });
 	(void)conf_network_find(&conf->relay.from, ip_of_v4((uint32_t)size));
 	(void)conf_network_find(&conf->relay.never, (struct ip){ { 0x20, 1 } });
 	show_again(conf);

@@ -213,18 +213,25 @@ static int route_as_json(const struct route_case *c)
 /* --- the verb ------------------------------------------------------------------------------ */
 
 /* A destination whose spool is not there yet has nothing in it. */
-static int explain_route(const struct ctl *ctl, const char *word)
+static int explain_route(const struct ctl *ctl, int argc, char **argv)
 {
 	static struct summary s;
 	static const struct filter all;
 	char memory[ROUTE_KEY_MAX + 8];
 	struct buf key;
 	struct store *store;
-	struct route_case c = { .ctl = ctl, .address = str_of(word) };
+	const char *sender = ctl_option(&argc, argv, "--from"), *user = ctl_option(&argc, argv, "--user");
+	if (argc != 1)
+		return ctl_fail(EX_USAGE, "explain route ADDRESS [--from ADDRESS] [--user USER]");
+	struct route_case c = { .ctl = ctl, .address = str_of(argv[0]) };
 	if (c.address.len == 0 || c.address.len > SPOOL_ADDRESS_MAX)
 		return ctl_fail(EX_USAGE, "explain route wants an address");
-	c.route = route_find(ctl->conf, c.address, true);
-	c.unknown = route_find(ctl->conf, c.address, false);
+	struct route_ask ask = { .address = c.address, .exists = true };
+	if (sender && strcmp(sender, "<>") != 0) ask.sender = str_of(sender);
+	if (user) ask.user = str_of(user);
+	c.route = route_find(ctl->conf, &ask);
+	ask.exists = false;
+	c.unknown = route_find(ctl->conf, &ask);
 	buf_init_fixed(&key, memory, sizeof memory);
 	route_key(&key, &c.route);
 	int status = offline_open(ctl, false, &store);
@@ -242,7 +249,7 @@ static int explain_route(const struct ctl *ctl, const char *word)
 
 int ctl_explain(struct ctl *ctl, int argc, char **argv)
 {
-	if (argc == 2 && strcmp(argv[0], "route") == 0) return explain_route(ctl, argv[1]);
+	if (argc >= 1 && strcmp(argv[0], "route") == 0) return explain_route(ctl, argc - 1, argv + 1);
 	if (argc == 2 && strcmp(argv[0], "msg") == 0) return explain_msg(ctl, argv[1]);
 	if (argc >= 1 && strcmp(argv[0], "rcpt") == 0) return explain_rcpt(ctl, argc - 1, argv + 1);
 	if (argc >= 1 && strcmp(argv[0], "client") == 0) return explain_client(ctl, argc - 1, argv + 1);

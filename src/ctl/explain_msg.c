@@ -125,8 +125,7 @@ static int one_rcpt(void *ctx, const struct spool_rcpt *r)
 	const struct msg_case *c = ctx;
 	char memory[TEXT_MAX];
 	struct buf why;
-	struct route route = route_find(c->ctl->conf, r->address,
-		action_existed(&c->m->envelope, r->index));
+	struct route route = action_route(c->ctl->conf, &c->m->envelope, r);
 	const struct suspension *stop =
 		suspended_find(c->suspended, route_name(&route), route_domain_of(r->address));
 	buf_init_fixed(&why, memory, sizeof memory);

@@ -109,8 +109,7 @@ struct offline_rcpts {
 static int offline_rcpt(void *ctx, const struct spool_rcpt *rcpt)
 {
 	const struct offline_rcpts *r = ctx;
-	struct route route =
-		route_find(r->conf, rcpt->address, action_existed(r->envelope, rcpt->index));
+	struct route route = action_route(r->conf, r->envelope, rcpt);
 	return spool_rcpt_is_open(rcpt->state) &&
 	       filter_matches_recipient(r->filter, rcpt->address, route_name(&route));
 }

@@ -64,33 +64,21 @@ void route_place_write(struct buf *out, const struct route *route)
 	else if (route->domain) place_write(out, route->domain->deliver_from);
 }
 
-/* The longest word of the route's `match` that fits, as conf_route_match decides. */
-static struct str match_of(const struct conf_route *via, struct str domain)
+/* "route branch matches .example.com for sender @a.example" */
+static void via_rule_write(struct buf *out, const struct route *route)
 {
-	struct str best = STR("");
-	for (size_t i = 0; i < via->match.count; i++) {
-		struct str word = via->match.at[i];
-		bool below = word.len && word.at[0] == '.';
-		if (below ? !str_ends_nocase(domain, word) || domain.len == word.len
-		          : !str_eq_nocase(domain, word))
-			continue;
-		if (!below) return word;
-		if (word.len > best.len) best = word;
-	}
-	return best;
-}
-
-static void via_rule_write(struct buf *out, const struct conf_route *via, struct str domain)
-{
-	struct str match = match_of(via, domain);
 	buf_str(out, STR("route "));
-	buf_str(out, via->name);
-	if (match.len) {
-		buf_str(out, STR(" matches "));
-		buf_str(out, match);
-	} else {
+	buf_str(out, route->via->name);
+	if (!route->match.len) {
 		buf_str(out, STR(": no other route matches"));
+		return;
 	}
+	buf_str(out, STR(" matches "));
+	buf_str(out, route->match);
+	if (route->sender.len) buf_str(out, STR(" for sender "));
+	buf_str(out, route->sender);
+	if (route->user.len) buf_str(out, STR(" for user "));
+	buf_str(out, route->user);
 }
 
 static void domain_rule_write(struct buf *out, const struct conf_domain *domain)
@@ -119,7 +107,7 @@ void route_rule_write(struct buf *out, const struct conf *conf, struct str addre
 		buf_str(out, STR("; "));
 	}
 	if (domain) domain_rule_write(out, domain);
-	else if (route->via) via_rule_write(out, route->via, name);
+	else if (route->via) via_rule_write(out, route);
 	else buf_str(out, STR("no route matches, and there is none called default"));
 	char text[RULE_MAX];
 	struct buf place;

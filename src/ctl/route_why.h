@@ -12,7 +12,8 @@ const char *route_kind_text(enum route_kind kind); /* "mailbox" "lmtp" "via" "mx
 /* The destination as people know it: "example.org" for the MX of it, the hosts of a route
  * or of an LMTP list, "mailbox", "-". */
 void route_destination_write(struct buf *out, const struct route *route);
-/* Which statement decides: "route branch matches .example.com (/etc/ims/ims.conf:15)". */
+/* Which statement decides: "route branch matches .example.com for sender @a.example
+ * (/etc/ims/ims.conf:15)". */
 void route_rule_write(struct buf *out, const struct conf *conf, struct str address,
                       const struct route *route);
 /* Where it decides: "/etc/ims/ims.conf:15"; empty if no statement does. */

@@ -39,14 +39,6 @@ static struct summary_row *row_of(struct summary *s, const struct route *route)
 	return map_put(&s->rows, hash, row) ? row : NULL;
 }
 
-/* All recipients of a domain go to one place, but for its postmaster. */
-static bool is_postmaster(struct str address)
-{
-	static const struct str name = STR_INIT("postmaster");
-	if (!str_starts_nocase(address, name)) return false;
-	return address.len == name.len || address.at[name.len] == '@';
-}
-
 /* Of the message that is looked at; decoded when somebody needs it. */
 static const struct envelope *envelope_of(struct summary *s)
 {
@@ -58,21 +50,37 @@ static const struct envelope *envelope_of(struct summary *s)
 	return &s->envelope;
 }
 
-static struct summary_domain domain_new(struct summary *s, struct str address, bool existed)
+static struct summary_domain domain_new(struct summary *s, const struct route_ask *ask)
 {
-	struct route route = route_find(s->conf, address, existed);
+	struct route route = route_find(s->conf, ask);
 	return (struct summary_domain){ row_of(s, &route),
-		suspended_find(&s->suspended, route_name(&route), route_domain_of(address)) };
+		suspended_find(&s->suspended, route_name(&route), route_domain_of(ask->address)) };
+}
+
+/* All recipients of a domain go to one place, but for its postmaster, and but for where it
+ * depends on who sends. */
+static bool is_by_domain(const struct summary *s, struct str address)
+{
+	static const struct str name = STR_INIT("postmaster");
+	if (conf_routes_are_narrowed(s->conf)) return false;
+	if (!str_starts_nocase(address, name)) return true;
+	return address.len != name.len && address.at[name.len] != '@';
 }
 
 static struct summary_domain domain_of(struct summary *s, const struct spool_rcpt *rcpt)
 {
-	if (is_postmaster(rcpt->address))
-		return domain_new(s, rcpt->address, action_existed(envelope_of(s), rcpt->index));
+	struct route_ask ask = { .address = rcpt->address };
+	if (!is_by_domain(s, rcpt->address)) {
+		const struct envelope *e = envelope_of(s);
+		ask.exists = action_existed(e, rcpt->index);
+		ask.sender = e->sender;
+		ask.user = e->user;
+		return domain_new(s, &ask);
+	}
 	uint64_t hash = hash_str_nocase(route_domain_of(rcpt->address), (uint64_t)s->now_ms);
 	struct summary_domain *known = map_get(&s->domains, hash);
 	if (known) return *known;
-	struct summary_domain found = domain_new(s, rcpt->address, false);
+	struct summary_domain found = domain_new(s, &ask);
 	known = found.row ? arena_alloc(&s->arena, sizeof *known) : NULL;
 	if (known) *known = found;
 	if (known) (void)map_put(&s->domains, hash, known); /* full: it is only slower */

@@ -202,7 +202,7 @@ static void role_drain(struct frame *f, bool now)
 
 const struct role_ops receive_role = {
 	.role = ROLE_RECEIVE,
-	.reads_lists = true,
+	.reads_lists = CONF_LISTS_CLIENTS,
 	.open = role_open,
 	.serve = role_serve,
 	.peer_up = role_peer_up,

@@ -18,9 +18,9 @@ struct frame;
 /* One row per role. Every function may be NULL. */
 struct role_ops {
 	enum role role;
-	/* It asks for clients and senders by host rules and filters. For all others the files of
-	 * those, which may be large, are not read out. */
-	bool reads_lists;
+	/* What it asks for by host rules, filters and routes: enum conf_lists. For all others the
+	 * files of those, which may be large, are not read out. */
+	unsigned reads_lists;
 	/* With the rights that the process was started with (root if the service is): open
 	 * folders and files, make and chown what is missing (frame->user is who the role
 	 * will be), name to the sandbox what must stay open. Returns 0 or a sysexits code

@@ -40,7 +40,7 @@ struct setup_message *setup_queue_take(struct setup_queue *q)
 	return CONTAINER(l, struct setup_message, link);
 }
 
-static struct conf *conf_of_record(struct str record, bool lists, struct buf *why)
+static struct conf *conf_of_record(struct str record, unsigned lists, struct buf *why)
 {
 	struct conf_bundle bundle;
 	struct conf_errors errors;
@@ -49,7 +49,7 @@ static struct conf *conf_of_record(struct str record, bool lists, struct buf *wh
 	conf_errors_init(&errors);
 	bool good = conf_bundle_decode(record, &bundle);
 	if (!good) buf_str(why, STR("the configuration that master sent is damaged"));
-	if (good && !lists) conf_bundle_drop_lists(&bundle);
+	if (good) conf_bundle_keep_lists(&bundle, lists);
 	if (good) conf = conf_parse(&bundle, &errors);
 	if (good && !conf) conf_errors_write(&errors, why);
 	conf_errors_free(&errors);
@@ -57,7 +57,7 @@ static struct conf *conf_of_record(struct str record, bool lists, struct buf *wh
 	return conf;
 }
 
-struct conf *setup_conf_read(int fd, bool lists, struct buf *why)
+struct conf *setup_conf_read(int fd, unsigned lists, struct buf *why)
 {
 	struct conf *conf = NULL;
 	struct str record;

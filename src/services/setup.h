@@ -37,9 +37,9 @@ bool setup_queue_put(struct setup_queue *q, enum msg_type type, struct str paylo
 /* The oldest, now the caller's to free; its fd too. NULL: empty. */
 struct setup_message *setup_queue_take(struct setup_queue *q);
 
-/* Reads a bundle from a memfd, which it closes, and parses it; without `lists` not the lines
- * of host files and of filters' files. NULL: `why` says. */
-struct conf *setup_conf_read(int fd, bool lists, struct buf *why);
+/* Reads a bundle from a memfd, which it closes, and parses it; of files of lines only what
+ * `lists` says (enum conf_lists). NULL: `why` says. */
+struct conf *setup_conf_read(int fd, unsigned lists, struct buf *why);
 /* The bundle as a sealed memfd, or -errno. */
 int setup_conf_write(const struct conf_bundle *bundle);
 

@@ -162,8 +162,7 @@ static int slice_rcpt(void *ctx, const struct spool_rcpt *rcpt)
 	const struct act *act = slice->act;
 	bool retry = act->action == QUEUE_RETRY || act->action == QUEUE_REROUTE;
 	if (!spool_rcpt_is_open(rcpt->state)) return 0;
-	struct route route = route_find(slice->conf, rcpt->address,
-		action_existed(&slice->envelope, rcpt->index));
+	struct route route = action_route(slice->conf, &slice->envelope, rcpt);
 	if (!filter_matches_recipient(&act->filter, rcpt->address, route_name(&route))) return 0;
 	slice->meant = true;
 	if (!retry || act->dry) return SPOOL_PASS;

@@ -55,3 +55,10 @@ bool action_existed(const struct envelope *e, uint32_t index)
 {
 	return index < e->rcpt_count && str_eq(e->rcpts[index].route, STR("mailbox"));
 }
+
+struct route action_route(const struct conf *conf, const struct envelope *e,
+                          const struct spool_rcpt *rcpt)
+{
+	return route_find(conf, &(struct route_ask){ .address = rcpt->address,
+		.exists = action_existed(e, rcpt->index), .sender = e->sender, .user = e->user });
+}

@@ -7,6 +7,7 @@
 #include "lib/mail/envelope.h"
 #include "lib/queue/action.h"
 #include "lib/queue/filter.h"
+#include "lib/route/route.h"
 #include "spool/store.h"
 
 /* The state as it is listed: an active message that was tried in vain is deferred. */
@@ -21,5 +22,9 @@ void action_op(enum queue_action action, int64_t now_ms, int64_t until_ms, struc
 /* The directory said at arrival that this recipient exists; for postmaster it matters
  * (lib/route). */
 bool action_existed(const struct envelope *e, uint32_t index);
+
+/* Where this recipient of the message goes. */
+struct route action_route(const struct conf *conf, const struct envelope *e,
+                          const struct spool_rcpt *rcpt);
 
 #endif

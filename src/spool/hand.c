@@ -99,8 +99,7 @@ static bool gather_wants(const struct gather *g, const struct spool_rcpt *rcpt)
 {
 	if (!spool_rcpt_is_open(rcpt->state)) return false;
 	if (!g->filter) return rcpt->next_due_ms <= g->now_ms;
-	struct route route =
-		route_find(g->conf, rcpt->address, action_existed(g->e, rcpt->index));
+	struct route route = action_route(g->conf, g->e, rcpt);
 	return filter_matches_recipient(g->filter, rcpt->address, route_name(&route));
 }
 
@@ -127,6 +126,13 @@ static int gather_rcpt(void *ctx, const struct spool_rcpt *rcpt)
 	}
 	job->rcpt_count++;
 	return 0;
+}
+
+struct route job_route(const struct spool *s, const struct job *job,
+                       const struct job_rcpt *rcpt)
+{
+	return route_find(s->frame->conf, &(struct route_ask){ .address = rcpt->address,
+		.exists = rcpt->existed, .sender = job->from, .user = job->user });
 }
 
 enum role part_role(const struct route *route)
@@ -197,7 +203,7 @@ void line_put_off(struct spool *s, struct sched_dest *d)
 static void place_rcpt(struct spool *s, struct job *job, uint32_t at, int64_t now_ms)
 {
 	struct job_rcpt *rcpt = &job->rcpts[at];
-	struct route route = route_find(s->frame->conf, rcpt->address, rcpt->existed);
+	struct route route = job_route(s, job, rcpt);
 	struct sched_dest *d = suspend_dest(s, &route, rcpt->address);
 	if (!d && route.kind != ROUTE_NONE) d = dest_of(s, &route);
 	if (!d) {
@@ -248,6 +254,7 @@ static int job_know(struct job *job, const struct spool_msg *msg, struct envelop
 	if (envelope_decode(&cur, &job->arena, e) != ENVELOPE_OK) return -EBADMSG;
 	job->from = e->sender;
 	job->envid = e->envid;
+	job->user = e->user;
 	job->ret = e->ret;
 	job->priority = msg->priority;
 	job->body8 = e->body8;

@@ -58,7 +58,7 @@ static void recipients_put(struct spool *s, const struct part *part, struct buf 
 	const struct job *job = part->job;
 	for (uint32_t i = part->first; i != JOB_NO_RCPT; i = job->rcpts[i].next) {
 		const struct job_rcpt *rcpt = &job->rcpts[i];
-		struct route route = route_find(s->frame->conf, rcpt->address, rcpt->existed);
+		struct route route = job_route(s, job, rcpt);
 		struct str mailbox = part->role == ROLE_MAILBOX ? route.mailbox : rcpt->address;
 		job_recipient_put(list, &(struct job_recipient){
 			.index = rcpt->index,
@@ -75,7 +75,7 @@ static void recipients_put(struct spool *s, const struct part *part, struct buf 
 static bool target_put(struct spool *s, const struct part *part, struct buf *out)
 {
 	const struct job_rcpt *rcpt = &part->job->rcpts[part->first];
-	struct route route = route_find(s->frame->conf, rcpt->address, rcpt->existed);
+	struct route route = job_route(s, part->job, rcpt);
 	char memory[ROUTE_KEY_MAX + 8];
 	struct buf key;
 	buf_init_fixed(&key, memory, sizeof memory);

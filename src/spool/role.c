@@ -178,6 +178,7 @@ static void role_drain(struct frame *f, bool now)
 
 const struct role_ops spool_role = {
 	.role = ROLE_SPOOL,
+	.reads_lists = CONF_LISTS_MATCHES,
 	.open = role_open,
 	.serve = role_serve,
 	.peer_up = role_peer_up,

@@ -19,9 +19,7 @@ static void tell(struct spool *s, const struct act *act, const struct job *job)
 static void fail_all(struct spool *s, struct job *job, struct str text)
 {
 	for (uint32_t i = 0; i < job->rcpt_count; i++) {
-		struct route route =
-			route_find(s->frame->conf, job->rcpts[i].address,
-				job->rcpts[i].existed);
+		struct route route = job_route(s, job, &job->rcpts[i]);
 		outcome_fate(s, job, i, (struct fate){ .state = SPOOL_FAILED,
 			.dsn = STR("5.0.0"), .text = text, .route = route_name(&route) });
 	}

@@ -121,7 +121,7 @@ struct part {
 struct job {
 	uint64_t id;
 	struct arena arena;
-	struct str from, envid;
+	struct str from, envid, user;
 	uint8_t ret, priority;
 	bool body8, smtputf8, is_copy;
 	int64_t arrived_ms;
@@ -299,6 +299,9 @@ void jobs_drain(struct spool *s);
  * are due or not and whatever its state; they stand in no line. -EBUSY: somebody has it;
  * -ENOBUFS: no room now. */
 int job_claim(struct spool *s, uint64_t id, const struct filter *filter, struct job **out);
+/* Where one of its recipients goes, by the present configuration. */
+struct route job_route(const struct spool *s, const struct job *job,
+                       const struct job_rcpt *rcpt);
 /* What waits of it is placed anew, if it is in hand. */
 void job_place_anew(struct spool *s, uint64_t id);
 /* Leaves its lines: it is not to be tried (again) now. What is away stays away. */

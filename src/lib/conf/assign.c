@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "lib/conf/parser.h"
+#include "lib/conf/value_match.h"
 
 struct str conf_keep(struct conf_parser *p, struct str s)
 {
@@ -112,8 +113,8 @@ bool conf_set_bare(struct conf_parser *p, struct conf_scope *block,
 	return true;
 }
 
-bool conf_set_senders(struct conf_parser *p, struct conf_scope *block,
-		      const struct conf_row *row, const struct conf_token *word)
+/* `word` becomes the first of the values. */
+static bool values_push(struct conf_parser *p, const struct conf_token *word)
 {
 	if (p->value_count == CONF_VALUES_MAX) {
 		CONF_REPORT(p, word, "a statement has at most %d values", CONF_VALUES_MAX);
@@ -124,7 +125,24 @@ bool conf_set_senders(struct conf_parser *p, struct conf_scope *block,
 	p->values[0] = *word;
 	p->texts[0] = word->text;
 	p->value_count++;
-	return conf_set_values(p, block, row, word, 0, p->value_count);
+	return true;
+}
+
+bool conf_set_senders(struct conf_parser *p, struct conf_scope *block,
+		      const struct conf_row *row, const struct conf_token *word)
+{
+	return values_push(p, word) && conf_set_values(p, block, row, word, 0, p->value_count);
+}
+
+bool conf_set_listed(struct conf_parser *p, struct conf_route *route,
+		     const struct conf_token *word)
+{
+	struct conf_problem problem;
+	if (!values_push(p, word)) return false;
+	if (conf_add_matches(p->texts, p->value_count, &p->conf->arena, &route->listed, &problem))
+		return true;
+	CONF_REPORT(p, &p->values[problem.index], "%s", problem.sentence);
+	return false;
 }
 
 /* A word that is known elsewhere is more likely misplaced than misspelt. */

@@ -44,10 +44,17 @@ bool conf_bundle_add(struct conf_bundle *bundle, enum conf_source_kind kind,
 	return true;
 }
 
-void conf_bundle_drop_lists(struct conf_bundle *bundle)
+void conf_bundle_keep_lists(struct conf_bundle *bundle, unsigned lists)
 {
-	for (size_t i = 0; i < bundle->count; i++)
-		if (bundle->files[i].kind != CONF_SOURCE_FILE) bundle->files[i].text = STR("");
+	static const enum conf_lists of[CONF_SOURCE_COUNT] = {
+		[CONF_SOURCE_HOSTS] = CONF_LISTS_CLIENTS,
+		[CONF_SOURCE_SENDERS] = CONF_LISTS_CLIENTS,
+		[CONF_SOURCE_MATCHES] = CONF_LISTS_MATCHES,
+	};
+	for (size_t i = 0; i < bundle->count; i++) {
+		enum conf_lists list = of[bundle->files[i].kind];
+		if (list != CONF_LISTS_NONE && !(lists & list)) bundle->files[i].text = STR("");
+	}
 }
 
 bool conf_bundle_set_hostname(struct conf_bundle *bundle, struct str hostname)
@@ -74,7 +81,7 @@ static bool decode_file(struct cur *c, struct conf_bundle *bundle)
 {
 	uint8_t kind = cur_u8(c);
 	struct str name = cur_str(c), text = cur_str(c);
-	if (c->bad || kind > CONF_SOURCE_SENDERS) return false;
+	if (c->bad || kind >= CONF_SOURCE_COUNT) return false;
 	return conf_bundle_add(bundle, (enum conf_source_kind)kind, name, text);
 }
 

@@ -99,62 +99,20 @@ static void check_route_files(struct conf_parser *p)
 			   CONF_ROUTE_FILES_MAX);
 }
 
-static bool is_delivered_to(const struct conf *conf, const struct conf_route *route)
-{
-	for (size_t i = 0; i < conf->domain_count; i++)
-		if (str_eq(conf->domains[i].deliver.name, route->name)) return true;
-	return false;
-}
-
-/* A name that is misspelt, mostly. */
-static void check_use(struct conf_parser *p, const struct conf_route *r)
-{
-	if (conf_is_said(&r->match_from) || str_eq(r->name, STR("default")) ||
-	    is_delivered_to(p->conf, r))
-		return;
-	AT(p, CONF_WARNING, &r->origin, r->name,
-	   "nothing goes by route '%.*s'; write match DOMAIN, or name it default",
-	   STR_ARG(r->name));
-}
-
-/* Local domains come first, so a route's word about one is never read. */
-static void check_matches(struct conf_parser *p, const struct conf_route *r)
-{
-	struct conf_quote quote, where;
-	for (size_t i = 0; i < r->match.count; i++) {
-		const struct conf_domain *domain =
-			conf_domain_find(p->conf, r->match.at[i]);
-		if (!domain) continue;
-		AT(p, CONF_WARNING, &r->match_from, r->match.at[i],
-		   "%s is a local domain at %s: its mail does not go by this route",
-		   conf_quote(&quote, r->match.at[i]),
-		   conf_where(&where, &domain->origin));
-	}
-}
-
 static bool check_routes(struct conf_parser *p)
 {
 	struct conf *conf = p->conf;
-	size_t names = 0;
-	for (size_t i = 0; i < conf->route_count; i++)
-		names += conf->routes[i].match.count;
-	conf->match_index = conf_index_new(&conf->arena, names);
-	if (!conf->match_index) return false;
 	for (size_t i = 0; i < conf->route_count; i++) {
 		const struct conf_route *r = &conf->routes[i];
 		const struct conf_route *first = conf_route_find(conf, r->name);
 		if (first != r)
 			conf_report_twice(p, CONF_BLOCK_conf_route, r->name, &r->origin,
 					  &first->origin);
-		else check_use(p, r);
 		check_next_host(p, r);
 		check_route_tls(p, r);
 		check_route_login(p, r);
-		check_matches(p, r);
-		for (size_t n = 0; n < r->match.count; n++)
-			conf_index_match(conf->match_index, conf->routes, i, n);
 	}
-	return true;
+	return conf_check_matches(p);
 }
 
 /* -- Relaying --------------------------------------------------------------------------

@@ -26,7 +26,7 @@ static void read_senders(struct conf_parser *p, struct conf_filter *filter)
 {
 	const struct conf_bundle *bundle = p->bundle;
 	if (!filter->file.len) return;
-	p->filter = (char *)filter;
+	p->owner = (char *)filter;
 	for (size_t i = 1; i < bundle->count; i++) {
 		const struct conf_source *source = &bundle->files[i];
 		if (source->kind != CONF_SOURCE_SENDERS || !str_eq(source->name, filter->file))
@@ -38,6 +38,25 @@ static void read_senders(struct conf_parser *p, struct conf_filter *filter)
 	CONF_REPORT_AT(p, CONF_ERROR, &filter->file_from, filter->file,
 		       "'%s' was not read with the configuration",
 		       conf_quote(&quote, filter->file));
+}
+
+/* The same of a route. */
+static void read_matches(struct conf_parser *p, struct conf_route *route)
+{
+	const struct conf_bundle *bundle = p->bundle;
+	struct conf_quote quote;
+	if (!route->match_file.len) return;
+	p->owner = (char *)route;
+	for (size_t i = 1; i < bundle->count; i++) {
+		const struct conf_source *source = &bundle->files[i];
+		if (source->kind != CONF_SOURCE_MATCHES || !str_eq(source->name, route->match_file))
+			continue;
+		conf_read_source(p, CONF_SOURCE_MATCHES, source->name, source->text, false);
+		return;
+	}
+	CONF_REPORT_AT(p, CONF_ERROR, &route->match_file_from, route->match_file,
+		       "'%s' was not read with the configuration",
+		       conf_quote(&quote, route->match_file));
 }
 
 static void read_all(struct conf_parser *p)
@@ -54,6 +73,9 @@ static void read_all(struct conf_parser *p)
 	struct conf_many *filters = conf_many_of(p, CONF_BLOCK_conf_filter);
 	for (size_t i = 0; i < filters->count; i++)
 		read_senders(p, (struct conf_filter *)(void *)filters->at + i);
+	struct conf_many *routes = conf_many_of(p, CONF_BLOCK_conf_route);
+	for (size_t i = 0; i < routes->count; i++)
+		read_matches(p, (struct conf_route *)(void *)routes->at + i);
 }
 
 static size_t file_rank(const struct conf_bundle *bundle, struct str name)

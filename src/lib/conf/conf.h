@@ -49,7 +49,7 @@ struct conf_hops {
 	size_t count;
 };
 
-/* Names of domains as written; ".example.com" is all below it. */
+/* Names of domains as written; ".example.com" is all below it, "*" all there are. */
 struct conf_matches {
 	struct str *at;
 	size_t count;
@@ -189,6 +189,7 @@ struct conf_levels {
 #define CONF_TYPE_HOSTNAMES struct conf_matches /* none begins with a dot */
 #define CONF_TYPE_NAMES     struct conf_matches /* of blocks */
 #define CONF_TYPE_OWNERS    struct conf_matches /* user@domain or @domain */
+#define CONF_TYPE_FROM      struct conf_matches /* user@domain, @domain, @.domain or <> */
 #define CONF_TYPE_RATE      struct conf_rate_value
 #define CONF_TYPE_PREFIXES  struct conf_prefixes
 #define CONF_TYPE_SENDERS   struct conf_senders
@@ -202,6 +203,9 @@ struct conf_levels {
 #define CONF_KEY_SENDERS
 #define CONF_KEY_VALUES
 #define CONF_KEY_NAME    struct str name;
+#define CONF_KEY_ROUTE \
+	struct str name; \
+	struct conf_matches listed; /* those of match_file */
 #define CONF_KEY_NETWORK struct ip_net net;
 #define CONF_KEY_ZONE \
 	struct str name;    /* at most 180 octets: an address goes in front of it */ \
@@ -213,7 +217,7 @@ struct conf_levels {
 	uint64_t generation; \
 	struct conf_index *host_index;   /* conf_host_find   */ \
 	struct conf_index *domain_index; /* conf_domain_find */ \
-	struct conf_index *match_index;  /* conf_route_match */ \
+	struct conf_matching *matching;  /* conf_route_match */ \
 	struct conf_index *sender_index; /* conf_sender_find */ \
 	struct arena arena;              /* everything that this struct points to */
 
@@ -258,10 +262,17 @@ enum {
 	CONF_ERRORS_MAX = 20, /* kept of one run; the rest is counted */
 };
 
-enum conf_source_kind { CONF_SOURCE_FILE, CONF_SOURCE_HOSTS, CONF_SOURCE_SENDERS };
+enum conf_source_kind {
+	CONF_SOURCE_FILE,
+	CONF_SOURCE_HOSTS,
+	CONF_SOURCE_SENDERS,
+	CONF_SOURCE_MATCHES,
+	CONF_SOURCE_COUNT
+};
 
 /* One file: configuration (the main file, what it includes), or the lines of a
- * `host file PATH` or of a filter's `file PATH`, whose name is that PATH. */
+ * `host file PATH`, of a filter's `file PATH` or a route's `match-file PATH`, whose name is that
+ * PATH. */
 struct conf_source {
 	enum conf_source_kind kind;
 	struct str name;
@@ -283,9 +294,14 @@ void conf_bundle_free(struct conf_bundle *bundle);
 /* Copies; false when a limit is reached. */
 bool conf_bundle_add(struct conf_bundle *bundle, enum conf_source_kind kind, struct str name,
 		     struct str text);
-/* Leaves host files and files of filters without their lines, which may be very many: for
- * who asks neither conf_host_find nor conf_sender_find. */
-void conf_bundle_drop_lists(struct conf_bundle *bundle);
+/* Files of lines, which may be very many; by bits. */
+enum conf_lists {
+	CONF_LISTS_NONE = 0,
+	CONF_LISTS_CLIENTS = 1, /* for conf_host_find and conf_sender_find */
+	CONF_LISTS_MATCHES = 2, /* for conf_route_match */
+};
+/* Leaves the other ones without their lines, for who does not ask for them. */
+void conf_bundle_keep_lists(struct conf_bundle *bundle, unsigned lists);
 bool conf_bundle_set_hostname(struct conf_bundle *bundle, struct str hostname);
 /* For the master to send to the roles. A record that is damaged or too large: false. */
 void conf_bundle_encode(const struct conf_bundle *bundle, struct buf *out);
@@ -346,9 +362,28 @@ const struct conf_route *conf_route_find(const struct conf *conf, struct str nam
 /* Whether this route needs files: `ca`, or `certificate` and `key`, or `secret`. */
 bool conf_route_has_files(const struct conf_route *route);
 enum { CONF_ROUTE_FILES_MAX = 64 }; /* routes that do */
-/* The route whose `match` fits the domain best (see settings.def), or NULL. Costs one hash
- * look-up for each label. */
-const struct conf_route *conf_route_match(const struct conf *conf, struct str domain);
+/* Of what a route is chosen: the recipient's domain, the sender (local@domain; empty: null)
+ * and who has logged in (empty: nobody). */
+struct conf_route_ask {
+	struct str domain, sender, user;
+};
+/* The route that fits best (see settings.def), and which of its words did; route is NULL if
+ * none fits. A word is empty where the route has none of the kind. */
+struct conf_route_found {
+	const struct conf_route *route;
+	struct str match, sender, user;
+};
+/* Costs one hash look-up for each label of the domain, and where routes have `sender` or `user`
+ * one for each label of the sender; and of the routes that match the domain equally well each
+ * is looked at. */
+struct conf_route_found conf_route_match(const struct conf *conf,
+					 const struct conf_route_ask *ask);
+/* Whether some route is only for some senders or users. */
+bool conf_routes_are_narrowed(const struct conf *conf);
+static inline bool conf_route_is_narrowed(const struct conf_route *route)
+{
+	return route->senders.count > 0 || route->users.count > 0;
+}
 /* The entry of a `filter senders` that means this sender (local@domain; empty: null) and
  * what its filter does, or NULL: an address stands before its domain, that before the
  * domains above it. Costs one hash look-up for each label. */

@@ -108,42 +108,6 @@ const struct conf_domain *conf_domain_find(const struct conf *conf, struct str n
 	return slot->item ? &conf->domains[slot->item - 1] : NULL;
 }
 
-static struct conf_slot *match_slot(const struct conf_index *index,
-				    const struct conf_route *routes, struct str name)
-{
-	size_t at = hash_str_nocase(name, HASH_SEED) & (index->size - 1);
-	for (; index->slots[at].item; at = (at + 1) & (index->size - 1)) {
-		const struct conf_slot *slot = &index->slots[at];
-		if (str_eq_nocase(routes[slot->item - 1].match.at[slot->name], name))
-			break;
-	}
-	return &index->slots[at];
-}
-
-void conf_index_match(struct conf_index *index, const struct conf_route *routes,
-		      size_t item, size_t name)
-{
-	struct conf_slot *slot = match_slot(index, routes, routes[item].match.at[name]);
-	if (slot->item && routes[slot->item - 1].cost <= routes[item].cost) return;
-	*slot = (struct conf_slot){ (uint32_t)(item + 1), (uint32_t)name };
-}
-
-/* The name itself, then ".b.c", ".c" of "a.b.c": the longest is asked first. */
-const struct conf_route *conf_route_match(const struct conf *conf, struct str domain)
-{
-	struct str part = domain;
-	bool begins_with_dot = domain.len && domain.at[0] == '.';
-	if (begins_with_dot) return NULL;
-	while (part.len) {
-		const struct conf_slot *slot =
-			match_slot(conf->match_index, conf->routes, part);
-		if (slot->item) return &conf->routes[slot->item - 1];
-		ptrdiff_t dot = str_find(str_from(part, 1), '.');
-		part = dot < 0 ? STR("") : str_from(part, (size_t)dot + 1);
-	}
-	return NULL;
-}
-
 const struct conf_network *conf_network_find(const struct conf_networks *list,
 					     struct ip ip)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Hash indexes of host rules, local domains, what routes match and filtered senders; they live in the arena
- * of conf. */
+/* Hash indexes of host rules, local domains and filtered senders; they live in the arena of
+ * conf. */
 #ifndef IMS_CONF_INDEX_H
 #define IMS_CONF_INDEX_H
 
@@ -8,7 +8,7 @@
 
 struct conf_slot {
 	uint32_t item; /* 1 is the first; 0: free */
-	uint32_t name; /* of a domain's names, a route's matches or a filter's senders */
+	uint32_t name; /* of a domain's names or a filter's senders */
 };
 
 struct conf_index {
@@ -26,10 +26,6 @@ ptrdiff_t conf_index_host(struct conf_index *index, const struct conf_host *host
 			  size_t item);
 ptrdiff_t conf_index_domain(struct conf_index *index, const struct conf_domain *domains,
 			    size_t item, size_t name);
-/* Of routes that match the same, the one with the lowest cost is found, of these the one
- * that was put in first. */
-void conf_index_match(struct conf_index *index, const struct conf_route *routes,
-		      size_t item, size_t name);
 /* Puts in entry `entry` of filter `item`; false if there is one of that text already, which
  * is `found`. */
 bool conf_index_sender(struct conf_index *index, const struct conf_filter *filters, size_t item,

@@ -123,7 +123,8 @@ bool conf_read_key(struct conf_parser *p, enum conf_block_id id, void *at,
 {
 	*used = 0;
 	switch (conf_blocks[id].key) {
-	case CONF_KEYED_NAME: *used = p->value_count; return key_name(p, at, id, word);
+	case CONF_KEYED_NAME:
+	case CONF_KEYED_ROUTE: *used = p->value_count; return key_name(p, at, id, word);
 	case CONF_KEYED_ZONE: *used = p->value_count; return key_zone(p, at, word);
 	case CONF_KEYED_DOMAINS: *used = p->value_count; return key_domains(p, at, word);
 	case CONF_KEYED_NETWORK:

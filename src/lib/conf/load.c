@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Reads the main file, what it includes, and host files into a bundle. What the texts
- * mean is conf_parse's business; here only `include` and `host file` count. */
+/* Reads the main file, what it includes, and files of lines into a bundle. What the texts
+ * mean is conf_parse's business; here only the statements that name a file count. */
 #include <errno.h>
 #include <fcntl.h>
 #include <glob.h>
@@ -174,35 +174,69 @@ static void include(struct loader *l, struct str pattern)
 	globfree(&found);
 }
 
+/* Several routes may share a file. */
+static bool is_shared(const struct loader *l, enum conf_source_kind kind, struct str name)
+{
+	const struct conf_bundle *bundle = l->bundle;
+	for (size_t i = 0; kind == CONF_SOURCE_MATCHES && i < bundle->count; i++)
+		if (bundle->files[i].kind == kind && str_eq(bundle->files[i].name, name)) return true;
+	return false;
+}
+
 static void list_file(struct loader *l, enum conf_source_kind kind, struct str name)
 {
 	char path[PATH_TEXT_MAX];
 	if (!name.len || name.at[0] != '/') return; /* conf_parse says so */
+	if (is_shared(l, kind, name)) return;
 	if (str_to_cstr(name, path, sizeof path)) add_file(l, kind, path);
 }
 
-/* A statement of a sender filter. */
-static bool is_filter_file(const struct conf_token *words, size_t count)
+/* Blocks with a statement that names a file of lines. */
+static const struct list_block {
+	struct str block, word;
+	enum conf_source_kind kind;
+} list_blocks[] = {
+	{ STR_INIT("filter"), STR_INIT("file"), CONF_SOURCE_SENDERS },
+	{ STR_INIT("route"), STR_INIT("match-file"), CONF_SOURCE_MATCHES },
+};
+
+static const struct list_block *list_block_find(struct str word)
 {
-	return count == 2 && str_eq(words[0].text, STR("file"));
+	for (size_t i = 0; i < sizeof list_blocks / sizeof *list_blocks; i++)
+		if (str_eq(list_blocks[i].block, word)) return &list_blocks[i];
+	return NULL;
 }
 
-/* One statement outside of blocks, or in a sender filter: `words` of up to three. */
-static void follow(struct loader *l, const struct conf_token *words, size_t count,
-		   bool in_filter)
+/* What the statement names, without escapes; also in l->token. */
+static struct str last_value(struct loader *l, const struct conf_token *word,
+			     char text[CONF_WORD_MAX])
+{
+	l->token = *word;
+	if (word->kind == CONF_TOKEN_WORD) return word->text;
+	return (struct str){ text, conf_string_unescape(word->text, text) };
+}
+
+/* One statement outside of blocks: `words` of up to three. */
+static void follow(struct loader *l, const struct conf_token *words, size_t count)
 {
 	char text[CONF_WORD_MAX];
-	if (count < 2 || (in_filter && !is_filter_file(words, count))) return;
-	bool is_include = str_eq(words[0].text, STR("include")) && count == 2;
+	bool is_include = count == 2 && str_eq(words[0].text, STR("include"));
 	bool is_hosts = count == 3 && str_eq(words[0].text, STR("host")) &&
 			words[1].kind == CONF_TOKEN_WORD &&
 			str_eq(words[1].text, STR("file"));
-	if ((!is_include && !is_hosts && !in_filter) || !words[count - 1].text.len) return;
-	l->token = words[count - 1];
-	struct str value = { text, conf_string_unescape(l->token.text, text) };
-	if (l->token.kind == CONF_TOKEN_WORD) value = l->token.text;
+	if ((!is_include && !is_hosts) || !words[count - 1].text.len) return;
+	struct str value = last_value(l, &words[count - 1], text);
 	if (is_include) include(l, value);
-	else list_file(l, in_filter ? CONF_SOURCE_SENDERS : CONF_SOURCE_HOSTS, value);
+	else list_file(l, CONF_SOURCE_HOSTS, value);
+}
+
+/* One statement of such a block. */
+static void follow_list(struct loader *l, const struct list_block *in,
+			const struct conf_token *words, size_t count)
+{
+	char text[CONF_WORD_MAX];
+	if (count != 2 || !str_eq(words[0].text, in->word) || !words[1].text.len) return;
+	list_file(l, in->kind, last_value(l, &words[1], text));
 }
 
 static void follow_file(struct loader *l, size_t at)
@@ -211,19 +245,20 @@ static void follow_file(struct loader *l, size_t at)
 	struct conf_token words[WORDS];
 	struct conf_lexer lexer;
 	size_t count = 0, depth = 0;
-	bool in_filter = false;
+	const struct list_block *in = NULL;
 	conf_lexer_init(&lexer, l->bundle->files[at].text);
 	l->at = at;
 	for (;;) {
 		struct conf_token token = conf_lexer_next(&lexer);
 		if (token.kind == CONF_TOKEN_WORD || token.kind == CONF_TOKEN_STRING) {
-			if (depth == in_filter && count < WORDS) words[count++] = token;
+			if (depth == (in ? 1 : 0) && count < WORDS) words[count++] = token;
 			continue;
 		}
-		follow(l, words, count, in_filter && depth == 1);
+		if (in && depth == 1) follow_list(l, in, words, count);
+		else if (depth == 0) follow(l, words, count);
 		if (token.kind == CONF_TOKEN_OPEN && depth == 0)
-			in_filter = count > 0 && str_eq(words[0].text, STR("filter"));
-		if (token.kind == CONF_TOKEN_CLOSE && depth == 1) in_filter = false;
+			in = count ? list_block_find(words[0].text) : NULL;
+		if (token.kind == CONF_TOKEN_CLOSE && depth == 1) in = NULL;
 		count = 0;
 		if (token.kind == CONF_TOKEN_OPEN) depth++;
 		if (token.kind == CONF_TOKEN_CLOSE && depth > 0) depth--;

@@ -174,6 +174,7 @@ static struct str value_name(enum conf_type type)
 	case CONF_IS_SENDERS: return STR("USER@DOMAIN | @DOMAIN | @.DOMAIN | <>");
 	case CONF_IS_NAMES: return STR("NAME...");
 	case CONF_IS_OWNERS: return STR("USER@DOMAIN | @DOMAIN...");
+	case CONF_IS_FROM: return STR("USER@DOMAIN | @DOMAIN | @.DOMAIN | <>...");
 	case CONF_IS_RATE: return STR("NUMBER/DURATION");
 	case CONF_IS_PREFIXES: return STR("IPV4 IPV6");
 	case CONF_IS_FLAGS: return STR("WORD...");
@@ -272,7 +273,8 @@ static void settings(struct buf *out, enum conf_block_id id)
 static struct str key_name(enum conf_key key)
 {
 	switch (key) {
-	case CONF_KEYED_NAME: return STR(" NAME");
+	case CONF_KEYED_NAME:
+	case CONF_KEYED_ROUTE: return STR(" NAME");
 	case CONF_KEYED_NETWORK: return STR(" NETWORK");
 	case CONF_KEYED_DOMAINS: return STR(" NAME...");
 	case CONF_KEYED_SENDERS: return STR(" senders");

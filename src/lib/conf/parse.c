@@ -307,19 +307,33 @@ static void read_body(struct conf_parser *p, struct conf_scope *block,
 }
 
 /* Some senders, as inside of the filter's block. */
-static void read_sender_line(struct conf_parser *p)
+static void read_sender_line(struct conf_parser *p, const struct conf_token *word)
 {
-	struct conf_scope block = { .id = CONF_BLOCK_conf_filter, .at = p->filter };
+	struct conf_scope block = { .id = CONF_BLOCK_conf_filter, .at = p->owner };
 	size_t count;
 	const struct conf_row *row = conf_rows(block.id, &count);
-	struct conf_token word = conf_take(p);
 	while (row->type != CONF_IS_SENDERS) row++;
-	if (conf_take_values(p)) (void)conf_set_senders(p, &block, row, &word);
+	(void)conf_set_senders(p, &block, row, word);
+}
+
+static void read_match_line(struct conf_parser *p, const struct conf_token *word)
+{
+	(void)conf_set_listed(p, (struct conf_route *)(void *)p->owner, word);
+}
+
+static void read_entry(struct conf_parser *p,
+		       void (*set)(struct conf_parser *, const struct conf_token *))
+{
+	struct conf_token word = conf_take(p);
+	if (conf_take_values(p)) set(p, &word);
 	else skip_statement(p);
 	if (p->token.kind != CONF_TOKEN_OPEN) return;
 	CONF_REPORT(p, &p->token, "this '{' follows nothing that takes a block");
 	skip_block(p);
 }
+
+static void read_senders(struct conf_parser *p) { read_entry(p, read_sender_line); }
+static void read_matches(struct conf_parser *p) { read_entry(p, read_match_line); }
 
 static void read_lines(struct conf_parser *p, void (*line)(struct conf_parser *))
 {
@@ -357,7 +371,8 @@ void conf_read_source(struct conf_parser *p, enum conf_source_kind kind, struct 
 	if (!check_utf8(p, text)) return;
 	p->token = conf_lexer_next(&p->lexer);
 	if (kind == CONF_SOURCE_HOSTS) read_lines(p, read_host_line);
-	else if (kind == CONF_SOURCE_SENDERS) read_lines(p, read_sender_line);
+	else if (kind == CONF_SOURCE_SENDERS) read_lines(p, read_senders);
+	else if (kind == CONF_SOURCE_MATCHES) read_lines(p, read_matches);
 	else read_body(p, &top, NULL);
 }
 

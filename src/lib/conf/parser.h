@@ -39,7 +39,7 @@ struct conf_parser {
 	struct conf_token values[CONF_VALUES_MAX];
 	struct str texts[CONF_VALUES_MAX]; /* without escapes */
 	size_t value_count;
-	char *filter; /* whose file is read */
+	char *owner; /* filter or route whose file is read */
 	bool no_memory;
 	bool hosts_read[CONF_FILES_MAX]; /* host files that a rule named */
 };
@@ -88,6 +88,9 @@ bool conf_set_bare(struct conf_parser *p, struct conf_scope *scope,
 /* A word that is the first of some senders: `@a.example @b.example`. */
 bool conf_set_senders(struct conf_parser *p, struct conf_scope *block,
 		      const struct conf_row *row, const struct conf_token *word);
+/* Some domains in a line of a route's file. */
+bool conf_set_listed(struct conf_parser *p, struct conf_route *route,
+		     const struct conf_token *word);
 void conf_report_unknown(struct conf_parser *p, enum conf_block_id block,
 			 const struct conf_token *word);
 /* Copy in the arena of conf; sets p->no_memory if there is none. */
@@ -99,8 +102,8 @@ bool conf_read_key(struct conf_parser *p, enum conf_block_id id, void *at,
 /* Warns if the text of a network has bits behind its prefix. */
 void conf_check_host_bits(struct conf_parser *p, const struct conf_token *word,
 			  struct str text);
-/* Reads statements of the configuration, lines of host rules, or of senders (of the filter
- * p->filter). */
+/* Reads statements of the configuration, lines of host rules, of senders or of domains (of
+ * p->owner, a filter or a route). */
 void conf_read_source(struct conf_parser *p, enum conf_source_kind kind, struct str name,
 		      struct str text, bool built_in);
 struct conf_many *conf_many_of(struct conf_parser *p, enum conf_block_id block);
@@ -122,6 +125,8 @@ void conf_check_rates(struct conf_parser *p);
 bool conf_check_client(struct conf_parser *p);
 /* check_auth.c: who may log in by what */
 void conf_check_auth(struct conf_parser *p);
+/* check_match.c: what goes by which route. False without memory. */
+bool conf_check_matches(struct conf_parser *p);
 /* check_out.c: the part about the way to other hosts. False without memory. */
 bool conf_check_out(struct conf_parser *p);
 

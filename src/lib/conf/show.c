@@ -164,6 +164,7 @@ static void show_key(enum conf_block_id id, const void *at, struct buf *out)
 	case CONF_KEYED_NONE:
 	case CONF_KEYED_FILE: break;
 	case CONF_KEYED_ZONE:
+	case CONF_KEYED_ROUTE:
 	case CONF_KEYED_NAME: conf_value_write_text(named->name, out); break;
 	case CONF_KEYED_VALUES: {
 		const struct conf_row *row = conf_row_of_values(id);

@@ -98,6 +98,7 @@ static const struct conf_row rows[] = {
 #define WORDS_SENDERS   NULL
 #define WORDS_NAMES     NULL
 #define WORDS_OWNERS    NULL
+#define WORDS_FROM      NULL
 #define WORDS_RATE      NULL
 #define WORDS_PREFIXES  NULL
 #define WORDS_LEVELS    NULL
@@ -181,7 +182,7 @@ bool conf_type_is_list(enum conf_type type)
 	return type == CONF_IS_DURATIONS || type == CONF_IS_ADDRESSES || type == CONF_IS_SERVERS ||
 	       type == CONF_IS_HOPS || type == CONF_IS_MATCHES || type == CONF_IS_NETWORKS ||
 	       type == CONF_IS_HOSTNAMES || type == CONF_IS_SENDERS || type == CONF_IS_FLAGS ||
-	       type == CONF_IS_TEXTS || type == CONF_IS_NAMES || type == CONF_IS_OWNERS ||
+	       type == CONF_IS_TEXTS || type == CONF_IS_NAMES || type == CONF_IS_OWNERS || type == CONF_IS_FROM ||
 	       type == CONF_IS_PREFIXES || type == CONF_IS_ANSWERS;
 }
 

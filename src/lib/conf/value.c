@@ -7,6 +7,7 @@
 
 #include "lib/conf/error.h"
 #include "lib/conf/value_mail.h"
+#include "lib/conf/value_match.h"
 #include "lib/conf/value_net.h"
 #include "lib/conf/value_rate.h"
 #include "lib/conf/value_score.h"
@@ -369,6 +370,7 @@ bool conf_value_read(const struct conf_row *row, const struct str *values, size_
 	case CONF_IS_NAMES:
 	case CONF_IS_OWNERS:
 		return conf_read_names(row, values, count, arena, field, problem);
+	case CONF_IS_FROM: return conf_read_from(values, count, arena, field, problem);
 	case CONF_IS_RATE: return conf_read_rate(row, values[0], field, problem);
 	case CONF_IS_PREFIXES: return conf_read_prefixes(values, count, field, problem);
 	case CONF_IS_FLAGS: return conf_read_flags(row, values, count, field, problem);

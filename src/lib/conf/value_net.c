@@ -2,6 +2,7 @@
 #include "lib/conf/value_net.h"
 
 #include "lib/conf/error.h"
+#include "lib/conf/value_match.h"
 
 enum { SMTP_PORT = 25, LMTP_PORT = 24, DNS_PORT = 53 };
 /* What the address of a Unix socket holds, and the limits of a list. */
@@ -187,28 +188,6 @@ bool conf_read_lmtp(const struct str *values, size_t count, struct arena *arena,
 bool conf_is_match(struct str s)
 {
 	return conf_is_domain(str_from(s, s.len && s.at[0] == '.'));
-}
-
-bool conf_read_matches(const struct str *values, size_t count, struct arena *arena,
-		       struct conf_matches *out, struct conf_problem *problem)
-{
-	struct conf_quote quote;
-	struct conf_matches list = { arena_alloc(arena, count * sizeof *list.at), count };
-	if (!list.at) return false;
-	for (size_t i = 0; i < count; i++) {
-		if (!conf_is_match(values[i])) {
-			conf_problem_set(
-				problem, i,
-				"'%s' is not a domain name; write example.com, or "
-				".example.com for all below it",
-				conf_quote(&quote, values[i]));
-			return false;
-		}
-		list.at[i] = arena_str(arena, values[i]);
-		if (!list.at[i].at) return false;
-	}
-	*out = list;
-	return true;
 }
 
 bool conf_read_hostnames(const struct str *values, size_t count, struct arena *arena,

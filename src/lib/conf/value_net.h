@@ -14,9 +14,6 @@ bool conf_read_servers(const struct str *values, size_t count, struct arena *are
 /* The PATH of a socket, or as conf_read_hops. */
 bool conf_read_lmtp(const struct str *values, size_t count, struct arena *arena,
 		    struct conf_hops *out, struct conf_problem *problem);
-/* example.com, .example.com */
-bool conf_read_matches(const struct str *values, size_t count, struct arena *arena,
-		       struct conf_matches *out, struct conf_problem *problem);
 /* a.example, without a dot in front */
 bool conf_read_hostnames(const struct str *values, size_t count, struct arena *arena,
 			 struct conf_matches *out, struct conf_problem *problem);

@@ -11,6 +11,17 @@ static bool is_sender(struct str s)
 	return str_starts(s, STR("@")) ? conf_is_match(str_from(s, 1)) : conf_is_mailbox(s);
 }
 
+static bool sender_is_good(struct str value, size_t index, struct conf_problem *problem)
+{
+	struct conf_quote quote;
+	if (is_sender(value)) return true;
+	conf_problem_set(problem, index,
+			 "'%s' is no sender; write user@example.com, @example.com, "
+			 "@.example.com or <>",
+			 conf_quote(&quote, value));
+	return false;
+}
+
 static size_t senders_room(size_t count)
 {
 	size_t room = SENDERS_ROOM_MIN;
@@ -33,7 +44,6 @@ bool conf_read_senders(const struct conf_row *row, const struct str *values, siz
 		       struct arena *arena, struct conf_senders *out,
 		       struct conf_problem *problem)
 {
-	struct conf_quote quote;
 	struct conf_senders list = *out;
 	if (count > (size_t)row->max - list.count) {
 		conf_problem_set(problem, (size_t)row->max - list.count,
@@ -43,15 +53,23 @@ bool conf_read_senders(const struct conf_row *row, const struct str *values, siz
 	if (!senders_grow(&list, count, arena)) return false;
 	for (size_t i = 0; i < count; i++) {
 		struct conf_sender *sender = &list.at[list.count++];
-		if (!is_sender(values[i])) {
-			conf_problem_set(problem, i,
-					 "'%s' is no sender; write user@example.com, "
-					 "@example.com, @.example.com or <>",
-					 conf_quote(&quote, values[i]));
-			return false;
-		}
+		if (!sender_is_good(values[i], i, problem)) return false;
 		*sender = (struct conf_sender){ .text = arena_str(arena, values[i]) };
 		if (!sender->text.at) return false;
+	}
+	*out = list;
+	return true;
+}
+
+bool conf_read_from(const struct str *values, size_t count, struct arena *arena,
+		    struct conf_matches *out, struct conf_problem *problem)
+{
+	struct conf_matches list = { arena_alloc(arena, count * sizeof *list.at), count };
+	if (!list.at) return false;
+	for (size_t i = 0; i < count; i++) {
+		if (!sender_is_good(values[i], i, problem)) return false;
+		list.at[i] = arena_str(arena, values[i]);
+		if (!list.at[i].at) return false;
 	}
 	*out = list;
 	return true;

@@ -9,5 +9,8 @@
 bool conf_read_senders(const struct conf_row *row, const struct str *values, size_t count,
 		       struct arena *arena, struct conf_senders *out,
 		       struct conf_problem *problem);
+/* The same of one statement, without where they stand. */
+bool conf_read_from(const struct str *values, size_t count, struct arena *arena,
+		    struct conf_matches *out, struct conf_problem *problem);
 
 #endif

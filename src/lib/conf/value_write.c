@@ -158,6 +158,7 @@ void conf_value_write(const struct conf_row *row, const void *field, struct buf 
 	case CONF_IS_HOPS: write_hops(field, out); break;
 	case CONF_IS_NAMES:
 	case CONF_IS_OWNERS:
+	case CONF_IS_FROM:
 	case CONF_IS_HOSTNAMES:
 	case CONF_IS_MATCHES: write_matches(field, out); break;
 	case CONF_IS_RATE: conf_write_rate(field, out); break;

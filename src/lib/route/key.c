@@ -44,9 +44,14 @@ static void route_mx_key(struct buf *out, const struct route *route)
 {
 	buf_str(out, STR("mx:"));
 	route_lower(out, route_domain_of(route->mailbox));
-	if (route->via->port == SMTP_PORT) return;
-	buf_byte(out, ':');
-	buf_i64(out, route->via->port);
+	if (route->via->port != SMTP_PORT) {
+		buf_byte(out, ':');
+		buf_i64(out, route->via->port);
+	}
+	/* Others' mail to the domain goes by another route, which may encrypt another way. */
+	if (!conf_route_is_narrowed(route->via)) return;
+	buf_byte(out, '/');
+	buf_str(out, route->via->name);
 }
 
 void route_key(struct buf *out, const struct route *route)

@@ -18,14 +18,25 @@ static struct route route_by_route(const struct conf_route *via, struct str addr
 	return route;
 }
 
-static struct route route_by_domain(const struct conf *conf, struct str address)
+static struct route route_by_match(const struct conf *conf, const struct route_ask *ask,
+				   struct str address)
 {
-	struct str name = route_domain_of(address);
-	const struct conf_domain *domain = conf_domain_find(conf, name);
-	if (!domain) {
-		const struct conf_route *via = conf_route_match(conf, name);
-		return route_by_route(via ? via : conf_route_find(conf, STR("default")), address);
-	}
+	struct conf_route_found found = conf_route_match(conf,
+		&(struct conf_route_ask){ route_domain_of(address), ask->sender, ask->user });
+	struct route route = route_by_route(
+		found.route ? found.route : conf_route_find(conf, STR("default")), address);
+	route.match = found.match;
+	route.sender = found.sender;
+	route.user = found.user;
+	return route;
+}
+
+/* `address` is the one asked for, or the configured postmaster's. */
+static struct route route_by_domain(const struct conf *conf, const struct route_ask *ask,
+				    struct str address)
+{
+	const struct conf_domain *domain = conf_domain_find(conf, route_domain_of(address));
+	if (!domain) return route_by_match(conf, ask, address);
 	switch (domain->deliver.kind) {
 	case CONF_DELIVER_MAILDIR:
 		return (struct route){ .kind = ROUTE_MAILBOX, .domain = domain, .mailbox = address };
@@ -42,13 +53,15 @@ static bool route_is_postmaster(struct str address)
 	return str_eq_nocase(str_cut(&rest, '@'), STR("postmaster"));
 }
 
-struct route route_find(const struct conf *conf, struct str address, bool exists)
+struct route route_find(const struct conf *conf, const struct route_ask *ask)
 {
-	bool own_host = str_eq_nocase(route_domain_of(address), conf->hostname);
-	const struct conf_domain *domain = conf_domain_find(conf, route_domain_of(address));
-	bool nobody = domain ? !domain->users.any && !exists : own_host || str_find(address, '@') < 0;
+	struct str address = ask->address, name = route_domain_of(address);
+	bool own_host = str_eq_nocase(name, conf->hostname);
+	const struct conf_domain *domain = conf_domain_find(conf, name);
+	bool nobody = domain ? !domain->users.any && !ask->exists
+			     : own_host || str_find(address, '@') < 0;
 	/* RFC 5321 4.5.1 and Q242387: postmaster works for every local domain. */
 	if (route_is_postmaster(address) && nobody && conf->postmaster.len > 0)
-		return route_by_domain(conf, conf->postmaster);
-	return route_by_domain(conf, address);
+		return route_by_domain(conf, ask, conf->postmaster);
+	return route_by_domain(conf, ask, address);
 }

@@ -16,25 +16,36 @@ enum route_kind {
 	ROUTE_NONE,    /* nobody says where: the message waits */
 };
 
+/* Of what it is chosen. */
+struct route_ask {
+	struct str address; /* local@domain, or "postmaster" alone */
+	bool exists;        /* the directory knows the address */
+	struct str sender;  /* reverse-path without brackets; empty: null */
+	struct str user;    /* who has logged in; empty: nobody */
+};
+
 struct route {
 	enum route_kind kind;
 	const struct conf_domain *domain; /* ROUTE_MAILBOX, ROUTE_LMTP: deliver.lmtp */
 	const struct conf_route *via;     /* ROUTE_VIA: via->via; ROUTE_MX: via->port */
+	/* The words of `via` that fitted: of match, sender and user; empty where it is not
+	 * chosen by such a word. */
+	struct str match, sender, user;
 	/* Who gets it: the address asked for, or the configured postmaster's. Points into
 	 * the address or the configuration. */
 	struct str mailbox;
 };
 
 /* A local domain goes where its `deliver` says; every other one (an address literal, too)
- * by the route that matches it best, else by the one called default. `address` is
- * local@domain, or "postmaster" alone. A postmaster whose domain has no mailbox of that
+ * by the route that matches it best for this sender and user, else by the one called default. A
+ * postmaster whose domain has no mailbox of that
  * name goes where mail for the configured postmaster goes, or on as it is if none is
  * configured. */
-struct route route_find(const struct conf *conf, struct str address, bool exists);
+struct route route_find(const struct conf *conf, const struct route_ask *ask);
 
 /* Appends what stands for the destination: recipients with the same key can go with one
  * copy over one connection. "mailbox", "lmtp:TARGET,...", "route:NAME", "mx:DOMAIN" or
- * "mx:DOMAIN:PORT", "none"; names of hosts and domains in lower case, at most
+ * "mx:DOMAIN:PORT" (and "/NAME" of a route that is not for everybody), "none"; names of hosts and domains in lower case, at most
  * ROUTE_KEY_MAX octets (the end of a longer one is replaced by a hash of all of it). */
 void route_key(struct buf *out, const struct route *route);
 

@@ -46,7 +46,7 @@ static void test_conf_travels(void **state)
 	assert_true(conf_bundle_add(&bundle, CONF_SOURCE_FILE, STR("t.conf"),
 				    STR("hostname mail.example.com\n")));
 	bundle.generation = 7;
-	struct conf *conf = setup_conf_read(setup_conf_write(&bundle), true, &why);
+	struct conf *conf = setup_conf_read(setup_conf_write(&bundle), CONF_LISTS_NONE, &why);
 	conf_bundle_free(&bundle);
 	assert_non_null(conf);
 	assert_int_equal(conf->generation, 7);
@@ -55,13 +55,15 @@ static void test_conf_travels(void **state)
 	buf_free(&why);
 }
 
-/* Who does not ask for clients and senders is spared the files of them, and those alone. */
+/* Who does not ask for clients and senders, or for routes, is spared the files of them, and those
+ * alone. */
 static void test_conf_without_lists(void **state)
 {
 	static const char text[] = "hostname mail.example.com\n"
 				   "host 10.0.0.1 reject\nhost file /hosts\n"
 				   "filter senders { action reject\n @c.example\n"
-				   "file /senders\n }\n";
+				   "file /senders\n }\n"
+				   "route a { mx; match-file /domains }\n";
 	struct conf_bundle bundle;
 	struct buf why;
 	(void)state;
@@ -72,14 +74,18 @@ static void test_conf_without_lists(void **state)
 				    STR("10.0.0.2 reject\n10.0.0.3 reject\n")));
 	assert_true(conf_bundle_add(&bundle, CONF_SOURCE_SENDERS, STR("/senders"),
 				    STR("@d.example\nx@e.example\n")));
-	for (int lists = 0; lists < 2; lists++) {
+	assert_true(conf_bundle_add(&bundle, CONF_SOURCE_MATCHES, STR("/domains"),
+				    STR("f.example\n")));
+	for (unsigned lists = 0; lists < 4; lists++) {
+		bool clients = lists & CONF_LISTS_CLIENTS, matches = lists & CONF_LISTS_MATCHES;
 		struct conf *conf = setup_conf_read(setup_conf_write(&bundle), lists, &why);
 		assert_int_equal(why.len, 0);
 		assert_non_null(conf);
 		assert_true(str_eq(conf->hostname, STR("mail.example.com")));
-		assert_int_equal(conf->host_count, lists ? 3 : 1);
+		assert_int_equal(conf->host_count, clients ? 3 : 1);
 		assert_int_equal(conf->filter_count, 1);
-		assert_int_equal(conf->filters[0].senders.count, lists ? 3 : 1);
+		assert_int_equal(conf->filters[0].senders.count, clients ? 3 : 1);
+		assert_int_equal(conf->routes[0].listed.count, matches ? 1 : 0);
 		conf_free(conf);
 	}
 	conf_bundle_free(&bundle);
@@ -115,7 +121,7 @@ static void test_conf_bad(void **state)
 			assert_int_equal(pipe(fds), 0);
 			fd = fds[0];
 		}
-		assert_null(setup_conf_read(fd, kind % 2 == 0, &why));
+		assert_null(setup_conf_read(fd, CONF_LISTS_CLIENTS, &why));
 		assert_true(why.len > 0);
 		assert_int_equal(fcntl(fd, F_GETFD), -1);
 		if (kind == PIPE) close(fds[1]);

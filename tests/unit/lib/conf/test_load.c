@@ -68,6 +68,13 @@ static int make_files(void **state)
 	(void)snprintf(text, sizeof text, "x {\nfile %s/senders }\nfilter senders { file %s/none; a {\nfile %s/x }\n }\n",
 		folder, folder, folder);
 	write_file("nosenders.conf", text);
+	(void)snprintf(text, sizeof text,
+		"route a { mx; match-file %s/domains }\nroute b { via h; sender <>\n match-file \"%s/domains\" }\n",
+		folder, folder);
+	write_file("domains.conf", text);
+	write_file("domains", "a.example\n.b.example *.c.example\n");
+	(void)snprintf(text, sizeof text, "route a { mx; match-file %s/none; file %s/x }\n", folder, folder);
+	write_file("nodomains.conf", text);
 	write_file("wrong.conf", "wrong\n");
 	for (int i = 0; i < 70; i++) {
 		(void)snprintf(path, sizeof path, "dir/%02d.conf", i);
@@ -99,6 +106,8 @@ static const struct {
 	{ "relhosts.conf", "relhosts.conf" },
 	{ "senders.conf", "senders.conf senders" },
 	{ "nosenders.conf", "3:23 cannot read 'F/none': No such file or directory" },
+	{ "domains.conf", "domains.conf domains" },
+	{ "nodomains.conf", "1:26 cannot read 'F/none': No such file or directory" },
 	{ "wrong.conf", "wrong.conf" },
 	{ "gone.conf", "cannot read 'F/gone.conf': No such file or directory" },
 	{ "missing.conf", "2:11 there is no file 'gone.conf'" },

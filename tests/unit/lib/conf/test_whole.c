@@ -100,7 +100,7 @@ static void test_empty_file(void **state)
 	assert_int_equal(conf->relay.from.count + conf->relay.never.count, 0);
 	assert_int_equal(conf->relay.authenticated, CONF_RELAY_FOR_LISTED);
 	assert_int_equal(conf->notify, 0);
-	assert_null(conf_route_match(conf, STR("example.com")));
+	assert_null(conf_route_match(conf, &(struct conf_route_ask){ .domain = STR("example.com") }).route);
 	assert_int_equal(conf->listener_count, 1);
 	assert_int_equal(conf->listeners[0].role, CONF_ROLE_MX);
 	assert_int_equal(conf->listeners[0].addresses.count, 1);

@@ -27,7 +27,8 @@ static void run(const char *text, const struct row *rows, size_t count)
 {
 	struct conf *conf = conf_of(text);
 	for (size_t i = 0; i < count; i++) {
-		struct route route = route_find(conf, str_of(rows[i].address), rows[i].exists);
+		struct route route = route_find(conf, &(struct route_ask){
+			.address = str_of(rows[i].address), .exists = rows[i].exists });
 		struct str where = route.domain ? route.domain->names[0]
 		                   : route.via  ? route.via->name
 		                                : STR("");
@@ -189,6 +190,136 @@ static void by_match(void **state)
 	run(MATCHES, alone, ROWS(alone));
 }
 
+#define NARROW \
+	"domain own.example { users any; deliver route hub }\n" \
+	"postmaster noc@there.test\n" \
+	"route hub { via h; match .b.example }\n" \
+	"route sub { via h; match .b.example; sender @.a.example }\n" \
+	"route dom { via h; match .b.example; sender @x.a.example }\n" \
+	"route one { via h; match .b.example; sender Ann@x.a.example }\n" \
+	"route usr { via h; match .b.example; user ann@x.a.example }\n" \
+	"route udom { via h; match .b.example; user @x.a.example }\n" \
+	"route both { mx; match .b.example; user ann@x.a.example; sender @y.example }\n" \
+	"route null { via h; match .b.example; sender <>; cost 5 }\n" \
+	"route null2 { via h; match *.b.example; sender <>; cost 4 }\n" \
+	"route exact { via h; match c.b.example; sender @z.example }\n" \
+	"route hosted { via h; sender @z.example z.example@z.example }\n" \
+	"route star { via h; match * * *; cost 7 }\n" \
+	"route default { mx }\n"
+
+/* First what the domain says, then the user, then the sender, then the cost. */
+static void by_sender_and_user(void **state)
+{
+	(void)state;
+	static const struct { const char *to, *from, *user, *name, *match, *sender, *who; } rows[] = {
+		{ "q@s.b.example", "", "", "null2", ".b.example", "<>", "" },
+		{ "q@s.b.example", "", "ann@x.a.example", "usr", ".b.example", "", "ann@x.a.example" },
+		{ "q@s.b.example", "ann@x.a.example", "", "one", ".b.example", "Ann@x.a.example", "" },
+		{ "q@s.b.example", "ANN@X.A.example", "", "one", ".b.example", "Ann@x.a.example", "" },
+		{ "q@s.b.example", "bob@x.a.example", "", "dom", ".b.example", "@x.a.example", "" },
+		{ "q@s.b.example", "bob@q.x.a.example", "", "sub", ".b.example", "@.a.example", "" },
+		{ "q@s.b.example", "bob@a.example", "", "hub", ".b.example", "", "" },
+		{ "q@s.b.example", "ann@x.a.example", "Ann@x.a.example", "usr", ".b.example", "", "ann@x.a.example" },
+		{ "q@s.b.example", "ann@x.a.example", "bob@x.a.example", "udom", ".b.example", "", "@x.a.example" },
+		{ "q@s.b.example", "i@y.example", "ann@x.a.example", "both", ".b.example", "@y.example", "ann@x.a.example" },
+		{ "q@s.b.example", "i@y.example", "bob@x.a.example", "udom", ".b.example", "", "@x.a.example" },
+		{ "q@s.b.example", "i@y.example", "", "hub", ".b.example", "", "" },
+		/* the longer word for somebody else says nothing */
+		{ "q@c.b.example", "i@z.example", "", "exact", "c.b.example", "@z.example", "" },
+		{ "q@c.b.example", "i@y.example", "", "hub", ".b.example", "", "" },
+		/* the domain stands before the sender */
+		{ "q@s.b.example", "i@z.example", "", "hub", ".b.example", "", "" },
+		{ "q@there.test", "i@z.example", "", "hosted", "*", "@z.example", "" },
+		{ "q@there.test", "z.example@z.example", "", "hosted", "*", "z.example@z.example", "" },
+		{ "q@[192.0.2.1]", "i@z.example", "", "hosted", "*", "@z.example", "" },
+		{ "q@there.test", "i@y.example", "", "star", "*", "", "" },
+		{ "q@there.test", "no address", "no address", "star", "*", "", "" },
+		/* where a local domain goes is said by name, whoever sends */
+		{ "q@own.example", "i@z.example", "", "hub", "", "", "" },
+		/* the configured postmaster's mail has its sender, too */
+		{ "postmaster", "i@z.example", "", "hosted", "*", "@z.example", "" },
+	};
+	struct conf *conf = conf_of(NARROW);
+	assert_true(conf_routes_are_narrowed(conf));
+	for (size_t i = 0; i < ROWS(rows); i++) {
+		struct route route = route_find(conf, &(struct route_ask){ str_of(rows[i].to), true,
+			str_of(rows[i].from), str_of(rows[i].user) });
+		if (!str_eq(route_name(&route), str_of(rows[i].name)) ||
+		    !str_eq(route.match, str_of(rows[i].match)) ||
+		    !str_eq(route.sender, str_of(rows[i].sender)) ||
+		    !str_eq(route.user, str_of(rows[i].who)))
+			fail_msg("row %zu: %.*s by '%.*s' '%.*s' '%.*s'", i, STR_ARG(route_name(&route)),
+				STR_ARG(route.match), STR_ARG(route.sender), STR_ARG(route.user));
+	}
+	conf_free(conf);
+	conf = conf_of(MATCHES);
+	assert_false(conf_routes_are_narrowed(conf));
+	conf_free(conf);
+}
+
+static const char *const blocks[] = {
+	"route p { via h; match .b.example; cost 1 }\n",
+	"route q { via h; match .b.example s.b.example; cost 2; sender @a.example }\n",
+	"route r { via h; match *; cost 3; sender <> @.a.example }\n",
+	"route s { via h; cost 4; user u@a.example; sender @a.example }\n",
+	"route t { mx; match s.b.example *; cost 5 }\n",
+	"route default { mx; cost 6 }\n",
+};
+enum { BLOCKS = sizeof blocks / sizeof *blocks };
+
+/* What each of them says is the same in whatever order the blocks stand. */
+static void answers_write(struct buf *out, const struct conf *conf)
+{
+	static const char *const to[] = { "x@s.b.example", "x@t.b.example", "x@b.example", "x@c.test" };
+	static const char *const from[] = { "", "i@a.example", "i@s.a.example", "i@c.test" };
+	static const char *const users[] = { "", "u@a.example", "v@a.example" };
+	for (size_t t = 0; t < ROWS(to); t++)
+		for (size_t f = 0; f < ROWS(from); f++)
+			for (size_t u = 0; u < ROWS(users); u++) {
+				struct route route = route_find(conf, &(struct route_ask){
+					str_of(to[t]), true, str_of(from[f]), str_of(users[u]) });
+				buf_str(out, route_name(&route));
+				buf_byte(out, ' ');
+			}
+}
+
+static void order_does_not_matter(void **state)
+{
+	(void)state;
+	char first[1024], other[1024];
+	size_t at[BLOCKS] = { 0 }, seen = 0;
+	struct buf want;
+	buf_init_fixed(&want, first, sizeof first);
+	/* All orders: each block goes to one of the places that are left. */
+	for (;;) {
+		const char *order[BLOCKS] = { NULL };
+		char text[1024];
+		struct buf whole, got;
+		for (size_t b = 0; b < BLOCKS; b++) {
+			size_t place = 0;
+			for (size_t left = at[b];; place++)
+				if (!order[place] && left-- == 0) break;
+			order[place] = blocks[b];
+		}
+		buf_init_fixed(&whole, text, sizeof text);
+		for (size_t b = 0; b < BLOCKS; b++) buf_str(&whole, str_of(order[b]));
+		buf_byte(&whole, '\0');
+		assert_false(whole.overflowed);
+		struct conf *conf = conf_of(text);
+		buf_init_fixed(&got, other, sizeof other);
+		answers_write(seen ? &got : &want, conf);
+		if (seen && !str_eq(buf_view(&got), buf_view(&want))) fail_msg("another answer:\n%s", text);
+		conf_free(conf);
+		seen++;
+		size_t b = 0;
+		while (b < BLOCKS && ++at[b] == BLOCKS - b) at[b++] = 0;
+		if (b == BLOCKS) break;
+	}
+	assert_int_equal(seen, 720);
+	/* And the answers differ, so that this says something. */
+	for (const char *name = "pqrst"; *name; name++) assert_non_null(memchr(want.at, *name, want.len));
+}
+
 static void postmaster_at_lmtp(void **state)
 {
 	(void)state;
@@ -203,7 +334,7 @@ static void postmaster_at_lmtp(void **state)
 static void key_is(size_t row, const struct conf *conf, const char *address,
                    const char *want_key, const char *want_name)
 {
-	struct route route = route_find(conf, str_of(address), false);
+	struct route route = route_find(conf, &(struct route_ask){ .address = str_of(address) });
 	char text[ROUTE_KEY_MAX];
 	struct buf key;
 	buf_init_fixed(&key, text, sizeof text);
@@ -227,12 +358,17 @@ static void keys(void **state)
 		{ "x@There.TEST", "mx:there.test", "Far" },
 		{ "y@there.test", "mx:there.test", "Far" },
 		{ "x@odd.test", "mx:odd.test:2525", "odd" },
+		/* another route may lead others to the same hosts, and with other words about TLS */
+		{ "x@Null.test", "mx:null.test:26/Null", "Null" },
+		{ "x@hub.test", "route:hub", "hub" },
 		{ "x@[IPv6:2001:DB8::1]", "none", "-" },
 		{ "x@other.example", "none", "-" },
 		{ "", "none", "-" },
 	};
 	struct conf *conf = conf_of(LOCALS "route Far { mx; match there.test }\n"
-		"route odd { mx; match odd.test; port 2525 }\n");
+		"route odd { mx; match odd.test; port 2525 }\n"
+		"route Null { mx; match null.test; port 26; sender <> }\n"
+		"route hub { via h; match hub.test; sender <> }\n");
 	for (size_t i = 0; i < ROWS(rows); i++)
 		key_is(i, conf, rows[i].address, rows[i].key, rows[i].name);
 	conf_free(conf);
@@ -258,7 +394,7 @@ static void long_keys(void **state)
 			address[0] = '@';
 			address[lengths[i]] = n ? 'B' : 'b'; /* no difference */
 			struct str whole = { address, lengths[i] + 1 };
-			struct route route = route_find(conf, whole, false);
+			struct route route = route_find(conf, &(struct route_ask){ .address = whole });
 			buf_init_fixed(&key[n], text[n], sizeof text[n]);
 			route_key(&key[n], &route);
 			assert_false(key[n].overflowed);
@@ -267,7 +403,8 @@ static void long_keys(void **state)
 		}
 		assert_true(str_eq(buf_view(&key[0]), buf_view(&key[1])));
 		address[lengths[i]] = 'c';
-		struct route route = route_find(conf, (struct str){ address, lengths[i] + 1 }, false);
+		struct route route = route_find(conf, &(struct route_ask){
+			.address = { address, lengths[i] + 1 } });
 		buf_reset(&key[1]);
 		route_key(&key[1], &route);
 		assert_false(str_eq(buf_view(&key[0]), buf_view(&key[1])));
@@ -306,6 +443,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(by_domain),
 		cmocka_unit_test(by_match),
+		cmocka_unit_test(by_sender_and_user),
+		cmocka_unit_test(order_does_not_matter),
 		cmocka_unit_test(keys),
 		cmocka_unit_test(long_keys),
 		cmocka_unit_test(postmaster_at_lmtp),

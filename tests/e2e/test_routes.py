@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which way mail takes: by domain, sender and user, and what administrators are told of it."""
+import base64
+
+import pytest
+
+import wire
+from peer import Peers
+from service import DOMAIN, wait_until
+
+SHORT = "timeout { connect 1s; greeting 1s; command 1s; data 1s; final 1s; idle 1s }"
+RELAY = "host 127.0.0.0/8 { accept; relay yes; auth cleartext }"
+
+
+@pytest.fixture
+def peers():
+    with Peers() as made:
+        yield made
+
+
+def conf(*routes):
+    return "\n".join((SHORT, RELAY, *routes))
+
+
+def send(service, to, sender, user=None):
+    with service.client() as client:
+        if user:
+            plain = base64.b64encode(f"\0{user}\0secret-1".encode())
+            client.expect(235, b"AUTH PLAIN " + plain)
+        code, text = client.mail(sender, [to], wire.message(f"for {to}"))
+    assert code == 250, text
+
+
+def taken(peer):
+    return sorted(rcpt for _, rcpts, _ in peer.messages for rcpt in rcpts)
+
+
+# -- by sender and user -----------------------------------------------------------------------
+
+def test_smart_host_of_the_sender_and_of_the_user(serve, peers):
+    made = {name: peers.add() for name in ("branch", "hosted", "one", "news", "null", "rest")}
+    port = {name: peer.port for name, peer in made.items()}
+    service = serve(listener="auth offer", extra=conf(
+        f"route branch {{ match .branch.example; via 127.0.0.1:{port['branch']} }}",
+        f"route one {{ sender i@customer.example; via 127.0.0.1:{port['one']} }}",
+        f"route hosted {{ sender @customer.example; via 127.0.0.1:{port['hosted']} }}",
+        f"route news {{ user bob@{DOMAIN}; via 127.0.0.1:{port['news']} }}",
+        f"route null {{ sender <>; via 127.0.0.1:{port['null']} }}",
+        f"route default {{ via 127.0.0.1:{port['rest']} }}"))
+    rows = (  # recipient, sender, user: route
+        ("a@s.branch.example", "i@customer.example", None, "branch"),
+        ("b@there.example", "i@customer.example", None, "one"),
+        ("c@there.example", "k@Customer.example", None, "hosted"),
+        ("d@there.example", "i@customer.example", f"bob@{DOMAIN}", "news"),
+        ("e@there.example", "i@customer.example", f"ann@{DOMAIN}", "one"),
+        ("f@there.example", "", None, "null"),
+        ("g@there.example", "i@other.example", None, "rest"),
+    )
+    for to, sender, user, _ in rows:
+        send(service, to, sender, user)
+    for to, sender, user, name in rows:
+        wait_until(lambda: to in taken(made[name]), 20, f"{to} by {name}")
+        event = service.wait_event("deliver", to=to)
+        assert event["route"] == ("default" if name == "rest" else name)
+        told = service.ctl_json("explain", "route", to, "--from", sender or "<>", *(["--user", user] if user else []))[0]
+        assert told["route"] == event["route"], told
+    assert sum(len(peer.messages) for peer in made.values()) == len(rows)
+    assert "matches * for sender @customer.example (" in service.ctl(
+        "explain", "route", "x@there.example", "--from", "q@customer.example")
+    assert f"matches * for user bob@{DOMAIN} (" in service.ctl(
+        "explain", "route", "x@there.example", "--user", f"BOB@{DOMAIN}")
+
+
+def test_one_domain_two_ways_by_mx_of_different_senders(serve, peers):
+    """Their mail must not meet in one line: what the routes want of TLS may differ."""
+    peer = peers.add()
+    service = serve(extra=conf(
+        f"route strict {{ mx; port {peer.port}; sender @strict.example; tls require }}",
+        f"route default {{ mx; port {peer.port}; tls off }}"), retry="1h")
+    send(service, "x@[127.0.0.1]", "i@strict.example")
+    send(service, "y@[127.0.0.1]", "i@other.example")
+    assert service.wait_event("deliver", to="y@[127.0.0.1]")["route"] == "default"
+    assert service.wait_event("defer", to="x@[127.0.0.1]")["route"] == "strict"
+    assert taken(peer) == ["y@[127.0.0.1]"]
+    assert {row["key"] for row in service.ctl_json("queue", "summary")} == {f"mx:[127.0.0.1]:{peer.port}/strict"}
+
+
+def test_waiting_mail_follows_a_new_route_of_its_sender(serve, peers):
+    old, new = peers.add({"connect": "close"}), peers.add()
+    default = f"route default {{ via 127.0.0.1:{old.port} }}"
+    service = serve(extra=conf(default), retry="1h")
+    send(service, "x@there.example", "i@moved.example")
+    send(service, "y@there.example", "i@other.example")
+    for to in ("x@there.example", "y@there.example"):
+        service.wait_event("defer", to=to)
+    service.extra = conf(default, f"route moved {{ sender @moved.example; via 127.0.0.1:{new.port} }}")
+    service.write_conf()
+    service.reload()
+    rows = {row["route"]: row for row in service.ctl_json("queue", "summary")}
+    assert (rows["moved"]["recipients"], rows["default"]["recipients"]) == (1, 1)
+    assert "1 message" in service.ctl("reroute", "route", "moved", "--yes")
+    wait_until(lambda: taken(new) == ["x@there.example"], 20, "mail by the new route")
+    assert [r["address"] for m in service.queue() for r in m["recipients"]] == ["y@there.example"]
+
+
+# -- many domains -------------------------------------------------------------------------------
+
+def test_hundred_thousand_domains(serve, peers):
+    first, second = peers.add(), peers.add()
+    service = serve.stopped(extra="")
+    path = service.folder / "domains"
+    path.write_text("".join(f"d{n}.example\n" for n in range(100_000)))
+    service.extra = conf(f"route list {{ match-file {path}; via 127.0.0.1:{first.port} }}",
+                         f"route default {{ via 127.0.0.1:{second.port} }}")
+    service.write_conf()
+    service.start()
+    for to in ("x@d0.example", "x@D99999.example", "x@d100000.example"):
+        send(service, to, "i@other.example")
+    wait_until(lambda: len(taken(first)) == 2 and len(taken(second)) == 1, 30, "all mail")
+    assert taken(second) == ["x@d100000.example"]
+    path.write_text("d100000.example\n")
+    service.reload()
+    send(service, "y@d100000.example", "i@other.example")
+    wait_until(lambda: "y@d100000.example" in taken(first), 30, "mail by the new list")
+    # What is wrong in it stays out, and the service goes on with what it has.
+    path.write_text("d100000.example\nno..name\n")
+    service.reload()
+    assert service.wait_event("config_error", path=f"{path}:2:1")["reason"].startswith("'no..name' is not a domain")
+    send(service, "z@d100000.example", "i@other.example")
+    wait_until(lambda: "z@d100000.example" in taken(first), 30, "mail by the old list")
