@@ -31,6 +31,10 @@ static void check_params(struct str in)
 	struct smtp_rcpt_params rcpt;
 	if (smtp_mail_params_parse(in, &mail) == SMTP_PARAMS_OK && mail.envid.len)
 		assert(smtp_xtext_is_valid(mail.envid));
+	const struct smtp_extra_params *extra = &mail.extra;
+	assert(extra->priority >= -SMTP_PRIORITY_MAX && extra->priority <= SMTP_PRIORITY_MAX);
+	assert(extra->by_s >= -SMTP_BY_MAX_S && extra->by_s <= SMTP_BY_MAX_S);
+	assert(extra->by != SMTP_BY_RETURN || extra->by_s > 0);
 	for (int utf8 = 0; utf8 < 2; utf8++) {
 		if (smtp_rcpt_params_parse(in, utf8, &rcpt) != SMTP_PARAMS_OK) continue;
 		assert(rcpt.orcpt.len <= SMTP_ORCPT_MAX && rcpt.notify < 16);

@@ -102,6 +102,8 @@ static void handle(struct talk *t, struct smtp_event ev)
 		assert(!t->open);
 		see_path(t, &s->mail.path);
 		see(t, s->mail.params.envid);
+		assert(!(s->mail.params.extra.asks & ~s->extra));
+		assert(s->tls || !(s->mail.params.extra.asks & SMTP_EXTRA_REQUIRETLS));
 		t->open = answer(t) == 0;
 		break;
 	case SMTP_EV_RCPT:
@@ -200,6 +202,9 @@ static void begin(struct talk *t, const uint8_t *head)
 	if (head[1] & 64)
 		t->server.auth.offer = STR("PLAIN LOGIN SCRAM-SHA-256");
 	if (head[1] & 32) t->server.xclient_offer = SMTP_XCLIENT_OFFERED;
+	t->server.extra = head[1] >> 1 & SMTP_EXTRA_ALL;
+	t->server.future = STR("60 2026-11-23T00:00:00Z");
+	t->cfg.by_min_s = head[0] & 1 ? 10 : 0;
 	smtp_server_greet(&t->server);
 }
 

@@ -9,6 +9,7 @@
 #include "lib/base/list.h"
 #include "lib/base/map.h"
 #include "deliver/proof.h"
+#include "lib/mail/envelope.h"
 #include "lib/mail/job.h"
 #include "lib/os/window.h"
 #include "lib/os/tls.h"
@@ -100,6 +101,7 @@ struct job {
 	enum job_outcome rest;
 	char rest_dsn[16];
 	char rest_text[DELIVER_SENTENCE_MAX];
+	uint8_t tls_wish; /* enum mail_tls_wish */
 };
 
 /* All that have one KEY share connections. */

@@ -55,6 +55,7 @@ static bool job_fill(struct job *job, const struct msg_relay *m)
 	job->mail.ret = m->ret;
 	job->mail.body8 = m->flags & FLAG_BODY8;
 	job->mail.smtputf8 = m->flags & FLAG_SMTPUTF8;
+	job->tls_wish = m->tls_wish < MAIL_TLS_WISHES ? m->tls_wish : MAIL_TLS_AS_ROUTED;
 	struct cur c = cur_of(copy(&at, m->recipients));
 	struct job_recipient r;
 	for (uint32_t i = 0; job_recipient_next(&c, &r); i++) {

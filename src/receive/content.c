@@ -83,6 +83,7 @@ static enum dialog content_keep(struct session *s)
 	struct transaction *tx = s->tx;
 	struct verdict v = verdict_builtin(451, "4.3.0",
 		STR("The message could not be kept; try again in a moment"), "spool");
+	extra_header(s);
 	if (transaction_commit(tx)) return DIALOG_WAIT;
 	if (tx->refused_code)
 		v = verdict_builtin(tx->refused_code, tx->refused_dsn, tx->refused_text, "spool");

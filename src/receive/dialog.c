@@ -102,6 +102,7 @@ static bool dialog_envelope(struct session *s, struct str sender, const struct v
 	e->body8 = mail->params.body == SMTP_BODY_8BITMIME;
 	e->smtputf8 = mail->params.smtputf8;
 	e->esmtp = s->smtp.esmtp;
+	extra_envelope(s, e);
 	tx->hold = arena_str(&tx->arena, buf_view(&rule));
 	return e->sender.at && e->envid.at && e->helo.at && e->sid.at && tx->hold.at &&
 	       tx->tls.at && (e->user.at || s->user.len == 0);
@@ -158,6 +159,7 @@ static void dialog_data(struct session *s)
 		return;
 	}
 	mail_scan_init(&tx->scan, by);
+	mail_wishes_init(&tx->wishes);
 	buf_free(&tx->authors);
 	buf_init(&tx->authors, MAIL_AUTHORS_TEXT_MAX);
 	tx->author_at = 0;
@@ -209,6 +211,7 @@ enum dialog dialog_event(struct session *s, const struct smtp_event *event)
 	case SMTP_EV_DATA: dialog_data(s); return DIALOG_GO_ON;
 	case SMTP_EV_BODY:
 		mail_scan_feed(&s->tx->scan, event->bytes);
+		mail_wishes_feed(&s->tx->wishes, event->bytes);
 		body_append(s->tx, event->bytes);
 		return DIALOG_GO_ON;
 	case SMTP_EV_END: return content_end(s);

@@ -11,6 +11,7 @@
 #include "lib/mail/envelope.h"
 #include "lib/mail/id.h"
 #include "lib/mail/scan.h"
+#include "lib/mail/wishes.h"
 #include "lib/os/tls.h"
 #include "lib/os/window.h"
 #include "lib/policy/rate.h"
@@ -96,6 +97,7 @@ struct transaction {
 	struct str first;  /* the address that the client named first */
 	size_t named_count; /* addresses that it named, each once */
 	struct mail_scan scan;
+	struct mail_wishes wishes;
 	struct str hold; /* why it is to be held; empty: it is not */
 	/* The mailboxes of From and Sender, where they are asked for: first the values of the
 	 * fields, at the end of the text one address a line. */
@@ -331,6 +333,12 @@ enum dialog ask_recipient(struct session *s, enum asked what, struct str address
 
 /* content.c: the end of the text */
 enum dialog content_end(struct session *s);
+
+/* extra.c: extensions of MAIL that are not for everybody */
+void extra_offer(struct session *s); /* after whatever decides about it has changed */
+/* What MAIL asked for goes into the envelope; behind the text what its header says does. */
+void extra_envelope(struct session *s, struct envelope *e);
+void extra_header(struct session *s);
 
 /* auth.c: logging in, which directory decides */
 void auth_settings(struct receive *rx);

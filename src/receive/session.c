@@ -272,6 +272,7 @@ void session_find_rules(struct session *s)
 	s->smtp.tls_required = tls == CONF_LISTENER_TLS_REQUIRE ||
 	                       (s->host && s->host->tls == CONF_HOST_TLS_REQUIRE);
 	s->smtp.xclient_offer = xclient_offer(s);
+	extra_offer(s);
 }
 
 static struct str session_literal(struct session *s)

@@ -260,6 +260,12 @@ static int job_know(struct job *job, const struct spool_msg *msg, struct envelop
 	job->body8 = e->body8;
 	job->smtputf8 = e->smtputf8;
 	job->is_copy = e->copy;
+	job->tls_wish = e->tls_wish;
+	job->by = e->by;
+	job->by_trace = e->by_trace;
+	job->by_ms = e->by_ms;
+	job->bulk = e->bulk;
+	job->mt_priority = e->mt_priority;
 	job->arrived_ms = msg->arrived_ms;
 	job->size = msg->size;
 	job->body = msg->body;

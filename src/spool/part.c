@@ -112,7 +112,11 @@ static int relay_send(struct spool *s, struct part *part, struct channel *ch, st
 			.envid = job->envid, .ret = job->ret,
 			.flags = (uint8_t)((job->body8 ? 1 : 0) | (job->smtputf8 ? 2 : 0)),
 			.key = part->dest->key, .route = part->dest->route,
-			.target = buf_view(&target), .recipients = list });
+			.target = buf_view(&target), .recipients = list,
+			.tls_wish = job->tls_wish,
+			.priority = (uint8_t)job->mt_priority,
+			.by = (uint8_t)(job->by | (job->by_trace ? RELAY_BY_TRACE : 0)),
+			.by_ms = (uint64_t)job->by_ms });
 	buf_free(&target);
 	return same ? 0 : -EALREADY;
 }

@@ -17,7 +17,9 @@ static struct spool_op *letter_op(struct spool *s, struct report *r, int which, 
 		: s->frame->conf->postmaster };
 	struct envelope e = { .rcpts = &rcpt, .rcpt_count = 1, .copy = which == TO_POSTMASTER,
 		.smtputf8 = job->smtputf8, .body8 = job->smtputf8, .esmtp = true,
-		.arrived_ms = loop_wall_ms(s->frame->loop) };
+		.arrived_ms = loop_wall_ms(s->frame->loop),
+		/* RFC 8689 5: what a report tells is to be kept as its message was. */
+		.tls_wish = job->tls_wish == MAIL_TLS_REQUIRED ? MAIL_TLS_REQUIRED : MAIL_TLS_AS_ROUTED };
 	for (size_t i = 0; i < l->span_count; i++) e.size += l->spans[i].len;
 	struct buf record;
 	buf_init(&record, SPOOL_ENVELOPE_MAX);

@@ -143,6 +143,10 @@ struct job {
 	 * it is not begun anew with every commit. 0: no. */
 	int64_t stuck_until_ms;
 	struct spool_due due; /* its entry of the due-list; {0, 0}: none */
+	uint8_t tls_wish, by; /* these and the rest as in struct envelope */
+	bool by_trace, bulk;
+	int8_t mt_priority;
+	int64_t by_ms;
 };
 
 /* A big body that still arrives. */

@@ -10,7 +10,7 @@
 #include "lib/base/ip.h"
 
 enum {
-	ENVELOPE_VERSION = 1,
+	ENVELOPE_VERSION = 2, /* written; 1 is read, too */
 	ENVELOPE_RCPTS_MAX = 100 * 1000,
 	ENVELOPE_STR_MAX = 1024,          /* octets of each string */
 	ENVELOPE_RECORD_MAX = 64 * 1024 * 1024,
@@ -18,6 +18,24 @@ enum {
 
 /* What nobody set is normal. */
 enum mail_priority { MAIL_PRIORITY_NORMAL, MAIL_PRIORITY_URGENT, MAIL_PRIORITY_NON_URGENT };
+
+/* Whether TLS must be, whatever the route says, or need not be (RFC 8689). */
+enum mail_tls_wish {
+	MAIL_TLS_AS_ROUTED,
+	MAIL_TLS_REQUIRED, /* REQUIRETLS: with a host that proves who it is, or not at all */
+	MAIL_TLS_OPTIONAL, /* TLS-Required: no: policies that the recipient's domain has count not */
+	MAIL_TLS_WISHES
+};
+
+/* What is to happen when by_ms has come (RFC 2852). */
+enum mail_by {
+	MAIL_BY_NONE,
+	MAIL_BY_NOTIFY, /* the sender is told, and it is tried on */
+	MAIL_BY_RETURN, /* it is returned */
+	MAIL_BY_MODES
+};
+
+enum { MAIL_MT_PRIORITY_MAX = 9 }; /* RFC 6710: from -9 to 9 */
 
 struct envelope_rcpt {
 	struct str address; /* local@domain, without brackets and needless quotes */
@@ -41,6 +59,14 @@ struct envelope {
 	bool copy; /* a report for the postmaster, made here: nobody is told if it fails */
 	uint32_t rcpt_count; /* at most ENVELOPE_RCPTS_MAX */
 	struct envelope_rcpt *rcpts;
+	/* From version 2 on; 0 in a record of version 1. */
+	uint8_t tls_wish;      /* enum mail_tls_wish */
+	uint8_t by;            /* enum mail_by */
+	bool by_trace;         /* its sender wants to know of each host that takes it */
+	bool bulk;             /* its header says so: nobody waits for word of a delay */
+	int8_t mt_priority;    /* as MAIL said it, to be passed on; `priority` is the class */
+	int64_t by_ms;         /* since 1970; with MAIL_BY_NONE 0 */
+	int64_t hold_until_ms; /* the same; until then it is not to leave (RFC 4865). 0: at once */
 };
 
 /* Appends the record: version, length, fields. Sets out->overflowed, having appended

@@ -15,6 +15,7 @@ enum {
 	JOB_RANGES_MAX = 4096, /* pieces of a body in the window */
 	JOB_TEXT_MAX = 1024,   /* octets of a result's text */
 	JOB_HOPS_MAX = 16,     /* hosts of a target */
+	RELAY_BY_TRACE = 128,  /* in `by` of the message relay */
 };
 
 struct job_recipient {

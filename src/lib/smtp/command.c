@@ -85,15 +85,20 @@ static enum smtp_params_result mail_param(const struct param *p, unsigned *seen,
 {
 	static const struct str names[] = {
 		STR_INIT("SIZE"), STR_INIT("BODY"), STR_INIT("SMTPUTF8"), STR_INIT("RET"),
-		STR_INIT("ENVID"), STR_INIT("AUTH"),
+		STR_INIT("ENVID"), STR_INIT("AUTH"), STR_INIT("REQUIRETLS"),
+		STR_INIT("MT-PRIORITY"), STR_INIT("BY"), STR_INIT("HOLDFOR"),
+		STR_INIT("HOLDUNTIL"),
 	};
 	size_t which = 0;
 	while (which < sizeof names / sizeof *names &&
 	       !str_eq_nocase(p->name, names[which]))
 		which++;
 	if (which == sizeof names / sizeof *names) return SMTP_PARAMS_UNKNOWN;
-	if (*seen & 1u << which) return SMTP_PARAMS_DUPLICATE;
-	*seen |= 1u << which;
+	/* RFC 4865: the two exclude each other. */
+	unsigned bit = 1u << (which == 10 ? 9 : which);
+	if (*seen & bit) return SMTP_PARAMS_DUPLICATE;
+	*seen |= bit;
+	struct smtp_extra_params *extra = &params->extra;
 	bool good = false;
 	switch (which) {
 	case 0: good = parse_size(p->value, &params->size); break;
@@ -101,6 +106,14 @@ static enum smtp_params_result mail_param(const struct param *p, unsigned *seen,
 	case 2: good = params->smtputf8 = !p->has_value; break;
 	case 3: good = parse_ret(p->value, &params->ret); break;
 	case 4: good = parse_envid(p->value, &params->envid); break;
+	case 6:
+		good = !p->has_value;
+		extra->asks |= SMTP_EXTRA_REQUIRETLS;
+		break;
+	case 7: good = smtp_extra_priority(p->value, extra); break;
+	case 8: good = smtp_extra_by(p->value, extra); break;
+	case 9: good = smtp_extra_hold_for(p->value, extra); break;
+	case 10: good = smtp_extra_hold_until(p->value, extra); break;
 	/* RFC 4954 5: who submitted it first. Nobody is trusted to say that. */
 	default: good = p->value.len > 0 && smtp_xtext_is_valid(p->value); break;
 	}

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Command lines: verb, argument and the ESMTP parameters of MAIL and RCPT
- * (RFC 5321 4.1.1.11, 1870 SIZE, 6152 BODY, 6531 SMTPUTF8, 3461 DSN).
+ * (RFC 5321 4.1.1.11, 1870 SIZE, 6152 BODY, 6531 SMTPUTF8, 3461 DSN; extra.h has more).
  * Pure; results point into the input. */
 #ifndef IMS_SMTP_COMMAND_H
 #define IMS_SMTP_COMMAND_H
 
 #include "lib/base/buf.h"
+#include "lib/smtp/extra.h"
 
 /* RFC 3461 4.4 (decoded) and 4.2 (as written). */
 enum { SMTP_ENVID_MAX = 100, SMTP_ORCPT_MAX = 500 };
@@ -40,6 +41,7 @@ struct smtp_mail_params {
 	enum smtp_ret ret;
 	bool smtputf8;
 	struct str envid; /* xtext as written, valid; at->NULL if not given */
+	struct smtp_extra_params extra; /* extra.asks: whether they may is the caller's to know */
 };
 
 struct smtp_rcpt_params {

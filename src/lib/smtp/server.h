@@ -47,6 +47,7 @@ struct smtp_server_settings {
 	uint32_t errors_max;     /* consecutive bad commands, then 421 4.7.0 */
 	size_t line_max;         /* octets of a command line with its CRLF */
 	bool fix_newlines;       /* bare CR and LF are taken for CRLF; false: refused */
+	uint32_t by_min_s;       /* less than that must not be wanted with BY=...;R; 0: any time */
 };
 
 enum smtp_event_type {
@@ -141,6 +142,9 @@ struct smtp_server {
 	bool tls_required; /* in the clear 530 for all but EHLO HELO NOOP QUIT STARTTLS, and
 			    * BDAT (503). MAIL is asked as ever, for policy knows the rule */
 	uint8_t xclient_offer; /* enum smtp_xclient_offer */
+	uint8_t extra; /* enum smtp_extra: what is offered. REQUIRETLS is with TLS alone */
+	struct str future; /* with SMTP_EXTRA_FUTURE: how long, and until when, text may be held:
+			    * "SECONDS DATE-TIME"; stays where it is, and may change there */
 
 	bool vrfy_asked;   /* VRFY is announced and asked as an event; false: 252 */
 	bool expn_asked;   /* EXPN the same; false: 502 */

@@ -66,6 +66,25 @@ static void put_limits(struct smtp_server *s)
 	buf_crlf(s->out);
 }
 
+static void put_extra(struct smtp_server *s)
+{
+	/* RFC 8689 2: not in the clear. */
+	if (s->extra & SMTP_EXTRA_REQUIRETLS && s->tls) buf_str(s->out, STR("250-REQUIRETLS\r\n"));
+	if (s->extra & SMTP_EXTRA_PRIORITY) buf_str(s->out, STR("250-MT-PRIORITY MIXER\r\n"));
+	if (s->extra & SMTP_EXTRA_FUTURE) {
+		buf_str(s->out, STR("250-FUTURERELEASE "));
+		buf_str(s->out, s->future);
+		buf_crlf(s->out);
+	}
+	if (!(s->extra & SMTP_EXTRA_BY)) return;
+	buf_str(s->out, STR("250-DELIVERBY"));
+	if (s->cfg->by_min_s) {
+		buf_byte(s->out, ' ');
+		buf_u64(s->out, s->cfg->by_min_s);
+	}
+	buf_crlf(s->out);
+}
+
 void smtp_verb_ehlo(struct smtp_server *s, struct str arg, struct smtp_event *ev)
 {
 	(void)ev;
@@ -84,6 +103,7 @@ void smtp_verb_ehlo(struct smtp_server *s, struct str arg, struct smtp_event *ev
 		buf_str(s->out, s->auth.offer);
 		buf_crlf(s->out);
 	}
+	put_extra(s);
 	smtp_xclient_put(s);
 	put_limits(s);
 	buf_str(s->out, STR("250 HELP\r\n"));

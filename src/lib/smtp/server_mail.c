@@ -13,6 +13,26 @@ static bool keep(struct smtp_server *s)
 	return true;
 }
 
+/* What was not offered is not known; but who only has to encrypt first is told so. */
+static bool check_extra(struct smtp_server *s)
+{
+	const struct smtp_extra_params *extra = &s->mail.params.extra;
+	unsigned offered = s->extra;
+	if (!s->tls) offered &= ~(unsigned)SMTP_EXTRA_REQUIRETLS;
+	unsigned asks = extra->asks & ~offered;
+	if (asks == SMTP_EXTRA_REQUIRETLS && s->extra & SMTP_EXTRA_REQUIRETLS && s->tls_offered) {
+		smtp_bad(s, 530, "5.7.0", "REQUIRETLS wants a STARTTLS command first");
+	} else if (asks) {
+		smtp_bad_params(s, SMTP_PARAMS_UNKNOWN);
+	} else if (extra->by == SMTP_BY_RETURN && (uint32_t)extra->by_s < s->cfg->by_min_s) {
+		/* RFC 2852: a time that nothing is delivered in here. */
+		smtp_reply(s, 555, "5.5.4", STR("The time behind BY is shorter than DELIVERBY says"));
+	} else {
+		return true;
+	}
+	return false;
+}
+
 static bool parse(struct smtp_server *s, struct str arg)
 {
 	struct str params;
@@ -35,7 +55,7 @@ static bool parse(struct smtp_server *s, struct str arg)
 		smtp_bad_path(s, SMTP_REVERSE_PATH, SMTP_PATH_BAD_UTF8);
 		return false;
 	}
-	return true;
+	return check_extra(s);
 }
 
 void smtp_verb_mail(struct smtp_server *s, struct str arg, struct smtp_event *ev)

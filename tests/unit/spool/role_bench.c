@@ -73,6 +73,9 @@ static void far_out(struct bench *b, enum msg_type type, struct str payload)
 		b->relay = relay.job;
 		(void)str_to_cstr(relay.sender, b->relay_text, sizeof b->relay_text);
 		b->relay_sender = str_of(b->relay_text);
+		b->relayed = (struct msg_relay){ .job = relay.job, .id = relay.id,
+			.tls_wish = relay.tls_wish, .priority = relay.priority, .by = relay.by,
+			.by_ms = relay.by_ms };
 	} else if (type == MSG_report_job) {
 		assert_true(msg_report_job_get(payload, &report));
 		b->report_job = report.job;

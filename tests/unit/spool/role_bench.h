@@ -37,6 +37,7 @@ struct bench {
 	uint64_t relay, report_job; /* or the notice asked for last */
 	uint64_t report_jobs[64]; /* those since the test emptied it */
 	size_t report_count;
+	struct msg_relay relayed; /* the last relay job, without its strings */
 	struct str relay_sender; /* of the last relay job, in relay_text */
 	char relay_text[256];
 	unsigned body_result;

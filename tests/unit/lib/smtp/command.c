@@ -58,6 +58,15 @@ static void mail_params(void **state)
 		{ " ENVID=a=b", SMTP_PARAMS_BAD_VALUE },
 		{ " ENVID=\xc3\xa9", SMTP_PARAMS_BAD_VALUE },
 		{ " =x", SMTP_PARAMS_BAD_VALUE },
+		{ " REQUIRETLS MT-PRIORITY=-4 BY=60;R HOLDFOR=9", SMTP_PARAMS_OK },
+		{ " REQUIRETLS=", SMTP_PARAMS_BAD_VALUE },
+		{ " REQUIRETLS REQUIRETLS", SMTP_PARAMS_DUPLICATE },
+		{ " MT-PRIORITY", SMTP_PARAMS_BAD_VALUE },
+		{ " BY=60", SMTP_PARAMS_BAD_VALUE },
+		{ " HOLDFOR=x", SMTP_PARAMS_BAD_VALUE },
+		{ " HOLDUNTIL=2026-11-22T12:00:00Z", SMTP_PARAMS_OK },
+		{ " HOLDUNTIL=12", SMTP_PARAMS_BAD_VALUE },
+		{ " HOLDFOR=1 HOLDUNTIL=2026-11-22T12:00:00Z", SMTP_PARAMS_DUPLICATE },
 		{ " SIZES=1", SMTP_PARAMS_UNKNOWN },
 		{ " NOTIFY=NEVER", SMTP_PARAMS_UNKNOWN },
 	};
@@ -69,7 +78,11 @@ static void mail_params(void **state)
 	assert_true(p.size == 5 && p.body == SMTP_BODY_8BITMIME && p.smtputf8);
 	assert_true(p.ret == SMTP_RET_HDRS && str_eq(p.envid, STR("a+2Bb")));
 	(void)smtp_mail_params_parse(str_of(rows[3].in), &p);
-	assert_true(p.size == UINT64_MAX);
+	assert_true(p.size == UINT64_MAX && p.extra.asks == 0);
+	(void)smtp_mail_params_parse(STR(" REQUIRETLS"), &p);
+	assert_int_equal(p.extra.asks, SMTP_EXTRA_REQUIRETLS);
+	(void)smtp_mail_params_parse(STR(" BY=60;R MT-PRIORITY=3 HOLDFOR=9"), &p);
+	assert_int_equal(p.extra.asks, SMTP_EXTRA_ALL & ~SMTP_EXTRA_REQUIRETLS);
 }
 
 static void rcpt_params(void **state)

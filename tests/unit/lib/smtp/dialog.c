@@ -24,6 +24,7 @@ struct run {
 	bool auth_wants_tls;
 	struct smtp_server_settings cfg;
 	bool vrfy, expn;
+	uint8_t extra;
 };
 
 static const struct smtp_server_settings defaults = {
@@ -119,6 +120,8 @@ static void start(struct run *r)
 	session_init(&r->session, &r->cfg);
 	r->session.server.vrfy_asked = r->vrfy;
 	r->session.server.expn_asked = r->expn;
+	r->session.server.extra = r->extra;
+	r->session.server.future = STR("86400 2026-11-23T00:00:00Z");
 	r->session.server.tls_offered = r->tls.len > 0;
 	r->session.server.tls_required = str_eq(r->tls, STR("require"));
 	r->session.no_certificate = str_eq(r->tls, STR("broken"));
@@ -198,6 +201,22 @@ static void expect_body(struct run *r, struct str pattern)
 	buf_free(&want);
 }
 
+static void option_extra(struct run *r, struct str value)
+{
+	static const struct { struct str name; enum smtp_extra bit; } words[] = {
+		{ STR_INIT("REQUIRETLS"), SMTP_EXTRA_REQUIRETLS },
+		{ STR_INIT("MT-PRIORITY"), SMTP_EXTRA_PRIORITY },
+		{ STR_INIT("FUTURERELEASE"), SMTP_EXTRA_FUTURE },
+		{ STR_INIT("DELIVERBY"), SMTP_EXTRA_BY },
+	};
+	for (struct str word; word = str_word(&value), word.len;) {
+		size_t i = 0;
+		while (i < 4 && !str_eq(word, words[i].name)) i++;
+		if (i == 4) fail(r, "extension", word);
+		else r->extra = (uint8_t)(r->extra | words[i].bit);
+	}
+}
+
 static void option(struct run *r, struct str text)
 {
 	struct str name = str_word(&text), value = str_trim(text);
@@ -208,6 +227,7 @@ static void option(struct run *r, struct str text)
 	else if (str_eq(name, STR("vrfy"))) r->vrfy = on;
 	else if (str_eq(name, STR("expn"))) r->expn = on;
 	else if (str_eq(name, STR("tls"))) r->tls = value;
+	else if (str_eq(name, STR("extra"))) option_extra(r, value);
 	else if (str_eq(name, STR("auth"))) r->auth = value;
 	else if (str_eq(name, STR("auth_wants_tls"))) r->auth_wants_tls = on;
 	else if (str_eq(name, STR("pure")) && on) return;
@@ -215,6 +235,7 @@ static void option(struct run *r, struct str text)
 	else if (str_eq(name, STR("size_max"))) r->cfg.size_max = n;
 	else if (str_eq(name, STR("recipients_max"))) r->cfg.recipients_max = (uint32_t)n;
 	else if (str_eq(name, STR("messages_max"))) r->cfg.messages_max = (uint32_t)n;
+	else if (str_eq(name, STR("by_min_s"))) r->cfg.by_min_s = (uint32_t)n;
 	else if (str_eq(name, STR("errors_max"))) r->cfg.errors_max = (uint32_t)n;
 	else fail(r, "option", name);
 }

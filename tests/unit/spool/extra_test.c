@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a message wants of its transport reaches those who carry it. */
+#include "role_bench.h"
+
+#include <string.h>
+
+static struct window *letters; /* bounce's */
+
+static int setup(void **state)
+{
+	int result = bench_setup(state);
+	struct bench *b = *state;
+	letters = window_new(BENCH_WINDOW);
+	bench_up(b, ROLE_BOUNCE);
+	channel_send_window_fd(b->far[ROLE_BOUNCE], &(struct msg_window){ BENCH_WINDOW },
+		window_fd(letters));
+	bench_up(b, ROLE_DELIVER);
+	return result;
+}
+
+static int teardown(void **state)
+{
+	int result = bench_teardown(state);
+	window_free(letters);
+	return result;
+}
+
+/* What became of the last relay job. */
+static void answer(struct bench *b, enum job_outcome outcome, const char *dsn, const char *text)
+{
+	struct buf results;
+	buf_init(&results, 4096);
+	job_result_put(&results, &(struct job_result){ .outcome = outcome, .dsn = str_of(dsn),
+		.text = str_of(text), .host = STR("peer[192.0.2.1]:25") });
+	channel_send_done(b->far[ROLE_DELIVER], &(struct msg_done){ .job = b->relayed.job,
+		.results = buf_view(&results) });
+	buf_free(&results);
+}
+
+/* The report that was asked for last. */
+static void write_letter(struct bench *b)
+{
+	static const char text[] = "Subject: a report\r\n\r\nso it is\r\n";
+	struct window_range range = { (uint32_t)window_take(letters), sizeof text - 1 };
+	char field[16];
+	struct buf ranges;
+	memcpy(window_at(letters, range), text, sizeof text - 1);
+	buf_init_fixed(&ranges, field, sizeof field);
+	window_ranges_put(&ranges, &range, 1);
+	channel_send_report_done(b->far[ROLE_BOUNCE], &(struct msg_report_done){ .job = b->report_job,
+		.ranges = buf_view(&ranges), .size = sizeof text - 1 });
+}
+
+/* A message of 100 octets for joe@away.example with this envelope. */
+static void commit(struct bench *b, uint64_t id, struct envelope e)
+{
+	char field[16];
+	struct buf ranges, record;
+	struct window_range range = { 0, 100 };
+	struct envelope_rcpt rcpt = { .address = STR("joe@away.example") };
+	buf_init_fixed(&ranges, field, sizeof field);
+	window_ranges_put(&ranges, &range, 1);
+	e.sender = STR("ann@them.example");
+	e.rcpts = &rcpt;
+	e.rcpt_count = 1;
+	e.size = 100;
+	if (e.arrived_ms == 0) e.arrived_ms = loop_wall_ms(b->frame.loop);
+	buf_init(&record, 64 * 1024);
+	envelope_encode(&record, &e);
+	bench_commit_as(b, &(struct msg_commit){ .handle = id, .id = id, .size = 100,
+		.envelope = buf_view(&record), .ranges = buf_view(&ranges) }, "away.example");
+	buf_free(&record);
+}
+
+static void reaches_deliver(void **state)
+{
+	struct bench *b = *state;
+	int64_t by_ms = loop_wall_ms(b->frame.loop) + 3600 * 1000;
+	commit(b, 11, (struct envelope){ .tls_wish = MAIL_TLS_REQUIRED, .mt_priority = -4,
+		.by = MAIL_BY_NOTIFY, .by_trace = true, .by_ms = by_ms });
+	bench_until(b, &b->sent[MSG_relay], 1);
+	assert_int_equal(b->relayed.tls_wish, MAIL_TLS_REQUIRED);
+	assert_int_equal((int8_t)b->relayed.priority, -4);
+	assert_int_equal(b->relayed.by, MAIL_BY_NOTIFY | RELAY_BY_TRACE);
+	assert_int_equal(b->relayed.by_ms, by_ms);
+	commit(b, 12, (struct envelope){ .tls_wish = MAIL_TLS_AS_ROUTED });
+	bench_until(b, &b->sent[MSG_relay], 2);
+	assert_true(b->relayed.tls_wish == 0 && b->relayed.priority == 0);
+	assert_true(b->relayed.by == 0 && b->relayed.by_ms == 0);
+}
+
+/* The letter's envelope, from the store: RFC 8689 5. */
+static void a_report_is_kept_as_its_message(void **state)
+{
+	struct bench *b = *state;
+	static const uint8_t wishes[] = { MAIL_TLS_AS_ROUTED, MAIL_TLS_REQUIRED, MAIL_TLS_OPTIONAL };
+	for (size_t i = 0; i < sizeof wishes; i++) {
+		struct arena arena;
+		struct spool_msg msg;
+		struct envelope e;
+		commit(b, 20 + i, (struct envelope){ .tls_wish = wishes[i] });
+		bench_until(b, &b->sent[MSG_relay], i + 1);
+		answer(b, JOB_FAILED, "5.1.1", "550 5.1.1 nobody");
+		bench_until(b, &b->sent[MSG_report_job], i + 1);
+		write_letter(b);
+		bench_until(b, &b->events[EVENT_dsn_sent], i + 1);
+		arena_init(&arena, 64 * 1024);
+		assert_int_equal(store_read_msg(b->spool->store, b->report_job, &arena, &msg), 0);
+		struct cur record = cur_of(msg.envelope);
+		assert_int_equal(envelope_decode(&record, &arena, &e), ENVELOPE_OK);
+		assert_int_equal(e.tls_wish,
+			wishes[i] == MAIL_TLS_REQUIRED ? MAIL_TLS_REQUIRED : MAIL_TLS_AS_ROUTED);
+		arena_free(&arena);
+	}
+}
+
+#define ON_BENCH(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		ON_BENCH(reaches_deliver),
+		ON_BENCH(a_report_is_kept_as_its_message),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
