@@ -40,6 +40,13 @@ static struct str copy(char **to, struct str s)
 	return s;
 }
 
+/* Of spool, which is believed, and yet a number out of range must not reach a host. */
+static int8_t priority_of(uint8_t octet)
+{
+	int8_t value = (int8_t)octet;
+	return value >= -MAIL_MT_PRIORITY_MAX && value <= MAIL_MT_PRIORITY_MAX ? value : 0;
+}
+
 /* Strings of the message go behind the arrays. */
 static bool job_fill(struct job *job, const struct msg_relay *m)
 {
@@ -55,6 +62,7 @@ static bool job_fill(struct job *job, const struct msg_relay *m)
 	job->mail.ret = m->ret;
 	job->mail.body8 = m->flags & FLAG_BODY8;
 	job->mail.smtputf8 = m->flags & FLAG_SMTPUTF8;
+	job->mail.priority = priority_of(m->priority);
 	job->tls_wish = m->tls_wish < MAIL_TLS_WISHES ? m->tls_wish : MAIL_TLS_AS_ROUTED;
 	struct cur c = cur_of(copy(&at, m->recipients));
 	struct job_recipient r;

@@ -259,5 +259,6 @@ void accept_reload(struct receive *rx)
 			inquiry_reload(s);
 			auth_offer(s);
 			verify_offer(s);
+			extra_offer(s);
 		}
 }

@@ -66,6 +66,7 @@ void auth_secured(struct session *s)
 	s->certified = tls_client_certificate_of(s->tls, &client) && client.address_len > 0;
 	auth_offer(s);
 	verify_offer(s);
+	extra_offer(s);
 }
 
 /* Forgets the login without a word to directory, which has ended it or is gone. */
@@ -149,6 +150,7 @@ static void auth_accept(struct session *s, struct str user)
 	auth_over(s);
 	s->user = (struct str){ copy, user.len };
 	verify_offer(s);
+	extra_offer(s);
 	tell_auth(s, s->smtp.auth.mechanism);
 	smtp_server_answer(&s->smtp, 0, NULL, STR(""));
 }

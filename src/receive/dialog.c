@@ -111,7 +111,7 @@ static bool dialog_envelope(struct session *s, struct str sender, const struct v
 static void dialog_mail_accept(struct session *s, struct str sender, const struct verdict *v)
 {
 	if (transaction_new(s) && dialog_envelope(s, sender, v)) {
-		smtp_server_answer(&s->smtp, 0, NULL, STR(""));
+		extra_mail_accept(s);
 		return;
 	}
 	transaction_drop(s);

@@ -38,6 +38,7 @@ static void proxy_done(struct session *s, const struct smtp_proxy *header)
 	s->speaker = s->client;
 	session_find_rules(s); /* those of the speaker, too */
 	auth_offer(s);
+	extra_offer(s);
 	bool implicit = s->listener->conf->tls == CONF_LISTENER_TLS_IMPLICIT;
 	/* Others may have begun theirs while the header came. */
 	if (v.kind == VERDICT_ACCEPT && implicit) v = accept_tls(s->listener);

@@ -336,6 +336,7 @@ enum dialog content_end(struct session *s);
 
 /* extra.c: extensions of MAIL that are not for everybody */
 void extra_offer(struct session *s); /* after whatever decides about it has changed */
+void extra_mail_accept(struct session *s); /* answers MAIL, with what becomes of its wishes */
 /* What MAIL asked for goes into the envelope; behind the text what its header says does. */
 void extra_envelope(struct session *s, struct envelope *e);
 void extra_header(struct session *s);

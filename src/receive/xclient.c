@@ -80,6 +80,7 @@ static void xclient_become(struct session *s, const struct smtp_xclient *x)
 	xclient_login(s, x);
 	auth_offer(s);
 	verify_offer(s);
+	extra_offer(s);
 	inquiry_hello(s);
 	if (!s->told && !inquiry_owes_name(s)) tell_connect(s);
 }

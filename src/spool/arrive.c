@@ -132,12 +132,20 @@ void arrive_abort(struct spool *s, unsigned worker, uint64_t handle)
 	if (stream) stream_end(s, stream);
 }
 
+/* When it is due. Urgent mail is found before all that waits, for the due-list is in the order
+ * of time. */
+static int64_t arrive_due_ms(const struct envelope *e)
+{
+	return e->priority == MAIL_PRIORITY_URGENT ? e->arrived_ms - SPOOL_URGENT_AHEAD_MS
+	                                           : e->arrived_ms;
+}
+
 /* Recipients as the store wants them; NULL: no memory. */
 static struct spool_rcpt_new *arrive_rcpts(struct arena *arena, const struct envelope *e)
 {
 	struct spool_rcpt_new *rcpts = arena_alloc(arena, e->rcpt_count * sizeof *rcpts);
 	for (uint32_t i = 0; rcpts && i < e->rcpt_count; i++)
-		rcpts[i] = (struct spool_rcpt_new){ e->rcpts[i].address, e->arrived_ms };
+		rcpts[i] = (struct spool_rcpt_new){ e->rcpts[i].address, arrive_due_ms(e) };
 	return rcpts;
 }
 

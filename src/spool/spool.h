@@ -46,6 +46,8 @@ enum {
 	SPOOL_BACKLOG_MAX = 8 * 1024 * 1024, /* of a worker's channel: then jobs wait */
 	SPOOL_STUCK_MAX = 128,     /* messages that are left alone for a while */
 	SPOOL_STUCK_MS = 30 * 1000,
+	/* More than any backlog should be old: by how much urgent mail is due earlier. */
+	SPOOL_URGENT_AHEAD_MS = 24 * 3600 * 1000,
 	SPOOL_NOTICES_MAX = 8,     /* messages to the postmaster on their way into the spool */
 };
 

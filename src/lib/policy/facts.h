@@ -3,6 +3,7 @@
 #ifndef IMS_POLICY_FACTS_H
 #define IMS_POLICY_FACTS_H
 
+#include "lib/mail/envelope.h"
 #include "lib/policy/client.h"
 #include "lib/policy/verdict.h"
 
@@ -93,6 +94,17 @@ struct verdict policy_submission(const struct facts *f);
 /* The right to send that the client uses, in words: a transaction with it is a submission.
  * NULL: none, it brings mail as any other server does. */
 const char *policy_right(const struct facts *f);
+/* Which extensions of MAIL are offered: bits of enum smtp_extra. */
+unsigned policy_extra(const struct facts *f);
+/* How urgent a message is, as MAIL says (MT-PRIORITY=`value`, where that was `said`) or else its
+ * header. Of who has no right to send nothing is believed; `lowered`: he may not have so much. */
+struct policy_priority {
+	int8_t value; /* MT-PRIORITY from here on */
+	enum mail_priority class;
+	bool lowered;
+};
+struct policy_priority policy_priority(const struct facts *f, bool said, int value,
+                                       enum mail_priority header);
 /* Whether the stage content wants to know the authors. */
 bool policy_wants_authors(const struct facts *f);
 /* Whether the postmaster is to be told of a refusal or a hold. */

@@ -131,6 +131,7 @@ struct smtp_client_mail {
 	bool smtputf8;       /* the message wants SMTPUTF8 */
 	uint32_t rcpt_count; /* > 0 */
 	struct smtp_client_rcpt *rcpts;
+	int8_t priority;     /* RFC 6710, -9 to 9; said where it is offered, but for 0 */
 };
 
 /* What EHLO or LHLO told; all false and 0 after HELO. */
@@ -139,6 +140,7 @@ struct smtp_client_caps {
 	uint64_t size_max;          /* octets; 0: not told */
 	uint32_t rcptmax, mailmax;  /* RFC 9422; 0: not told */
 	struct str auth;            /* names with blanks between; printable */
+	bool priority;              /* MT-PRIORITY */
 };
 
 enum smtp_client_event {

@@ -62,6 +62,7 @@ void smtp_client_cap(struct smtp_client *c, struct str line)
 		{ STR("STARTTLS"), &caps->starttls, NULL },
 		{ STR("LIMITS"), NULL, cap_limits },
 		{ STR("AUTH"), NULL, cap_auth },
+		{ STR("MT-PRIORITY"), &caps->priority, NULL },
 	};
 	struct str arg = line, word = str_word(&arg);
 	/* "AUTH=LOGIN" and "SIZE=1000" were common once. */

@@ -19,6 +19,16 @@ static bool is_fit_orcpt(const struct smtp_client *c, struct str orcpt)
 	       (c->utf8 || utf8_is_ascii(orcpt));
 }
 
+/* Extensions that say how the message is to be handled. */
+static void write_extra(struct smtp_client *c)
+{
+	const struct smtp_client_mail *mail = c->mail;
+	if (c->caps.priority && mail->priority) {
+		buf_str(c->out, STR(" MT-PRIORITY="));
+		buf_i64(c->out, mail->priority);
+	}
+}
+
 static void write_mail(struct smtp_client *c)
 {
 	const struct smtp_client_mail *mail = c->mail;
@@ -40,6 +50,7 @@ static void write_mail(struct smtp_client *c)
 		buf_str(out, STR(" ENVID="));
 		buf_str(out, mail->envid);
 	}
+	write_extra(c);
 	buf_crlf(out);
 	c->mail_sent = true;
 	c->mails++;

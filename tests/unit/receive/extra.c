@@ -78,6 +78,50 @@ static void tls(void **state)
 	bench_free(b);
 }
 
+static void priority(void **state)
+{
+	(void)state;
+	enum { U = MAIL_PRIORITY_URGENT, N = MAIL_PRIORITY_NORMAL, L = MAIL_PRIORITY_NON_URGENT };
+	static const struct {
+		const char *client, *user, *params, *header;
+		int value, class;
+		const char *said;
+	} rows[] = {
+		{ "192.0.2.1", "ann@us.example", " MT-PRIORITY=9", "", 9, U, "250 2.1.0" },
+		{ "192.0.2.1", "ann@us.example", " MT-PRIORITY=0", "Priority: urgent\r\n", 0, N, "250 2.1.0" },
+		{ "192.0.2.1", "ann@us.example", "", "Priority: urgent\r\n", 4, U, "250 2.1.0" },
+		{ "192.0.2.1", "ann@us.example", "", "X-Priority: 5\r\n", -4, L, "250 2.1.0" },
+		{ "10.0.0.1", NULL, " MT-PRIORITY=5", "", 5, U, "250 2.1.0" },
+		{ "192.0.2.1", NULL, "", "Priority: urgent\r\n", 0, N, "250 2.1.0" },
+	};
+	for (size_t i = 0; i < ROWS(rows); i++) {
+		struct bench *b = bench_new(bench_conf, 64);
+		struct kept kept;
+		int client = hello(b, rows[i].client, true, rows[i].user);
+		send_as(b, client, rows[i].params, rows[i].header, &kept);
+		assert_int_equal(kept.e.mt_priority, rows[i].value);
+		assert_int_equal(kept.e.priority, rows[i].class);
+		arena_free(&kept.arena);
+		bench_free(b);
+	}
+}
+
+/* On a listener of the role submission one who has not logged in, where no rule asks him to. */
+static void a_priority_that_is_lowered_is_told(void **state)
+{
+	(void)state;
+	struct bench *b = bench_new("hostname mx.us.example\n"
+		"listener in { address 0.0.0.0:25; role relay }\n"
+		"domain us.example { users any; deliver maildir /m/%n }\n", 64);
+	int client = hello(b, "192.0.2.1", false, NULL);
+	assert_non_null(strstr(bench_heard(client), "250-MT-PRIORITY MIXER\r\n"));
+	bench_say(b, client, "MAIL FROM:<a@us.example> MT-PRIORITY=4\r\n");
+	assert_non_null(strstr(bench_heard(client), "250 2.3.6 0 is the priority"));
+	bench_say(b, client, "RSET\r\nMAIL FROM:<a@us.example> MT-PRIORITY=-4\r\n");
+	assert_non_null(strstr(bench_heard(client), "250 2.1.0"));
+	bench_free(b);
+}
+
 static void bulk(void **state)
 {
 	(void)state;
@@ -101,6 +145,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(tls),
+		cmocka_unit_test(priority),
+		cmocka_unit_test(a_priority_that_is_lowered_is_told),
 		cmocka_unit_test(bulk),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

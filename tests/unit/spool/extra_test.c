@@ -89,6 +89,35 @@ static void reaches_deliver(void **state)
 	assert_true(b->relayed.by == 0 && b->relayed.by_ms == 0);
 }
 
+static struct str due_of(struct bench *b, uint64_t id, char memory[40])
+{
+	struct arena arena;
+	struct spool_msg msg;
+	struct buf out;
+	arena_init(&arena, 64 * 1024);
+	assert_int_equal(store_read_msg(b->spool->store, id, &arena, &msg), 0);
+	buf_init_fixed(&out, memory, 40);
+	buf_i64(&out, msg.next_due_ms - msg.arrived_ms);
+	arena_free(&arena);
+	return buf_view(&out);
+}
+
+/* What is urgent stands in the due-list before everything else. */
+static void urgent_mail_is_due_first(void **state)
+{
+	struct bench *b = *state;
+	static const struct { uint8_t priority; const char *due; } rows[] = {
+		{ MAIL_PRIORITY_NORMAL, "0" }, { MAIL_PRIORITY_NON_URGENT, "0" },
+		{ MAIL_PRIORITY_URGENT, "-86400000" },
+	};
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		char memory[40];
+		commit(b, 30 + i, (struct envelope){ .priority = rows[i].priority });
+		bench_until(b, &b->sent[MSG_committed], i + 1);
+		assert_true(str_eq(due_of(b, 30 + i, memory), str_of(rows[i].due)));
+	}
+}
+
 /* The letter's envelope, from the store: RFC 8689 5. */
 static void a_report_is_kept_as_its_message(void **state)
 {
@@ -120,6 +149,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		ON_BENCH(reaches_deliver),
+		ON_BENCH(urgent_mail_is_due_first),
 		ON_BENCH(a_report_is_kept_as_its_message),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

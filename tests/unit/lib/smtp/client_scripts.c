@@ -64,6 +64,11 @@ static void utf8_sender(struct smtp_client_mail *mail)
 	mail->sender = STR("\xc3\xa9@c.example");
 }
 
+static void urgent(struct smtp_client_mail *mail)
+{
+	mail->priority = -4;
+}
+
 static void left_out(struct smtp_client_mail *mail)
 {
 	mail->rcpts[0].outcome.state = SMTP_RCPT_PERMANENT;
@@ -107,6 +112,11 @@ const struct client_script client_scripts[] = {
 	{ "only SMTPUTF8 offered", 2, .lines =
 	  TO_EHLO "S: 250-h\nS: 250 SMTPUTF8\nC: MAIL FROM:<a@c.example> SMTPUTF8\n" OK
 	  RCPT(0) OK RCPT(1) "X: close\n", .change = all_params },
+	{ "a priority where it is offered", 1, .lines =
+	  TO_EHLO "S: 250-h\nS: 250 MT-PRIORITY MIXER\n"
+	  "C: MAIL FROM:<a@c.example> MT-PRIORITY=-4\nX: close\n", .change = urgent },
+	{ "a priority where it is not", 1, .lines =
+	  PLAIN "C: MAIL FROM:<a@c.example>\nX: close\n", .change = urgent },
 	{ "parameters that are not fit", 2, .lines =
 	  TO_EHLO "S: 250-h\nS: 250 DSN\nC: MAIL FROM:<> RET=FULL\n" OK RCPT(0) OK RCPT(1)
 	  "X: close\n", .change = unfit_params },

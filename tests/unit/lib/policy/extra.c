@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include "lib/policy/facts.h"
+#include "lib/smtp/extra.h"
+
+enum who { STRANGER, ON_SUBMISSION, LOGGED_IN, EXEMPT, RELAYED, MAY_RELAY, NEVER, WHO };
+
+static const struct conf_network network;
+static const struct conf_listener mx = { .role = CONF_ROLE_MX };
+static const struct conf_listener submission = { .role = CONF_ROLE_SUBMISSION };
+static const struct conf_listener relay = { .role = CONF_ROLE_RELAY };
+static const struct conf_host exempt = { .auth = CONF_HOST_AUTH_EXEMPT };
+static const struct conf_host may = { .relay = CONF_YES_YES };
+
+static const struct facts facts[WHO] = {
+	[STRANGER] = { .listener = &mx },
+	[ON_SUBMISSION] = { .listener = &submission },
+	[LOGGED_IN] = { .listener = &mx, .authenticated = true },
+	[EXEMPT] = { .listener = &submission, .host = &exempt },
+	[RELAYED] = { .listener = &relay, .relay_from = &network },
+	[MAY_RELAY] = { .listener = &mx, .host = &may },
+	[NEVER] = { .listener = &relay, .relay_never = &network, .relay_from = &network },
+};
+
+static void offers(void **state)
+{
+	(void)state;
+	for (int who = 0; who < WHO; who++) {
+		unsigned extra = policy_extra(&facts[who]);
+		assert_true(extra & SMTP_EXTRA_REQUIRETLS);
+		assert_int_equal(!!(extra & SMTP_EXTRA_PRIORITY), who != STRANGER);
+	}
+}
+
+static void priorities(void **state)
+{
+	(void)state;
+	enum { U = MAIL_PRIORITY_URGENT, N = MAIL_PRIORITY_NORMAL, L = MAIL_PRIORITY_NON_URGENT };
+	static const struct {
+		enum who who;
+		bool said;
+		int value;
+		int header, want, want_class;
+		bool lowered;
+	} rows[] = {
+		{ LOGGED_IN, true, 9, N, 9, U, false },
+		{ LOGGED_IN, true, 4, N, 4, U, false },
+		{ LOGGED_IN, true, 3, N, 3, N, false },
+		{ LOGGED_IN, true, 0, U, 0, N, false }, /* what MAIL says stands before the header */
+		{ LOGGED_IN, true, -1, N, -1, L, false },
+		{ LOGGED_IN, true, -9, U, -9, L, false },
+		{ LOGGED_IN, false, 0, U, 4, U, false },
+		{ LOGGED_IN, false, 0, N, 0, N, false },
+		{ LOGGED_IN, false, 0, L, -4, L, false },
+		{ EXEMPT, true, 5, N, 5, U, false },
+		{ RELAYED, true, 5, N, 5, U, false },
+		{ MAY_RELAY, true, 5, N, 5, U, false },
+		{ ON_SUBMISSION, true, 1, N, 0, N, true },
+		{ ON_SUBMISSION, true, -5, N, -5, L, false },
+		{ ON_SUBMISSION, false, 0, U, 0, N, true },
+		{ NEVER, true, 9, N, 0, N, true },
+		{ STRANGER, false, 0, U, 0, N, false },
+		{ STRANGER, false, 0, L, 0, N, false },
+	};
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct policy_priority p = policy_priority(&facts[rows[i].who], rows[i].said,
+			rows[i].value, (enum mail_priority)rows[i].header);
+		if (p.value != rows[i].want) print_error("row %zu\n", i);
+		assert_int_equal(p.value, rows[i].want);
+		assert_int_equal(p.class, rows[i].want_class);
+		assert_int_equal(p.lowered, rows[i].lowered);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = { cmocka_unit_test(offers), cmocka_unit_test(priorities) };
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
