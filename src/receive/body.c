@@ -87,8 +87,8 @@ bool body_has_room(struct transaction *tx, size_t len)
 	struct receive *rx = tx->rx;
 	if (tx->failed) return true; /* swallowed */
 	if (tx->untaken * WINDOW_BLOCK >= RECEIVE_UNTAKEN_MAX) return false;
-	/* Line ends that are mended may double the length. */
-	size_t blocks = len * 2 / WINDOW_BLOCK + 2;
+	/* Line ends that are mended may double the length; a header adds some lines. */
+	size_t blocks = len * 2 / WINDOW_BLOCK + 3;
 	if (window_free_blocks(rx->window) >= blocks) return true;
 	body_spill_all(rx);
 	/* Without spool what others held is free again; with it, its answer wakes us. */

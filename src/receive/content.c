@@ -84,7 +84,10 @@ static enum dialog content_keep(struct session *s)
 	struct verdict v = verdict_builtin(451, "4.3.0",
 		STR("The message could not be kept; try again in a moment"), "spool");
 	extra_header(s);
-	if (transaction_commit(tx)) return DIALOG_WAIT;
+	if (transaction_commit(tx)) {
+		tell_repair(s);
+		return DIALOG_WAIT;
+	}
 	if (tx->refused_code)
 		v = verdict_builtin(tx->refused_code, tx->refused_dsn, tx->refused_text, "spool");
 	return content_refuse(s, "data", &v);

@@ -91,7 +91,7 @@ static bool dialog_envelope(struct session *s, struct str sender, const struct v
 		verdict_rule_write(v, &rule);
 	}
 	struct envelope *e = &tx->envelope;
-	e->sender = arena_str(&tx->arena, sender);
+	e->sender = arena_str(&tx->arena, repair_sender(s, sender));
 	e->envid = arena_str(&tx->arena, mail->params.envid);
 	e->helo = arena_str(&tx->arena, s->smtp.helo);
 	e->user = arena_str(&tx->arena, s->user);
@@ -164,6 +164,10 @@ static void dialog_data(struct session *s)
 	buf_init(&tx->authors, MAIL_AUTHORS_TEXT_MAX);
 	tx->author_at = 0;
 	if (policy_wants_authors(&facts)) tx->scan.authors = &tx->authors;
+	if (!repair_begin(s)) {
+		dialog_no_memory(s, "data");
+		return;
+	}
 	body_begin(tx);
 	char text[4096], id_text[16];
 	struct buf header, id;
@@ -212,9 +216,9 @@ enum dialog dialog_event(struct session *s, const struct smtp_event *event)
 	case SMTP_EV_BODY:
 		mail_scan_feed(&s->tx->scan, event->bytes);
 		mail_wishes_feed(&s->tx->wishes, event->bytes);
-		body_append(s->tx, event->bytes);
+		repair_body(s->tx, event->bytes);
 		return DIALOG_GO_ON;
-	case SMTP_EV_END: return content_end(s);
+	case SMTP_EV_END: repair_end(s->tx); return content_end(s);
 	case SMTP_EV_ABORT: transaction_drop(s); return DIALOG_GO_ON;
 	case SMTP_EV_CLOSE:
 		if (s->securing) {

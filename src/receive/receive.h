@@ -10,6 +10,7 @@
 #include "lib/ipc/census.h"
 #include "lib/mail/envelope.h"
 #include "lib/mail/id.h"
+#include "lib/mail/repair.h"
 #include "lib/mail/scan.h"
 #include "lib/mail/wishes.h"
 #include "lib/os/tls.h"
@@ -96,8 +97,9 @@ struct transaction {
 	struct named *named, **named_end; /* those that stand for others */
 	struct str first;  /* the address that the client named first */
 	size_t named_count; /* addresses that it named, each once */
-	struct mail_scan scan;
+	struct mail_scan scan;    /* of the text as it came */
 	struct mail_wishes wishes;
+	struct mail_repair *repair; /* in the arena; NULL: the text goes on as it comes */
 	struct str hold; /* why it is to be held; empty: it is not */
 	/* The mailboxes of From and Sender, where they are asked for: first the values of the
 	 * fields, at the end of the text one address a line. */
@@ -189,7 +191,7 @@ struct rx_certificates {
 struct receive {
 	struct frame *frame;
 	struct window *window;
-	size_t window_blocks; /* of the window, in all; at least 18, for one read */
+	size_t window_blocks; /* of the window, in all; at least 19, for one read */
 	struct channel *spool, *directory, *dns;
 	struct census *census;
 	struct tally *tally;
@@ -341,6 +343,14 @@ void extra_mail_accept(struct session *s); /* answers MAIL, with what becomes of
 void extra_envelope(struct session *s, struct envelope *e);
 void extra_header(struct session *s);
 
+/* repair.c: what the listener mends in the header */
+/* Who the sender is from here on. */
+struct str repair_sender(const struct session *s, struct str sender);
+/* False: no memory. */
+bool repair_begin(struct session *s);
+void repair_body(struct transaction *tx, struct str bytes); /* instead of body_append */
+void repair_end(struct transaction *tx); /* the text is whole */
+
 /* auth.c: logging in, which directory decides */
 void auth_settings(struct receive *rx);
 void auth_offer(struct session *s); /* after whatever decides about it has changed */
@@ -407,6 +417,7 @@ void tell_hold(struct session *s, struct str from, struct str to, const struct v
 /* Who was put off came again. */
 void tell_grey_pass(struct session *s, struct str to, int64_t waited_ms);
 void tell_receive(struct transaction *tx);
+void tell_repair(struct session *s); /* what was mended, if anything */
 void tell_auth(struct session *s, struct str mechanism);
 /* `user`: what the client called itself; empty if it did not get that far. */
 void tell_auth_fail(struct session *s, struct str user, unsigned code, const char *dsn,

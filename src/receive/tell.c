@@ -205,6 +205,35 @@ static void tell_named(struct transaction *tx)
 	}
 }
 
+void tell_repair(struct session *s)
+{
+	char said[1024], words[128];
+	struct transaction *tx = s->tx;
+	struct buf from, what;
+	if (!tx->repair) return;
+	buf_init_fixed(&from, said, sizeof said);
+	smtp_path_write(&from, &s->smtp.mail.path);
+	bool same = str_eq(buf_view(&from), tx->envelope.sender);
+	if (same && !tx->repair->done) return;
+	buf_init_fixed(&what, words, sizeof words);
+	mail_repair_write(tx->repair->done, &what);
+	struct event_log *log = tell_begin(s, EVENT_repair, tx->handle);
+	tell_user(log, s->user);
+	event_str(log, FIELD_from, buf_view(&from));
+	if (!same) event_str(log, FIELD_sender, tx->envelope.sender);
+	event_str(log, FIELD_repaired, buf_view(&what));
+	event_end(log);
+}
+
+static void tell_msgid(struct event_log *log, const struct transaction *tx)
+{
+	char memory[MAIL_REPAIR_ID_MAX];
+	struct buf made;
+	buf_init_fixed(&made, memory, sizeof memory);
+	if (tx->repair) mail_repair_id(tx->repair, &made);
+	event_str(log, FIELD_msgid, made.len ? buf_view(&made) : mail_scan_message_id(&tx->scan));
+}
+
 void tell_receive(struct transaction *tx)
 {
 	const struct envelope *e = &tx->envelope;
@@ -219,7 +248,7 @@ void tell_receive(struct transaction *tx)
 	if (tx->named_count > 0) event_str(log, FIELD_to, tx->first);
 	event_i64(log, FIELD_recipients, (int64_t)e->rcpt_count);
 	event_i64(log, FIELD_size, (int64_t)tx->size);
-	event_str(log, FIELD_msgid, mail_scan_message_id(&tx->scan));
+	tell_msgid(log, tx);
 	event_str(log, FIELD_tls, tx->tls.len ? tx->tls : STR("-"));
 	event_i64(log, FIELD_delay, loop_now_ms(tx->rx->frame->loop) - tx->began_ms);
 	event_end(log);

@@ -48,8 +48,39 @@ static bool is_scored(const struct conf_check *c)
 	return c->client.missing || c->client.unverified;
 }
 
+/* Mail of others is not to be changed: its signatures would not be good any more. */
+static void check_repair(struct conf_parser *p, const struct conf_listener *l)
+{
+	bool all = l->repair == CONF_REPAIR_YES;
+	if (all && l->role == CONF_ROLE_MX)
+		AT(p, CONF_ERROR, &l->repair_from, STR("repair"),
+		   "listener '%.*s' is of the role mx: mail of others is passed on as it is; write "
+		   "role relay or role submission", STR_ARG(l->name));
+}
+
+static bool is_named(const struct conf_sender_map *map, struct str listener)
+{
+	for (size_t i = 0; i < map->listeners.count; i++)
+		if (str_eq(map->listeners.at[i], listener)) return true;
+	return map->listeners.count == 0;
+}
+
+static void check_map(struct conf_parser *p, const struct conf_sender_map *map)
+{
+	bool used = false;
+	conf_check_listener_names(p, &map->listeners, &map->listeners_from);
+	for (size_t i = 0; i < p->conf->listener_count; i++) {
+		const struct conf_listener *l = &p->conf->listeners[i];
+		used = used || (l->repair == CONF_REPAIR_YES && is_named(map, l->name));
+	}
+	if (!used)
+		AT(p, CONF_WARNING, &map->origin, STR("map-sender"),
+		   "nobody's address is replaced: no listener that this is for has repair yes");
+}
+
 static void check_listener(struct conf_parser *p, const struct conf_listener *l)
 {
+	check_repair(p, l);
 	if (l->pregreet_ms && l->role != CONF_ROLE_MX)
 		AT(p, CONF_WARNING, &l->pregreet_ms_from, STR("pregreet"),
 		   "nobody waits here: pregreet is for listeners of the role mx");
@@ -75,6 +106,7 @@ bool conf_check_client(struct conf_parser *p)
 		if (!check_list(p, i)) return false;
 	for (size_t i = 0; i < conf->listener_count; i++)
 		check_listener(p, &conf->listeners[i]);
+	for (size_t i = 0; i < conf->sender_map_count; i++) check_map(p, &conf->sender_maps[i]);
 	if (conf->dnsbl_count && !has_mx(conf))
 		AT(p, CONF_WARNING, &conf->dnsbls[0].origin, STR("dnsbl"),
 		   "nobody is looked up: there is no listener of the role mx");

@@ -4,8 +4,8 @@
 
 #define AT CONF_REPORT_AT
 
-static void check_listeners(struct conf_parser *p, const struct conf_matches *names,
-			    const struct conf_origin *from)
+void conf_check_listener_names(struct conf_parser *p, const struct conf_matches *names,
+			       const struct conf_origin *from)
 {
 	const struct conf *conf = p->conf;
 	for (size_t i = 0; i < names->count; i++) {
@@ -45,7 +45,7 @@ static void check_rate(struct conf_parser *p, const struct conf_rate *r)
 	if (conf_is_said(&r->prefix_from) && r->of != CONF_RATE_OF_NETWORK)
 		AT(p, CONF_WARNING, &r->prefix_from, STR("prefix"),
 		   "the prefix is not used: it is for of network");
-	check_listeners(p, &r->listeners, &r->listeners_from);
+	conf_check_listener_names(p, &r->listeners, &r->listeners_from);
 	if (r->action == CONF_RATE_HOLD) check_nobody(p, &r->action_from);
 }
 
@@ -63,7 +63,7 @@ void conf_check_rates(struct conf_parser *p)
 	const struct conf *conf = p->conf;
 	for (size_t i = 0; i < conf->rate_count; i++) check_rate(p, &conf->rates[i]);
 	check_baseline(p);
-	check_listeners(p, &conf->greylist.listeners, &conf->greylist.listeners_from);
+	conf_check_listener_names(p, &conf->greylist.listeners, &conf->greylist.listeners_from);
 	if (conf->greylist.keep_ms < conf->greylist.delay_ms)
 		AT(p, CONF_ERROR, &conf->greylist.keep_ms_from, STR("keep"),
 		   "keep is shorter than delay, so nobody who comes again is remembered");

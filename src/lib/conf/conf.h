@@ -248,6 +248,7 @@ struct conf_levels {
 #define CONF_PLURAL_rate      rates
 #define CONF_PLURAL_dnsbl     dnsbls
 #define CONF_PLURAL_oauth     oauths
+#define CONF_PLURAL_sender_map sender_maps
 #define CONF_BLOCK_END(tag) \
 	} \
 	;

@@ -120,6 +120,9 @@ void conf_check_outside(struct conf_parser *p, const struct conf_directory *d);
 /* check_in.c: who may send. False without memory. */
 bool conf_check_in(struct conf_parser *p);
 /* check_rate.c: limits in time. */
+/* Whether all these listeners exist; used by the other checks. */
+void conf_check_listener_names(struct conf_parser *p, const struct conf_matches *names,
+			       const struct conf_origin *from);
 void conf_check_rates(struct conf_parser *p);
 /* check_client.c: what is looked at when a client connects. False without memory. */
 bool conf_check_client(struct conf_parser *p);

@@ -421,6 +421,7 @@ static bool is_tried(enum conf_block_id block, struct str word)
 		if (block == CONF_BLOCK_conf_ldap || block == CONF_BLOCK_conf_postgres ||
 		    block == CONF_BLOCK_conf_dovecot || block == CONF_BLOCK_conf_pam)
 			name = STR("directory");
+		if (block == CONF_BLOCK_conf_sender_map && str_eq(word, name)) name = STR("");
 		if (block == CONF_BLOCK_conf_check_client) name = STR("check");
 		if (block == CONF_BLOCK_conf_check_helo) name = STR("check");
 		if (!str_eq(str_word(&of), name)) continue;
