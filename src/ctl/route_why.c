@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ctl/route_why.h"
 
+#include "lib/conf/value.h"
 #include "lib/route/secure.h"
 
 enum { RULE_MAX = 2048, DESTINATION_MAX = 4096 };
@@ -20,15 +21,8 @@ const char *route_kind_text(enum route_kind kind)
 static void hops_write(struct buf *out, const struct conf_hops *hops)
 {
 	for (size_t i = 0; i < hops->count; i++) {
-		const struct conf_hop *hop = &hops->at[i];
-		bool v6 = hop->port && str_find(hop->host, ':') >= 0;
 		if (i) buf_byte(out, ' ');
-		if (v6) buf_byte(out, '[');
-		buf_str(out, hop->host);
-		if (v6) buf_byte(out, ']');
-		if (!hop->port) continue;
-		buf_byte(out, ':');
-		buf_u64(out, hop->port);
+		conf_value_write_hop(&hops->at[i], out);
 	}
 }
 

@@ -104,6 +104,7 @@ enum smtp_attempt_action attempt_next(struct connection *c,
 	bool left = action == SMTP_ATTEMPT_NEXT_ADDRESS ||
 		    action == SMTP_ATTEMPT_NEXT_HOST || action == SMTP_ATTEMPT_STOP;
 	if (left) tell_answers(c, action == SMTP_ATTEMPT_STOP);
+	if (left) rotation_left(c, end);
 	return action;
 }
 

@@ -13,6 +13,7 @@
 #include "lib/mail/job.h"
 #include "lib/os/window.h"
 #include "lib/os/tls.h"
+#include "lib/route/health.h"
 #include "lib/route/secure.h"
 #include "lib/smtp/attempt.h"
 #include "services/frame.h"
@@ -49,6 +50,7 @@ struct target {
 	struct ip ip;
 	uint16_t port;
 	char name[DELIVER_NAME_MAX]; /* of the host, or the path */
+	uint64_t hop; /* rotation_key of what it was found for; 0: by MX */
 	/* What the DNS knows of the host; the strings stand in the connection's `dane`. */
 	bool secure;
 	enum mx_dane dane;
@@ -218,6 +220,7 @@ struct deliver {
 	struct tls_client *plain[TLS_LEGACY + 1]; /* by profile, for routes without files */
 	struct clear_host clear[DELIVER_CLEAR_MAX];
 	size_t clear_at;
+	struct health health; /* of hosts in lists */
 	struct loop_turn turn;
 	struct loop_timer *drain_timer;
 	size_t connection_count, job_memory;
@@ -259,6 +262,20 @@ void body_rewind(struct text *t);
 struct str body_piece(struct job *job);
 void body_used(struct text *t, size_t octets);
 void body_free(struct text *t);
+
+/* rotation.c: which of several hosts comes first */
+uint64_t rotation_key(const struct deliver *d, const struct job_hop *hop);
+/* Those that did not answer lately go to the end of the job's list. */
+void rotation_order(struct job *job);
+/* Whether the open connection leads where this job wants to go. */
+bool rotation_fits(const struct connection *c, const struct job *job);
+/* The NAME of mx:NAME where the socket leads to one of its hosts, or "". */
+struct str rotation_domain(const struct connection *c);
+/* The host was reached, or not; `why` says why not. */
+void rotation_heard(const struct job *job, const struct job_hop *hop, bool good, struct str why);
+/* The connection is ready for mail; it did not come to that, and its target is left. */
+void rotation_reached(const struct connection *c);
+void rotation_left(const struct connection *c, const struct smtp_attempt_end *end);
 
 /* host.c: where a job goes */
 /* Finds the targets of the connection's job; ends in connection_found, now or later. */
@@ -309,7 +326,8 @@ struct route_tls *encrypt_files_of(struct deliver *d, struct str route);
 /* pool.c: who gets which connection */
 struct destination *destination_get(struct deliver *d, struct str key);
 void pool_add(struct job *job);
-/* The next job for a connection that is READY; NULL: it is idle now. */
+/* The next job for a connection that is READY and leads where the job wants to go; NULL: it is
+ * idle now. */
 struct job *pool_next(struct connection *c);
 /* Jobs wait that it cannot serve, as its encryption is not what they want. */
 bool pool_is_outdated(const struct connection *c);
@@ -325,6 +343,10 @@ void tell_attempt(struct connection *c, const struct smtp_outcome *o);
 /* What the host that the attempt has left said of recipients, one by one; those that keep
  * that as their outcome (`stopped`) are told of by spool. */
 void tell_answers(struct connection *c, bool stopped);
+/* A host of a list is passed over from now on; it answers again. */
+void tell_hop_down(const struct job *job, const struct job_hop *hop, const struct health_host *health,
+		   struct str why);
+void tell_hop_up(const struct job *job, const struct job_hop *hop);
 void tell_login(struct connection *c, const struct smtp_outcome *o);
 void tell_error(struct deliver *d, struct str error, struct str path);
 void tell_files_error(struct deliver *d, struct str route, struct str error);

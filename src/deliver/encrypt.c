@@ -200,6 +200,7 @@ void encrypt_plan(const struct connection *c, struct secure_plan *plan)
 			.failed = c->job->attempt.clear || failed_lately(c->d, t),
 		};
 	if (c->job->to.kind == JOB_TO_MX) facts.domain = c->job->to.domain;
+	else facts.domain = rotation_domain(c);
 	secure_plan_make(&facts, plan);
 }
 

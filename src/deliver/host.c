@@ -29,6 +29,16 @@ static void because(struct connection *c, struct str dsn, struct str why)
 	(void)str_to_cstr(why, c->why, sizeof c->why);
 }
 
+static bool is_mx(const struct connection *c)
+{
+	return c->job->to.kind == JOB_TO_MX;
+}
+
+static uint64_t hop_key(const struct connection *c)
+{
+	return is_mx(c) ? 0 : rotation_key(c->d, &c->job->to.hops[c->hop]);
+}
+
 /* A target of the current host; what does not fit is left alone. `dns`: what is known of
  * the host, or NULL. */
 static void target_add(struct connection *c, struct str name, struct ip ip, uint16_t port,
@@ -37,6 +47,7 @@ static void target_add(struct connection *c, struct str name, struct ip ip, uint
 	if (c->target_count == SMTP_ATTEMPT_TARGETS_MAX) return;
 	struct target *t = &c->targets[c->target_count];
 	*t = dns ? *dns : (struct target){ .dane = MX_DANE_NONE };
+	t->hop = hop_key(c);
 	t->ip = ip;
 	t->port = port;
 	if (!str_to_cstr(name, t->name, sizeof t->name)) return;
@@ -52,10 +63,10 @@ static bool wants_dane(const struct connection *c)
 static void ask_send(struct connection *c)
 {
 	const struct job_target *to = &c->job->to;
-	bool mx = to->kind == JOB_TO_MX;
+	bool mx = is_mx(c);
 	struct msg_resolve m = {
 		.query = c->query,
-		.mx = mx,
+		.mx = mx || to->hops[c->hop].mx,
 		.dane = wants_dane(c),
 		.port = mx ? to->port : to->hops[c->hop].port,
 		.name = mx ? to->domain : to->hops[c->hop].host,
@@ -122,6 +133,7 @@ void host_find(struct connection *c)
 	c->asked_ms = 0;
 	c->never = false;
 	because(c, STR("4.4.4"), STR("there is no host to send to"));
+	rotation_order(c->job);
 	if (c->job->to.kind != JOB_TO_MX) hops_find(c);
 	else if (!ask(c)) connection_found(c);
 }
@@ -168,7 +180,7 @@ static void dns_keep(struct connection *c, const struct mx_next *host, struct ta
 static void hosts_take(struct connection *c, const struct mx_list *list)
 {
 	const struct job_target *to = &c->job->to;
-	bool mx = to->kind == JOB_TO_MX;
+	bool mx = is_mx(c);
 	uint16_t port = mx ? to->port : to->hops[c->hop].port;
 	for (size_t i = 0; i < list->count; i++) {
 		struct target dns;
@@ -185,7 +197,7 @@ void host_resolved(struct deliver *d, const struct msg_resolved *m)
 	struct mx_list list;
 	if (!c) return;
 	host_forget(c);
-	bool mx = c->job->to.kind == JOB_TO_MX;
+	bool mx = is_mx(c);
 	if (m->result == RESULT_HOSTS && mx_list_get(m->hosts, &list)) {
 		hosts_take(c, &list);
 	} else if (m->result == RESULT_HOSTS) {
@@ -196,6 +208,7 @@ void host_resolved(struct deliver *d, const struct msg_resolved *m)
 		/* Not for ever, whatever dns thinks: a status of the other class would
 		 * lie. */
 		if (!c->never && c->dsn[0] == '5') c->dsn[0] = '4';
+		if (!mx) rotation_heard(c->job, &c->job->to.hops[c->hop], false, str_of(c->why));
 	}
 	go_on(c);
 }
@@ -206,6 +219,7 @@ void host_late(struct connection *c)
 	because(c, STR("4.4.3"),
 		c->d->dns ? STR("the resolver did not answer in time")
 			  : STR("there is no resolver at present"));
+	if (!is_mx(c)) rotation_heard(c->job, &c->job->to.hops[c->hop], false, str_of(c->why));
 	/* The time is for all questions together. */
 	connection_found(c);
 }

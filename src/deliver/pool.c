@@ -54,8 +54,15 @@ bool pool_is_outdated(const struct connection *c)
 
 struct job *pool_next(struct connection *c)
 {
-	struct link *first = list_take(&c->dest->waiting);
-	return first ? CONTAINER(first, struct job, waiting) : NULL;
+	LIST_EACH(it, &c->dest->waiting) {
+		struct job *job = CONTAINER(it, struct job, waiting);
+		if (!rotation_fits(c, job)) continue;
+		link_remove(it);
+		return job;
+	}
+	/* Those that want to go elsewhere may have its place. */
+	if (!list_empty(&c->dest->waiting)) pool_due(c->dest);
+	return NULL;
 }
 
 void pool_gone(struct destination *dest)
@@ -79,12 +86,27 @@ static bool room_make(struct deliver *d)
 	return (int64_t)d->connection_count < max;
 }
 
+/* The idle connection that was used last of those that lead where the job goes. */
+static struct connection *idle_for(const struct job *job)
+{
+	struct link *idle = &job->dest->idle;
+	for (struct link *it = idle->prev; it != idle; it = it->prev) {
+		struct connection *c = CONTAINER(it, struct connection, idle);
+		if (rotation_fits(c, job)) return c;
+	}
+	return NULL;
+}
+
+static bool is_full(const struct destination *dest)
+{
+	return (int64_t)dest->connections >=
+	       dest->d->frame->conf->limit.connections.per_destination;
+}
+
 static bool destination_may_grow(struct destination *dest)
 {
 	struct deliver *d = dest->d;
-	if ((int64_t)dest->connections >=
-	    d->frame->conf->limit.connections.per_destination)
-		return false;
+	if (is_full(dest)) return false;
 	if (room_make(d)) return true;
 	list_add_tail(&d->starved, &dest->starved);
 	return false;
@@ -94,17 +116,19 @@ static void destination_serve(struct destination *dest)
 {
 	link_remove(&dest->starved);
 	while (!list_empty(&dest->waiting)) {
-		bool idle = !list_empty(&dest->idle);
-		struct connection *last =
-			idle ? CONTAINER(dest->idle.prev, struct connection, idle) : NULL;
+		struct connection *last = idle_for(first_of(dest));
 		if (last && pool_is_outdated(last)) {
 			connection_quit(last);
 			continue;
 		}
-		if (!idle && !destination_may_grow(dest)) break;
+		if (!last && is_full(dest) && !list_empty(&dest->idle)) {
+			connection_quit(CONTAINER(dest->idle.next, struct connection, idle));
+			continue;
+		}
+		if (!last && !destination_may_grow(dest)) break;
 		struct job *job =
 			CONTAINER(list_take(&dest->waiting), struct job, waiting);
-		if (idle) {
+		if (last) {
 			connection_reuse(last, job);
 		} else if (!connection_new(dest, job)) {
 			job_rest(job, JOB_DEFERRED, STR("4.3.0"), STR("out of memory"));

@@ -1,6 +1,54 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "deliver/deliver.h"
 
+#include "lib/base/units.h"
+
+static void hop_write(struct buf *out, const struct job_hop *hop)
+{
+	bool v6 = hop->port && str_find(hop->host, ':') >= 0;
+	if (hop->mx) buf_str(out, STR("mx:"));
+	if (v6) buf_byte(out, '[');
+	buf_str(out, hop->host);
+	if (v6) buf_byte(out, ']');
+	if (!hop->port) return;
+	buf_byte(out, ':');
+	buf_u64(out, hop->port);
+}
+
+static void tell_hop(const struct job *job, enum event_name name, const struct job_hop *hop)
+{
+	struct event_log *log = job->d->frame->log;
+	char label[HOST_LABEL_MAX];
+	struct buf host;
+	buf_init_fixed(&host, label, sizeof label);
+	hop_write(&host, hop);
+	event_begin(log, name, 0, 0);
+	event_str(log, FIELD_route, job->route);
+	event_str(log, FIELD_host, buf_view(&host));
+}
+
+void tell_hop_down(const struct job *job, const struct job_hop *hop, const struct health_host *health,
+		   struct str why)
+{
+	struct event_log *log = job->d->frame->log;
+	struct loop *loop = job->d->frame->loop;
+	char text[40];
+	struct buf next;
+	buf_init_fixed(&next, text, sizeof text);
+	units_time_write(&next, loop_wall_ms(loop) + health->until_ms - loop_now_ms(loop));
+	tell_hop(job, EVENT_host_down, hop);
+	event_str(log, FIELD_reason, why);
+	event_i64(log, FIELD_count, health->failures);
+	event_str(log, FIELD_next, buf_view(&next));
+	event_end(log);
+}
+
+void tell_hop_up(const struct job *job, const struct job_hop *hop)
+{
+	tell_hop(job, EVENT_host_up, hop);
+	event_end(job->d->frame->log);
+}
+
 void tell_attempt(struct connection *c, const struct smtp_outcome *o)
 {
 	struct job *job = c->job;
@@ -8,6 +56,7 @@ void tell_attempt(struct connection *c, const struct smtp_outcome *o)
 	char label[HOST_LABEL_MAX];
 	if (c->told || !job) return;
 	c->told = true;
+	if (!o) rotation_reached(c);
 	event_begin(log, EVENT_attempt, 0, job->id);
 	/* The first of them; each has an event of its own when something happens to it.
 	 */

@@ -10,6 +10,7 @@
 
 #include "lib/base/units.h"
 #include "lib/mail/job.h"
+#include "lib/route/spread.h"
 
 enum { LIST_MAX = 4 * 1024 * 1024, WORKER_SEED = 0x646c76 };
 
@@ -71,6 +72,19 @@ static void recipients_put(struct spool *s, const struct part *part, struct buf 
 	}
 }
 
+static_assert((int)SPREAD_HOPS_MAX <= (int)JOB_HOPS_MAX, "all hosts of a route fit");
+
+static void hops_put(struct spool *s, const struct conf_hops *hops, struct job_target *t)
+{
+	uint8_t order[SPREAD_HOPS_MAX];
+	size_t count = spread_order(hops, &s->rng, order);
+	t->spread = spread_is_wanted(hops);
+	for (size_t i = 0; i < count; i++) {
+		const struct conf_hop *hop = &hops->at[order[i]];
+		t->hops[t->hop_count++] = (struct job_hop){ hop->host, hop->port, hop->mx };
+	}
+}
+
 /* False: the configuration leads elsewhere by now. */
 static bool target_put(struct spool *s, const struct part *part, struct buf *out)
 {
@@ -93,8 +107,7 @@ static bool target_put(struct spool *s, const struct part *part, struct buf *out
 		t.kind = JOB_TO_HOSTS;
 		hops = &route.via->via;
 	}
-	for (size_t i = 0; hops && i < hops->count && i < JOB_HOPS_MAX; i++)
-		t.hops[t.hop_count++] = (struct job_hop){ hops->at[i].host, hops->at[i].port };
+	if (hops) hops_put(s, hops, &t);
 	job_target_put(out, &t);
 	return true;
 }
@@ -222,6 +235,17 @@ static void tell_down(struct spool *s, struct sched_dest *d)
 	event_end(log);
 }
 
+static void tell_up(struct spool *s, struct sched_dest *d)
+{
+	struct event_log *log = s->frame->log;
+	if (!d->told_until_ms) return;
+	d->told_until_ms = 0;
+	event_begin(log, EVENT_host_up, 0, 0);
+	event_str(log, FIELD_route, d->route);
+	event_str(log, FIELD_host, d->key);
+	event_end(log);
+}
+
 void part_back(struct spool *s, struct part *part, enum sched_end end, struct str why)
 {
 	(void)map_take(&s->parts, part->number);
@@ -233,6 +257,7 @@ void part_back(struct spool *s, struct part *part, enum sched_end end, struct st
 	int64_t now_ms = loop_wall_ms(s->frame->loop);
 	sched_done(&s->sched, dest, end, why, now_ms);
 	part_free(s, part);
+	if (end == SCHED_SUCCESS) tell_up(s, dest);
 	if (end == SCHED_FAILURE && sched_ask(dest, now_ms) == SCHED_BLOCKED) {
 		tell_down(s, dest);
 		line_put_off(s, dest);

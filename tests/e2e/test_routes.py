@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which way mail takes: by domain, sender and user, and what administrators are told of it."""
 import base64
+import time
 
 import pytest
 
@@ -128,3 +129,63 @@ def test_hundred_thousand_domains(serve, peers):
     assert service.wait_event("config_error", path=f"{path}:2:1")["reason"].startswith("'no..name' is not a domain")
     send(service, "z@d100000.example", "i@other.example")
     wait_until(lambda: "z@d100000.example" in taken(first), 30, "mail by the old list")
+
+
+# -- several hosts --------------------------------------------------------------------------------
+
+def test_mail_is_spread_by_weights(serve, peers):
+    one, two, spare = peers.add(), peers.add(), peers.add()
+    service = serve(extra=conf(f"route farm {{ match farm.example; via 127.0.0.1:{one.port} weight 3 "
+                               f"127.0.0.1:{two.port} weight 1 127.0.0.1:{spare.port} }}"))
+    count = 160
+    with service.client() as client:
+        for number in range(count):
+            assert client.mail("i@other.example", [f"x{number}@farm.example"], wire.message())[0] == 250
+    wait_until(lambda: len(one.messages) + len(two.messages) == count, 60, "all mail")
+    assert not spare.messages
+    assert 15 <= len(two.messages) <= 70, len(two.messages)  # 40, and five times the deviation
+    assert one.sessions + two.sessions < count / 2  # connections are used again
+    row = service.ctl_json("explain", "route", "x@farm.example")[0]
+    assert row["destination"] == (f"127.0.0.1:{one.port} weight 3 127.0.0.1:{two.port} weight 1 "
+                                  f"127.0.0.1:{spare.port}")
+
+
+def test_a_dead_host_leaves_and_returns(serve, peers):
+    """Its timeout is waited for by two messages, and not by all."""
+    main, backup = peers.add({"greeting": "silence"}), peers.add()
+    service = serve(limit="connections { per-destination 1 }", extra=conf(
+        f"route pair {{ match pair.example; via 127.0.0.1:{main.port} 127.0.0.1:{backup.port}; probe 3s }}"))
+    for number in range(2):
+        send(service, f"x{number}@pair.example", "i@other.example")
+        service.wait_event("deliver", to=f"x{number}@pair.example")
+        time.sleep(1.5)  # until its connection has gone
+    down = service.wait_event("host_down", route="pair", host=f"127.0.0.1:{main.port}")
+    assert int(down["count"]) == 2
+    asked = main.sessions
+    for number in range(2, 8):
+        send(service, f"x{number}@pair.example", "i@other.example")
+        service.wait_event("deliver", to=f"x{number}@pair.example")
+    assert main.sessions <= asked + 1  # perhaps a probe
+    main.script.clear()
+    seen = len(main.messages)
+
+    def again():
+        send(service, "y@pair.example", "i@other.example")
+        time.sleep(1.5)
+        return len(main.messages) > seen
+    wait_until(again, 40, "mail at the first host again")
+    service.wait_event("host_up", route="pair", host=f"127.0.0.1:{main.port}")
+
+
+def test_a_destination_that_answers_again_is_told(serve, peers):
+    peer = peers.add({"connect": "close"})
+    service = serve(retry="1s", extra=conf(f"route hub {{ match hub.example; via 127.0.0.1:{peer.port} }}"))
+    for number in range(3):
+        send(service, f"x{number}@hub.example", "i@other.example")
+    service.wait_event("host_down", route="hub", host="route:hub")
+    assert not service.events("host_up")
+    peer.script.clear()
+    service.ctl("retry", "route", "hub", "--yes")
+    service.wait_event("host_up", route="hub", host="route:hub")
+    wait_until(lambda: len(taken(peer)) == 3, 30, "all mail")
+    assert len(service.events("host_up")) == 1

@@ -42,6 +42,8 @@ struct conf_durations {
 struct conf_hop {
 	struct str host;
 	uint16_t port;
+	uint16_t weight; /* 0: none */
+	bool mx;         /* the hosts that the DNS names for `host` */
 };
 
 struct conf_hops {

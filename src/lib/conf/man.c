@@ -167,7 +167,7 @@ static struct str value_name(enum conf_type type)
 	case CONF_IS_DURATIONS: return STR("DURATION...");
 	case CONF_IS_ADDRESSES: return STR("ADDRESS:PORT...");
 	case CONF_IS_SERVERS: return STR("ADDRESS[:PORT]...");
-	case CONF_IS_HOPS: return STR("HOST[:PORT]...");
+	case CONF_IS_HOPS: return STR("HOST[:PORT] [weight NUMBER]...");
 	case CONF_IS_MATCHES: return STR("DOMAIN...");
 	case CONF_IS_NETWORKS: return STR("NETWORK...");
 	case CONF_IS_HOSTNAMES: return STR("NAME...");

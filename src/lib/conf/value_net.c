@@ -7,6 +7,7 @@
 enum { SMTP_PORT = 25, LMTP_PORT = 24, DNS_PORT = 53 };
 /* What the address of a Unix socket holds, and the limits of a list. */
 enum { SOCKET_PATH_MAX = 107, LMTP_TARGETS_MAX = 8, NETWORKS_ROOM_MIN = 8 };
+enum { HOPS_MAX = 16, WEIGHT_MAX = 1000 };
 
 static bool read_port(struct str s, uint16_t *port)
 {
@@ -111,13 +112,18 @@ bool conf_read_servers(const struct str *values, size_t count, struct arena *are
 static bool read_hop(struct str value, uint16_t default_port, struct arena *arena,
 		     struct conf_hop *out)
 {
-	struct str host, port;
+	struct str host, port, rest = value;
 	struct ip ip;
 	bool bracketed, has_port;
-	if (!split_port(value, &host, &port, &bracketed, &has_port)) return false;
+	/* "mx:25" is the port of a host of that name. */
+	out->mx = str_starts_nocase(value, STR("mx:")) &&
+		  !read_port(str_from(value, 3), &out->port);
+	if (out->mx) rest = str_from(value, 3);
+	if (!split_port(rest, &host, &port, &bracketed, &has_port)) return false;
 	out->port = default_port;
 	if (has_port && !read_port(port, &out->port)) return false;
-	if (bracketed ? !ip_parse(host, &ip) : !conf_is_domain(host)) return false;
+	if (bracketed ? out->mx || !ip_parse(host, &ip) : !conf_is_domain(host)) return false;
+	if (out->mx && ip_parse(host, &ip)) return false;
 	out->host = arena_str(arena, host);
 	return true;
 }
@@ -139,19 +145,46 @@ static bool read_next_hop(struct str value, uint16_t default_port, struct arena 
 				 "[2001:db8::1]:%u",
 				 quote.text, default_port);
 	else
-		conf_problem_set(problem, index, "'%s' is not HOST or HOST:PORT",
-				 quote.text);
+		conf_problem_set(problem, index, "'%s' is not HOST or HOST:PORT%s", quote.text,
+				 str_starts_nocase(value, STR("mx:")) ? ", or mx:NAME" : "");
+	return false;
+}
+
+/* "weight N" behind the hop number `i`; `used`: 0 or 2 values. */
+static bool read_weight(const struct str *values, size_t count, size_t i, struct conf_hop *hop,
+			size_t *used, struct conf_problem *problem)
+{
+	struct conf_quote quote;
+	uint64_t weight = 0;
+	*used = 0;
+	if (i + 1 >= count || !str_eq(values[i + 1], STR("weight"))) return true;
+	*used = 2;
+	if (i + 2 < count && str_to_u64(values[i + 2], &weight) && weight >= 1 &&
+	    weight <= WEIGHT_MAX) {
+		hop->weight = (uint16_t)weight;
+		return true;
+	}
+	if (i + 2 < count)
+		conf_problem_set(problem, i + 2, "'%s' is no weight; it is 1 to %d",
+				 conf_quote(&quote, values[i + 2]), WEIGHT_MAX);
+	else conf_problem_set(problem, i + 1, "behind 'weight' stands a number, 1 to %d", WEIGHT_MAX);
 	return false;
 }
 
 bool conf_read_hops(const struct str *values, size_t count, struct arena *arena,
 		    struct conf_hops *out, struct conf_problem *problem)
 {
-	struct conf_hops list = { arena_alloc(arena, count * sizeof *list.at), count };
+	struct conf_hops list = { arena_alloc(arena, HOPS_MAX * sizeof *list.at), 0 };
 	if (!list.at) return false;
-	for (size_t i = 0; i < count; i++)
-		if (!read_next_hop(values[i], SMTP_PORT, arena, &list.at[i], problem, i))
+	for (size_t i = 0, used; i < count; i += 1 + used) {
+		if (list.count == HOPS_MAX) {
+			conf_problem_set(problem, i, "'via' takes at most %d hosts", HOPS_MAX);
 			return false;
+		}
+		struct conf_hop *hop = &list.at[list.count++];
+		if (!read_next_hop(values[i], SMTP_PORT, arena, hop, problem, i)) return false;
+		if (!read_weight(values, count, i, hop, &used, problem)) return false;
+	}
 	*out = list;
 	return true;
 }
@@ -180,6 +213,10 @@ bool conf_read_lmtp(const struct str *values, size_t count, struct arena *arena,
 		if (!path &&
 		    !read_next_hop(values[i], LMTP_PORT, arena, &list.at[i], problem, i))
 			return false;
+		if (list.at[i].mx) {
+			conf_problem_set(problem, i, "mx: is for the hosts of a route");
+			return false;
+		}
 	}
 	*out = list;
 	return true;

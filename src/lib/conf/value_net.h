@@ -21,7 +21,7 @@ bool conf_read_hostnames(const struct str *values, size_t count, struct arena *a
 bool conf_read_networks(const struct conf_row *row, const struct str *values,
 			size_t count, struct arena *arena, struct conf_networks *out,
 			struct conf_problem *problem);
-/* HOST, HOST:PORT, [ADDRESS], [ADDRESS]:PORT. */
+/* HOST, HOST:PORT, [ADDRESS], [ADDRESS]:PORT, mx:NAME, mx:NAME:PORT; "weight N" behind each. */
 bool conf_read_hops(const struct str *values, size_t count, struct arena *arena,
 		    struct conf_hops *out, struct conf_problem *problem);
 /* NETWORK or ADDRESS; `host_bits` says that the text had bits behind its prefix. */

@@ -36,11 +36,14 @@ void conf_value_write_hop(const struct conf_hop *hop, struct buf *out)
 		return;
 	}
 	bool v6 = str_find(hop->host, ':') >= 0;
+	if (hop->mx) buf_str(out, STR("mx:"));
 	if (v6) buf_byte(out, '[');
 	buf_str(out, hop->host);
 	if (v6) buf_byte(out, ']');
 	buf_byte(out, ':');
 	buf_u64(out, hop->port);
+	if (hop->weight) buf_str(out, STR(" weight "));
+	if (hop->weight) buf_u64(out, hop->weight);
 }
 
 static void write_users(const struct conf_users *users, struct buf *out)

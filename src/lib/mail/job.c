@@ -60,7 +60,9 @@ void job_target_put(struct buf *b, const struct job_target *t)
 	for (unsigned i = 0; i < t->hop_count; i++) {
 		buf_put_str(b, t->hops[i].host);
 		buf_put_u16(b, t->hops[i].port);
+		buf_put_u8(b, t->hops[i].mx);
 	}
+	buf_put_u8(b, t->spread);
 }
 
 bool job_target_get(struct str record, struct job_target *t)
@@ -77,7 +79,9 @@ bool job_target_get(struct str record, struct job_target *t)
 	for (unsigned i = 0; i < t->hop_count; i++) {
 		t->hops[i].host = cur_str(&c);
 		t->hops[i].port = cur_u16(&c);
+		t->hops[i].mx = cur_u8(&c) != 0;
 	}
+	t->spread = cur_u8(&c) != 0;
 	return cur_done(&c);
 }
 

@@ -53,6 +53,7 @@ enum job_target_kind { JOB_TO_HOSTS, JOB_TO_MX, JOB_TO_LMTP, JOB_TARGET_COUNT };
 struct job_hop {
 	struct str host; /* name, address without brackets, or path of a socket (LMTP) */
 	uint16_t port;
+	bool mx; /* the hosts that the DNS names for `host` */
 };
 
 struct job_target {
@@ -61,6 +62,7 @@ struct job_target {
 	uint16_t port;     /* TO_MX */
 	uint8_t hop_count;
 	struct job_hop hops[JOB_HOPS_MAX]; /* otherwise, in the order of preference */
+	bool spread; /* another message may have another order: it is to go to the first */
 };
 
 void job_recipient_put(struct buf *b, const struct job_recipient *r);

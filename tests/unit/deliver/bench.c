@@ -405,9 +405,11 @@ static void put_target(struct buf *out, const struct bench_job *j)
 	t.port = j->mx ? peers_port() : 0;
 	struct str rest = str_of(j->hops ? j->hops : "");
 	for (struct str word; (word = str_word(&rest)).len; t.hop_count++) {
-		t.hops[t.hop_count].host = word;
+		t.hops[t.hop_count].mx = str_starts(word, STR("mx:"));
+		t.hops[t.hop_count].host = t.hops[t.hop_count].mx ? str_from(word, 3) : word;
 		t.hops[t.hop_count].port = str_starts(word, STR("/")) ? 0 : peers_port();
 	}
+	t.spread = j->spread;
 	job_target_put(out, &t);
 }
 

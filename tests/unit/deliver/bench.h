@@ -123,7 +123,8 @@ void bench_text(struct bench *b, const char *text);
 struct bench_job {
 	const char *to;    /* recipients with blanks between; "*250": so many */
 	const char *mx;    /* a domain, or NULL */
-	const char *hops;  /* hosts with blanks between, or paths */
+	const char *hops;  /* hosts with blanks between, mx:NAME, or paths */
+	bool spread;
 	const char *key;   /* NULL: the one of mx or hops */
 	const char *sender;
 	bool lmtp;

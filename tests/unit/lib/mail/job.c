@@ -77,8 +77,9 @@ static void keeps_targets(void **state)
 	static const struct job_target targets[] = {
 		{ .kind = JOB_TO_MX, .domain = STR_INIT("a.example"), .port = 25 },
 		{ .kind = JOB_TO_HOSTS, .hop_count = 2,
-		  .hops = { { STR_INIT("relay.example"), 587 }, { STR_INIT("::1"), 25 } } },
-		{ .kind = JOB_TO_LMTP, .hop_count = 1, .hops = { { STR_INIT("/run/lmtp"), 0 } } },
+		  .hops = { { STR_INIT("relay.example"), 587, true }, { STR_INIT("::1"), 25, false } },
+		  .spread = true },
+		{ .kind = JOB_TO_LMTP, .hop_count = 1, .hops = { { STR_INIT("/run/lmtp"), 0, false } } },
 	};
 	for (size_t i = 0; i < sizeof targets / sizeof *targets; i++) {
 		struct buf b;
@@ -90,9 +91,11 @@ static void keeps_targets(void **state)
 		assert_true(str_eq(t.domain, targets[i].domain));
 		assert_int_equal(t.port, targets[i].port);
 		assert_int_equal(t.hop_count, targets[i].hop_count);
+		assert_int_equal(t.spread, targets[i].spread);
 		for (unsigned h = 0; h < t.hop_count; h++) {
 			assert_true(str_eq(t.hops[h].host, targets[i].hops[h].host));
 			assert_int_equal(t.hops[h].port, targets[i].hops[h].port);
+			assert_int_equal(t.hops[h].mx, targets[i].hops[h].mx);
 		}
 		for (size_t cut = 0; cut < b.len; cut++)
 			assert_false(job_target_get(str_sub(buf_view(&b), 0, cut), &t));
