@@ -173,6 +173,7 @@ struct connection {
 	/* Where the job goes: targets in the order of use, the number of each one's host. */
 	struct target targets[SMTP_ATTEMPT_TARGETS_MAX];
 	uint32_t hosts[SMTP_ATTEMPT_TARGETS_MAX];
+	uint32_t same[SMTP_ATTEMPT_TARGETS_MAX]; /* the first one with its address */
 	uint32_t target_count, host_count;
 	struct buf dane;
 	uint64_t policy; /* under which the socket was opened: encrypt_policy */

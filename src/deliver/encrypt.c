@@ -207,7 +207,7 @@ void encrypt_plan(const struct connection *c, struct secure_plan *plan)
 static bool refuse(struct smtp_outcome *cause, const char *enhanced, struct str text)
 {
 	*cause = (struct smtp_outcome){ .state = SMTP_RCPT_TEMPORARY,
-					.step = SMTP_STEP_CONNECT,
+					.step = SMTP_STEP_TLS,
 					.text = text };
 	(void)str_to_cstr(str_of(enhanced), cause->enhanced, sizeof cause->enhanced);
 	return false;

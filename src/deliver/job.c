@@ -132,10 +132,20 @@ void job_take(struct deliver *d, const struct msg_relay *m)
 
 /* --- transactions ------------------------------------------------------------------- */
 
+static bool is_same(const struct target *a, const struct target *b)
+{
+	if (a->port != b->port) return false;
+	return a->port ? ip_eq(a->ip, b->ip) : str_eq(str_of(a->name), str_of(b->name));
+}
+
 void job_attempt(struct job *job)
 {
-	const struct connection *c = job->on;
-	smtp_attempt_init(&job->attempt, c->hosts, c->target_count, job->states,
+	struct connection *c = job->on;
+	for (uint32_t i = 0; i < c->target_count; i++) {
+		c->same[i] = 0;
+		while (!is_same(&c->targets[c->same[i]], &c->targets[i])) c->same[i]++;
+	}
+	smtp_attempt_init(&job->attempt, c->hosts, c->same, c->target_count, job->states,
 			  job->mail.rcpt_count);
 	job->attempted = true;
 }
@@ -234,6 +244,7 @@ static void result_put(struct job *job, uint32_t i, struct str host)
 		r.dsn_passed = r.outcome == JOB_RELAYED && job->places[i].dsn_passed;
 		if (host.len) r.tls = tls_of(job, target_of(job, i));
 		if (host.len) r.step = smtp_step_words(o->step);
+		r.in_doubt = o->in_doubt;
 	} else {
 		r.outcome = job->rest;
 		r.dsn = str_of(job->rest_dsn);

@@ -356,6 +356,7 @@ static int op_outcome(struct apply *a, struct spool_op *op)
 	rcpt.reply = in->reply;
 	rcpt.dsn = in->dsn;
 	rcpt.warned |= in->warned;
+	if (in->doubts > rcpt.doubts) rcpt.doubts = in->doubts;
 	if (msg.rcpts_deferred > msg.rcpts_open) msg.rcpts_deferred = msg.rcpts_open;
 	r = rcpt_put(a, op->id, &rcpt);
 	if (!r) r = outcome_due(a, &msg, &rcpt, was_ms);

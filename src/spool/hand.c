@@ -116,7 +116,7 @@ static int gather_rcpt(void *ctx, const struct spool_rcpt *rcpt)
 	const struct envelope_rcpt *from =
 		rcpt->index < g->e->rcpt_count ? &g->e->rcpts[rcpt->index] : NULL;
 	*to = (struct job_rcpt){ .index = rcpt->index, .attempts = rcpt->attempts,
-		.warned = rcpt->warned, .next = JOB_NO_RCPT,
+		.warned = rcpt->warned, .doubts = rcpt->doubts, .next = JOB_NO_RCPT,
 		.existed = action_existed(g->e, rcpt->index),
 		.address = arena_str(&job->arena, rcpt->address) };
 	if (!to->address.at) return -ENOMEM;

@@ -10,6 +10,11 @@
 
 /* --- one recipient ---------------------------------------------------------------------- */
 
+static uint8_t doubts_of(const struct job_rcpt *rcpt, const struct fate *fate)
+{
+	return (uint8_t)(rcpt->doubts + (fate->in_doubt && rcpt->doubts < UINT8_MAX));
+}
+
 struct spool_op *outcome_op(struct spool *s, struct job *job, uint32_t at, struct fate fate)
 {
 	struct note *note;
@@ -25,6 +30,7 @@ struct spool_op *outcome_op(struct spool *s, struct job *job, uint32_t at, struc
 	note->route = arena_str(arena, fate.route);
 	note->tls = arena_str(arena, fate.tls);
 	note->step = arena_str(arena, fate.step);
+	note->in_doubt = fate.in_doubt;
 	note->quiet = fate.quiet && fate.state == SPOOL_DEFERRED;
 	op->kind = SPOOL_OP_OUTCOME;
 	op->id = job->id;
@@ -35,6 +41,7 @@ struct spool_op *outcome_op(struct spool *s, struct job *job, uint32_t at, struc
 		.next_due_ms = fate.next_due_ms,
 		.last_ms = loop_wall_ms(s->frame->loop),
 		.warned = fate.late,
+		.doubts = doubts_of(rcpt, &fate),
 		.host = arena_str(arena, fate.host),
 		.reply = arena_str(arena, fate.text),
 		.dsn = arena_str(arena, fate.dsn),
@@ -60,10 +67,14 @@ static void fate_defer(struct spool *s, const struct job *job, uint32_t at, stru
 	if (fate->next_due_ms <= now_ms)
 		fate->next_due_ms = now_ms +
 			retry_delay_ms(&conf->retry.after, attempts ? attempts : 1, &s->rng);
+	/* Each time may be a copy more. */
+	int64_t doubt_ms = now_ms + retry_doubt_ms(conf, doubts_of(rcpt, fate));
+	if (fate->in_doubt && fate->next_due_ms < doubt_ms) fate->next_due_ms = doubt_ms;
 	fate->next_due_ms = min_ms(fate->next_due_ms, end_ms);
 	if (warn_ms == 0 || rcpt->warned) return;
 	if (now_ms >= job->arrived_ms + warn_ms) fate->late = true;
-	else fate->next_due_ms = min_ms(fate->next_due_ms, job->arrived_ms + warn_ms);
+	else if (!fate->in_doubt)
+		fate->next_due_ms = min_ms(fate->next_due_ms, job->arrived_ms + warn_ms);
 }
 
 void outcome_fate(struct spool *s, struct job *job, uint32_t at, struct fate fate)
@@ -83,7 +94,8 @@ static struct fate fate_of(const struct job_result *r, struct str route)
 	};
 	return (struct fate){ .state = states[r->outcome], .tried = true,
 		.dsn_passed = r->dsn_passed, .dsn = r->dsn, .text = r->text, .host = r->host,
-		.route = route, .tls = r->tls, .step = r->step };
+		.route = route, .tls = r->tls, .step = r->step,
+		.in_doubt = r->in_doubt && r->outcome == JOB_DEFERRED };
 }
 
 /* The recipient of the part with that index that has no outcome yet. Answers mostly come in
@@ -194,11 +206,27 @@ static void outcome_tell(struct spool *s, const struct spool_op *op, const struc
 	event_end(log);
 }
 
+/* Besides what became of it: somebody may have it, and get it again. */
+static void doubt_tell(struct spool *s, const struct spool_op *op, const struct note *note)
+{
+	const struct spool_outcome *o = &op->outcome;
+	struct event_log *log = s->frame->log;
+	event_begin(log, EVENT_in_doubt, 0, op->id);
+	event_str(log, FIELD_from, note->job->from);
+	event_str(log, FIELD_to, note->job->rcpts[note->rcpt].address);
+	event_str(log, FIELD_route, note->route);
+	event_str(log, FIELD_host, o->host);
+	event_str(log, FIELD_reply, o->reply);
+	event_i64(log, FIELD_count, o->doubts);
+	event_end(log);
+}
+
 void outcome_committed(struct spool *s, const struct spool_op *op, const struct note *note)
 {
 	struct job *job = note->job;
 	if (op->result == 0) {
 		if (!note->quiet) outcome_tell(s, op, note);
+		if (note->in_doubt) doubt_tell(s, op, note);
 	/* An administrator may have dropped it meanwhile. */
 	} else if (op->result != -ENOENT && op->result != -EALREADY) {
 		/* Delivered again at once it would be delivered for ever. */

@@ -180,6 +180,7 @@ void record_put_rcpt(struct buf *out, const struct spool_rcpt *rcpt)
 	put_text(out, rcpt->host, SPOOL_HOST_MAX);
 	put_text(out, rcpt->reply, SPOOL_REPLY_MAX);
 	put_text(out, rcpt->dsn, SPOOL_DSN_MAX);
+	if (rcpt->doubts) buf_put_u8(out, rcpt->doubts); /* records of before have none */
 	put_crc(out, from);
 }
 
@@ -200,6 +201,7 @@ bool record_get_rcpt(struct str record, struct spool_rcpt *rcpt)
 	r.host = get_text(&c, SPOOL_HOST_MAX);
 	r.reply = get_text(&c, SPOOL_REPLY_MAX);
 	r.dsn = get_text(&c, SPOOL_DSN_MAX);
+	if (!c.bad && c.left && (r.doubts = cur_u8(&c)) == 0) return false;
 	if (!cur_done(&c)) return false;
 	*rcpt = r;
 	return true;

@@ -75,7 +75,7 @@ struct note {
 	struct job *job;
 	uint32_t rcpt;
 	struct str route, tls, step;
-	bool quiet;
+	bool quiet, in_doubt;
 	struct report *report;
 	/* ACT; SUSPEND: NULL if a time has come. from: also of an ARRIVAL that is held */
 	struct act *act;
@@ -95,6 +95,7 @@ struct job_rcpt {
 	uint32_t index, attempts;
 	bool told;   /* its outcome is in a batch, or waits for a report */
 	bool warned; /* its sender knows of the delay */
+	uint8_t doubts; /* how often a host may have taken it */
 	bool existed; /* the directory said so at arrival: for route_find */
 	uint8_t notify;
 	uint32_t next; /* of the same part; JOB_NO_RCPT at the end */
@@ -186,6 +187,7 @@ struct fate {
 	bool tried;      /* it was an attempt: it counts */
 	bool dsn_passed; /* relayed to a host that reports itself */
 	bool late;       /* deferred, and its sender is to know */
+	bool in_doubt;   /* deferred by a host that may have the message */
 	bool quiet;      /* no event: one of very many with the same reason */
 	int64_t next_due_ms; /* deferred: not before; 0: by the schedule */
 	struct str dsn, text, host, route;

@@ -78,6 +78,7 @@ struct spool_rcpt {
 	int64_t next_due_ms; /* 0 once closed */
 	int64_t last_ms;     /* of the last outcome; 0: none */
 	bool warned;         /* the sender was told of the delay */
+	uint8_t doubts;      /* how often a host took the text and did not answer */
 	struct str address, host, reply, dsn;
 };
 
@@ -144,6 +145,7 @@ struct spool_outcome {
 	int64_t next_due_ms; /* if the new state is open */
 	int64_t last_ms;
 	bool warned; /* once true it stays */
+	uint8_t doubts; /* never less than before */
 	struct str host, reply, dsn;
 	uint32_t open_left; /* out; 0: the message is gone */
 };

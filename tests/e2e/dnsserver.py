@@ -8,7 +8,7 @@ which a server can be useless. Standard library only.
 
 Keys are names, lower case, no final dot; "*.b.example" stands for what is below. A value is
 a dict of lists by type (A, AAAA, MX, CNAME, PTR, TXT; all others as octets), or one of the words below, or a dict
-with "do" and such a word. A name that is not there does not exist; a type that is not there
+with "do" and such a word; "ttl" there is that of its records, else 60. A name that is not there does not exist; a type that is not there
 has no data.
 
     nxdomain servfail refused drop  what they say
@@ -80,9 +80,9 @@ def encode_data(kind, value):
     raise ValueError(kind)
 
 
-def encode_record(owner, kind, value):
+def encode_record(owner, kind, value, ttl=60):
     data = encode_data(kind, value)
-    return encode_name(owner) + struct.pack("!HHIH", TYPES[kind], 1, 60, len(data)) + data
+    return encode_name(owner) + struct.pack("!HHIH", TYPES[kind], 1, ttl, len(data)) + data
 
 
 class DnsServer:
@@ -245,7 +245,9 @@ class DnsServer:
         return OK, out + self._signed(name, kind, entry.get(kind, []))
 
     def _signed(self, name, kind, values):
-        records = [encode_record(name, kind, value) for value in values]
+        entry = self._find(name)
+        ttl = entry.get("ttl", 60) if isinstance(entry, dict) else 60
+        records = [encode_record(name, kind, value, ttl) for value in values]
         if self.signer and values:
             records += self.signer.sign(name, kind, [encode_data(kind, value) for value in values])
         return records

@@ -305,7 +305,7 @@ class Peers:
 
     async def _text(self, session, reader, writer):
         peer = session.peer
-        text = b""
+        text = bytearray()  # long texts are not copied with each line
         while not text.endswith(b"\r\n.\r\n") and text != b".\r\n":
             piece = await reader.readline()
             if not piece:
@@ -313,7 +313,7 @@ class Peers:
             if not text:
                 await self._step_silent(session, "body", writer)
             text += piece
-        text = text[:-3]
+        text = bytes(text[:-3])
         text = (b"\r\n" + text).replace(b"\r\n..", b"\r\n.")[2:]
         if not peer.lmtp:
             if await self._do(session, "dot", writer):

@@ -265,6 +265,7 @@ bool trackdb_wants(enum event_name name)
 	case EVENT_deliver:
 	case EVENT_attempt:
 	case EVENT_answer:
+	case EVENT_in_doubt:
 	case EVENT_defer:
 	case EVENT_fail:
 	case EVENT_expire:

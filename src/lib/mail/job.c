@@ -33,6 +33,7 @@ void job_result_put(struct buf *b, const struct job_result *r)
 	buf_put_str(b, r->host);
 	buf_put_str(b, r->tls);
 	buf_put_str(b, r->step);
+	buf_put_u8(b, r->in_doubt);
 }
 
 bool job_result_next(struct cur *c, struct job_result *r)
@@ -48,6 +49,7 @@ bool job_result_next(struct cur *c, struct job_result *r)
 	r->host = cur_str(c);
 	r->tls = cur_str(c);
 	r->step = cur_str(c);
+	r->in_doubt = cur_u8(c) != 0;
 	return !c->bad;
 }
 

@@ -45,6 +45,7 @@ struct job_result {
 	struct str host; /* path of the mailbox, or the host that answered */
 	struct str tls;  /* of the connection to that host, as events tell it; or empty */
 	struct str step; /* of the dialogue with it, as events tell it; or empty */
+	bool in_doubt;   /* DEFERRED: the host may have the message */
 };
 
 /* Where a relay job goes. */

@@ -3,7 +3,10 @@
 
 #include "lib/mail/envelope.h"
 
-enum { RETRY_WITHOUT_SCHEDULE_MS = 15 * 60 * 1000 };
+enum {
+	RETRY_WITHOUT_SCHEDULE_MS = 15 * 60 * 1000,
+	RETRY_DOUBLED_MAX = 12, /* times */
+};
 
 int64_t retry_delay_ms(const struct conf_durations *after, uint32_t attempts, struct rng *rng)
 {
@@ -14,6 +17,13 @@ int64_t retry_delay_ms(const struct conf_durations *after, uint32_t attempts, st
 	}
 	uint64_t tenth = (uint64_t)delay_ms / 10;
 	return delay_ms + (int64_t)(tenth ? rng_below(rng, tenth) : 0);
+}
+
+int64_t retry_doubt_ms(const struct conf *conf, unsigned doubts)
+{
+	unsigned twice = doubts > 0 ? doubts - 1 : 0;
+	if (twice > RETRY_DOUBLED_MAX) twice = RETRY_DOUBLED_MAX;
+	return conf->retry.in_doubt_ms << twice;
 }
 
 int64_t retry_expire_ms(const struct conf *conf, unsigned priority)

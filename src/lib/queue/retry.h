@@ -12,6 +12,11 @@
  * together does not come back together. */
 int64_t retry_delay_ms(const struct conf_durations *after, uint32_t attempts, struct rng *rng);
 
+/* How long a recipient waits at least after the `doubts`-th time (1 is the first) that a host
+ * took the whole message and did not say what it does with it: twice as long each time, so
+ * that copies stay few. */
+int64_t retry_doubt_ms(const struct conf *conf, unsigned doubts);
+
 /* How old a message of that priority (enum mail_priority; a number that is none of it
  * counts as normal) becomes before it is returned, and before its sender is told that it
  * waits; 0: the sender is not told. */

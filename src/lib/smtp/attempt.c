@@ -107,13 +107,34 @@ static bool all_final(const struct smtp_attempt *a)
 	return true;
 }
 
+static uint32_t address_of(const struct smtp_attempt *a, uint32_t target)
+{
+	return a->same ? a->same[target] : target;
+}
+
+static bool is_used(const struct smtp_attempt *a, uint32_t target)
+{
+	return a->used >> address_of(a, target) & 1;
+}
+
+/* The address would say the same under any name, but where the name is what failed. */
+static void note_used(struct smtp_attempt *a, const struct smtp_attempt_end *end)
+{
+	bool by_name = end->how == SMTP_ATTEMPT_CLOSED
+			       ? end->end == SMTP_END_TLS_FAILED
+			       : end->how == SMTP_ATTEMPT_NOT_CONNECTED &&
+					 end->cause->step != SMTP_STEP_CONNECT;
+	if (!by_name) a->used |= UINT32_C(1) << address_of(a, a->target);
+}
+
 static enum smtp_attempt_action next_target(struct smtp_attempt *a)
 {
 	uint32_t host = a->hosts[a->target];
 	bool out = host_is_out(a);
 	if (all_final(a)) return stop(a);
 	do a->target++;
-	while (out && a->target < a->target_count && a->hosts[a->target] == host);
+	while (a->target < a->target_count &&
+	       ((out && a->hosts[a->target] == host) || is_used(a, a->target)));
 	if (a->target >= a->target_count) return stop(a);
 	for (uint32_t i = 0; i < a->rcpt_count; i++)
 		if (!a->rcpts[i].final)
@@ -189,7 +210,7 @@ static enum smtp_attempt_action done(struct smtp_attempt *a)
 }
 
 void smtp_attempt_init(struct smtp_attempt *a, const uint32_t *hosts,
-		       uint32_t target_count, struct smtp_attempt_rcpt *rcpts,
+		       const uint32_t *same, uint32_t target_count, struct smtp_attempt_rcpt *rcpts,
 		       uint32_t rcpt_count)
 {
 	static const struct smtp_outcome nowhere = {
@@ -197,7 +218,7 @@ void smtp_attempt_init(struct smtp_attempt *a, const uint32_t *hosts,
 		.state = SMTP_RCPT_TEMPORARY, .step = SMTP_STEP_CONNECT,
 		.enhanced = "4.4.4", .session = true,
 	};
-	*a = (struct smtp_attempt){ .hosts = hosts, .rcpts = rcpts,
+	*a = (struct smtp_attempt){ .hosts = hosts, .same = same, .rcpts = rcpts,
 				    .rcpt_count = rcpt_count, .connections = 1 };
 	a->target_count = target_count < SMTP_ATTEMPT_TARGETS_MAX
 				? target_count : SMTP_ATTEMPT_TARGETS_MAX;
@@ -218,6 +239,7 @@ enum smtp_attempt_action smtp_attempt_next(struct smtp_attempt *a,
 					   const struct smtp_attempt_end *end)
 {
 	if (a->stopped) return SMTP_ATTEMPT_STOP;
+	note_used(a, end);
 	switch (end->how) {
 	case SMTP_ATTEMPT_DONE: return done(a);
 	case SMTP_ATTEMPT_CLOSED: return closed(a, end);

@@ -8,6 +8,8 @@
  *     more for a reused connection that turned out to be stale; and
  *     more often while the peer itself limits what one connection takes and each of them
  *     gets recipients on their way.
+ *     An address that stands there again under another name was used already; only where
+ *     it did not get over TLS the other name may do better.
  *   - SENT, and PERMANENT from a reply (RFC 5321 5.1: the host that answers speaks for
  *     its domain), are final for the recipient.
  *   - In doubt is final for this attempt: TEMPORARY, because another host now would make
@@ -73,20 +75,22 @@ struct smtp_attempt {
 	bool clear;      /* without TLS */
 
 	/* The machine's own. */
-	const uint32_t *hosts;
+	const uint32_t *hosts, *same;
 	uint32_t target_count, rcpt_count, connections;
 	struct smtp_attempt_rcpt *rcpts;
 	struct arena texts;
 	struct str last_text;
 	bool resent, progress, served, stopped;
+	uint32_t used; /* addresses (1 << same) that need not be asked again */
 };
 
 /* `hosts` has, for each address in the order of use, the number of its host; so addresses
- * of one host stand together. It and `rcpts` belong to the caller and stay; `rcpts` needs
+ * of one host stand together; `same` the first one with the same address and port (itself
+ * where it is the first), or NULL: all differ. They and `rcpts` belong to the caller and stay; `rcpts` needs
  * no contents. Afterwards attempt.target is the first; without any address the attempt
  * has stopped: TEMPORARY 4.4.4. */
 void smtp_attempt_init(struct smtp_attempt *a, const uint32_t *hosts,
-		       uint32_t target_count, struct smtp_attempt_rcpt *rcpts,
+		       const uint32_t *same, uint32_t target_count, struct smtp_attempt_rcpt *rcpts,
 		       uint32_t rcpt_count);
 /* The texts of the outcomes live until then. */
 void smtp_attempt_free(struct smtp_attempt *a);

@@ -76,6 +76,18 @@ static bool is_in_doubt(const struct smtp_client *c, enum smtp_client_end end)
 	       end != SMTP_END_SHUT && end != SMTP_END_REFUSED;
 }
 
+/* Whoever reads the words is to know, too. */
+static void doubt(struct smtp_client *c)
+{
+	static const struct str told = STR_INIT("; the host may have the message");
+	char text[CAUSE_MAX];
+	struct buf words;
+	buf_init_fixed(&words, text, sizeof text);
+	smtp_text_safe(&words, str_sub(c->cause.text, 0, CAUSE_MAX - told.len));
+	buf_str(&words, told);
+	c->cause.text = arena_str(&c->session, buf_view(&words));
+}
+
 /* Both sides know where they are, and a word more is understood. */
 static bool is_in_step(const struct smtp_client *c, enum smtp_client_end end,
 		       const struct smtp_outcome *cause)
@@ -96,9 +108,10 @@ void smtp_client_close(struct smtp_client *c, enum smtp_client_end end,
 	c->cause.session = true;
 	c->cause.text = arena_str(&c->session, str_sub(cause->text, 0, CAUSE_MAX));
 	if (c->mail) {
+		c->cause.in_doubt = is_in_doubt(c, end);
+		if (c->cause.in_doubt) doubt(c);
 		c->stale = (end == SMTP_END_LOST || end == SMTP_END_SHUT) &&
 			   c->mails > c->mail_sent && c->accepted == 0 && !c->end_sent;
-		c->cause.in_doubt = is_in_doubt(c, end);
 		smtp_client_settle(c, &c->cause, false);
 		c->mail = NULL;
 		c->due |= SMTP_CLIENT_DUE_DONE;

@@ -234,12 +234,37 @@ static void many_hops(void **state)
 	(void)bench_relay(
 		b, &(struct bench_job){
 			   .to = "x@far.example",
-			   .hops = "127.0.0.9 127.0.0.9 127.0.0.9 127.0.0.9 127.0.0.9 "
-				   "127.0.0.9 127.0.0.9 127.0.0.9 127.0.0.9 127.0.0.9 "
-				   "127.0.0.9 127.0.0.1" });
+			   .hops = "127.0.0.9 127.0.0.10 127.0.0.11 127.0.0.12 "
+				   "127.0.0.13 127.0.0.14 127.0.0.15 127.0.0.16 "
+				   "127.0.0.17 127.0.0.18 127.0.0.19 127.0.0.1" });
 	assert_int_equal(bench_result(b)->outcome, JOB_DEFERRED);
 	assert_int_equal(b->events[EVENT_attempt], SMTP_ATTEMPT_TARGETS_MAX);
 	bench_free(b);
+}
+
+/* One address under several names, or listed twice: once in an attempt. */
+static void same_address(void **state)
+{
+	static const struct { const char *mx, *hops; unsigned connections; } rows[] = {
+		{ "127.0.0.1 127.0.0.1 127.0.0.1", NULL, 1 },
+		{ "127.0.0.1 127.0.0.9 127.0.0.1", NULL, 1 },
+		{ "127.0.0.1", "127.0.0.1 relay.example 127.0.0.1", 1 },
+	};
+	(void)state;
+	for (size_t i = 0; i < ROWS(rows); i++) {
+		struct bench *b = bench_new(bench_conf);
+		struct peer *p = peer_new(1, &(struct peer_script){ .step = AT_BANNER,
+								    .act = DO_SAY,
+								    .say = "421 not now" });
+		b->dns_answer = rows[i].mx;
+		(void)bench_relay(b, &(struct bench_job){
+					     .to = "x@far.example",
+					     .mx = rows[i].hops ? NULL : "far.example",
+					     .hops = rows[i].hops });
+		assert_int_equal(bench_result(b)->outcome, JOB_DEFERRED);
+		assert_int_equal(p->connections, rows[i].connections);
+		bench_free(b);
+	}
 }
 
 static char folder[64], path[96], conf_lmtp[512];
@@ -374,6 +399,7 @@ int main(void)
 		cmocka_unit_test(an_answer_to_nothing),
 		cmocka_unit_test(smart_hosts),
 		cmocka_unit_test(many_hops),
+		cmocka_unit_test(same_address),
 		cmocka_unit_test(lmtp),
 		cmocka_unit_test(lmtp_not_allowed),
 		cmocka_unit_test(utf8_at_the_next),

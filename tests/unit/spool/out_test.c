@@ -35,6 +35,8 @@ static int teardown(void **state)
 	return result;
 }
 
+static bool in_doubt; /* the next answer */
+
 /* One result for the recipient 0 of the last relay job. */
 static void answer(struct bench *b, enum job_outcome outcome, const char *dsn, const char *text,
                    bool host_failed)
@@ -42,7 +44,8 @@ static void answer(struct bench *b, enum job_outcome outcome, const char *dsn, c
 	struct buf results;
 	buf_init(&results, 4096);
 	job_result_put(&results, &(struct job_result){ .outcome = outcome, .dsn = str_of(dsn),
-		.text = str_of(text), .host = STR("peer[192.0.2.1]:25"), .step = STR("sending RCPT TO") });
+		.text = str_of(text), .host = STR("peer[192.0.2.1]:25"), .step = STR("sending RCPT TO"),
+		.in_doubt = in_doubt });
 	channel_send_done(b->far[ROLE_DELIVER], &(struct msg_done){ .job = b->relay,
 		.results = buf_view(&results), .host_failed = host_failed, .host = STR("peer: refused") });
 	buf_free(&results);
@@ -83,6 +86,42 @@ static void relays(void **state)
 	assert_int_equal(bench_totals(b).messages, 0);
 	assert_int_equal(HANDS(b), 0);
 	assert_true(window_is_whole(b));
+}
+
+static int due_of(void *ctx, const struct spool_rcpt *rcpt)
+{
+	struct spool_rcpt *out = ctx;
+	*out = (struct spool_rcpt){ .next_due_ms = rcpt->next_due_ms, .doubts = rcpt->doubts,
+		.attempts = rcpt->attempts };
+	return 0;
+}
+
+/* The host may have it: the next attempt waits longer, and twice as long after the next; an
+ * ordinary deferral in between goes by the schedule, and does not forget. */
+static void a_host_that_may_have_it(void **state)
+{
+	static const struct { bool doubt; uint8_t doubts; int64_t least_min; } rows[] = {
+		{ true, 1, 60 }, { false, 1, 30 }, { true, 2, 120 }, { true, 3, 240 },
+	};
+	struct bench *b = *state;
+	struct spool_rcpt rcpt;
+	bench_commit(b, 11, "away.example", 100);
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		size_t told = b->events[EVENT_in_doubt];
+		if (i) bench_act(b, QUEUE_RETRY, "all");
+		bench_until(b, &b->sent[MSG_relay], i + 1);
+		in_doubt = rows[i].doubt;
+		answer(b, JOB_DEFERRED, "4.4.2", "lost connection", false);
+		in_doubt = false;
+		bench_until(b, &b->events[EVENT_defer], i + 1);
+		bench_run(b, 20);
+		assert_int_equal(b->events[EVENT_in_doubt], told + rows[i].doubt);
+		assert_int_equal(store_read_rcpts(b->spool->store, b->committed.id, 0, 1, due_of, &rcpt), 0);
+		assert_int_equal(rcpt.doubts, rows[i].doubts);
+		assert_int_equal(rcpt.attempts, i + 1);
+		int64_t wait_ms = rcpt.next_due_ms - loop_wall_ms(b->frame.loop);
+		assert_in_range(wait_ms, (rows[i].least_min - 1) * 60000, rows[i].least_min * 66000);
+	}
 }
 
 static void a_failure_is_kept_with_its_report(void **state)
@@ -333,6 +372,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		ON_BENCH(relays),
+		ON_BENCH(a_host_that_may_have_it),
 		ON_BENCH(a_failure_is_kept_with_its_report),
 		ON_BENCH(a_report_that_cannot_be_written_holds_up_nothing),
 		ON_BENCH(a_bounce_that_lies),

@@ -67,6 +67,35 @@ static void test_rcpt_round_trip(void **state)
 	assert_true(str_eq(out.reply, in.reply) && str_eq(out.dsn, in.dsn));
 }
 
+/* How often a recipient was in doubt came later: records without it are read, and one that
+ * says "never" in so many octets is none of ours. */
+static void test_rcpt_doubts(void **state)
+{
+	char before[512], after[512];
+	struct buf b, c;
+	struct spool_rcpt in = { .state = SPOOL_DEFERRED, .attempts = 2, .address = STR("a@b") };
+	struct spool_rcpt out = { .doubts = 7 };
+	(void)state;
+	buf_init_fixed(&b, before, sizeof before);
+	record_put_rcpt(&b, &in);
+	assert_true(record_get_rcpt(buf_view(&b), &out));
+	assert_int_equal(out.doubts, 0);
+	in.doubts = 3;
+	buf_init_fixed(&c, after, sizeof after);
+	record_put_rcpt(&c, &in);
+	assert_int_equal(c.len, b.len + 1);
+	assert_true(record_get_rcpt(buf_view(&c), &out));
+	assert_int_equal(out.doubts, 3);
+	assert_true(str_eq(out.address, in.address));
+	for (unsigned extra = 1; extra < 3; extra++) {
+		buf_reset(&c);
+		buf_str(&c, str_sub(buf_view(&b), 0, b.len - 4));
+		for (unsigned i = 0; i < extra; i++) buf_put_u8(&c, (uint8_t)(extra - 1));
+		buf_put_u32(&c, crc32c(0, c.at, c.len));
+		assert_false(record_get_rcpt(buf_view(&c), &out));
+	}
+}
+
 /* No bit of a record may change, none may be missing, none may be added. */
 static void test_any_damage_shows(void **state)
 {
@@ -198,6 +227,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_msg_round_trip),
 		cmocka_unit_test(test_rcpt_round_trip),
+		cmocka_unit_test(test_rcpt_doubts),
 		cmocka_unit_test(test_any_damage_shows),
 		cmocka_unit_test(test_msg_limits),
 		cmocka_unit_test(test_texts_are_cut),

@@ -310,7 +310,7 @@ void bench_delivered(struct bench *b, uint64_t job)
 	struct buf results;
 	buf_init(&results, 4096);
 	job_result_put(&results, &(struct job_result){ 0, JOB_DELIVERED, false, STR("2.0.0"),
-		STR("delivered"), STR("/m"), STR(""), STR("") });
+		STR("delivered"), STR("/m"), STR(""), STR(""), false });
 	channel_send_done(b->far[ROLE_MAILBOX], &(struct msg_done){ .job = job, .results = buf_view(&results) });
 	buf_free(&results);
 }

@@ -18,9 +18,9 @@ static const struct job_recipient recipients[] = {
 
 static const struct job_result results[] = {
 	{ 0, JOB_DELIVERED, false, STR_INIT("2.0.0"), STR_INIT("delivered"),
-	  STR_INIT("/m/joe"), STR_INIT(""), STR_INIT("") },
+	  STR_INIT("/m/joe"), STR_INIT(""), STR_INIT(""), false },
 	{ 9, JOB_DEFERRED, true, STR_INIT("4.2.2"), STR_INIT("full"), STR_INIT(""),
-	  STR_INIT("TLSv1.3 X none"), STR_INIT("sending RCPT TO") },
+	  STR_INIT("TLSv1.3 X none"), STR_INIT("sending RCPT TO"), true },
 };
 
 static void keeps_recipients(void **state)
@@ -65,6 +65,7 @@ static void keeps_results(void **state)
 		assert_true(str_eq(r.host, results[i].host));
 		assert_true(str_eq(r.tls, results[i].tls));
 		assert_true(str_eq(r.step, results[i].step));
+		assert_int_equal(r.in_doubt, results[i].in_doubt);
 	}
 	assert_false(job_result_next(&c, &r));
 	assert_true(cur_done(&c));

@@ -54,6 +54,24 @@ static void replayed(void **state)
 	conf_free(conf);
 }
 
+/* Twice as long each time, and never without end. */
+static void doubts(void **state)
+{
+	(void)state;
+	static const struct { unsigned doubts; int64_t want_minutes; } rows[] = {
+		{ 0, 60 }, { 1, 60 }, { 2, 120 }, { 3, 240 }, { 6, 32 * 60 },
+		{ 13, 4096 * 60 }, { 14, 4096 * 60 }, { 255, 4096 * 60 },
+	};
+	struct conf *conf = conf_of("hostname h.example\n");
+	struct conf *longest = conf_of("hostname h.example\nretry { in-doubt 1d }\n");
+	for (size_t i = 0; i < ROWS(rows); i++) {
+		assert_int_equal(retry_doubt_ms(conf, rows[i].doubts), rows[i].want_minutes * MINUTE);
+		assert_int_equal(retry_doubt_ms(longest, rows[i].doubts), 24 * rows[i].want_minutes * MINUTE);
+	}
+	conf_free(conf);
+	conf_free(longest);
+}
+
 static void ages(void **state)
 {
 	(void)state;
@@ -111,6 +129,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(schedule),
 		cmocka_unit_test(replayed),
+		cmocka_unit_test(doubts),
 		cmocka_unit_test(ages),
 		cmocka_unit_test(actions),
 	};

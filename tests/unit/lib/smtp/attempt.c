@@ -165,7 +165,7 @@ static enum smtp_attempt_action go(struct run *r, const struct ending *e)
 static void begin(struct run *r, const uint32_t *hosts, uint32_t count)
 {
 	*r = (struct run){ .no_socket = false };
-	smtp_attempt_init(&r->attempt, hosts, count, r->rcpts, RCPTS);
+	smtp_attempt_init(&r->attempt, hosts, NULL, count, r->rcpts, RCPTS);
 }
 
 /* The outcome that has to follow from what was seen. */
@@ -348,6 +348,67 @@ static void without_tls(void **state)
 	smtp_attempt_free(&r.attempt);
 }
 
+/* Addresses that stand there under several names: each is asked once, but for one that
+ * did not get over TLS, which belongs to the name. */
+static void same_addresses(void **state)
+{
+	static const struct {
+		const char *name;
+		uint32_t hosts[4], same[4];
+		struct { struct smtp_attempt_end end; uint32_t target; } steps[5];
+	} cases[] = {
+#define REFUSED { .how = SMTP_ATTEMPT_NOT_CONNECTED }
+#define BUSY    { .how = CLOSED, .end = SMTP_END_SHUT }
+#define NO_TLS  { .how = CLOSED, .end = SMTP_END_TLS_FAILED }
+#define OVER    UINT32_MAX
+		{ "all differ", { 0, 1, 2, 3 }, { 0, 1, 2, 3 },
+		  { { REFUSED, 1 }, { BUSY, 2 }, { NO_TLS, 3 }, { BUSY, OVER } } },
+		{ "one address", { 0, 1, 2, 3 }, { 0, 0, 0, 0 }, { { REFUSED, OVER } } },
+		{ "one in between", { 0, 1, 2, 3 }, { 0, 1, 0, 3 },
+		  { { BUSY, 1 }, { BUSY, 3 }, { BUSY, OVER } } },
+		{ "two and two", { 0, 0, 1, 1 }, { 0, 1, 0, 1 },
+		  { { REFUSED, 1 }, { REFUSED, OVER } } },
+		{ "TLS failed under one name", { 0, 1, 2, 3 }, { 0, 1, 0, 0 },
+		  { { NO_TLS, 1 }, { BUSY, 2 }, { NO_TLS, 3 }, { NO_TLS, OVER } } },
+		{ "and under the other it did not", { 0, 1, 2, 3 }, { 0, 0, 0, 3 },
+		  { { NO_TLS, 1 }, { BUSY, 3 }, { BUSY, OVER } } },
+	};
+	(void)state;
+	static struct run r;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		print_message("%s\n", cases[i].name);
+		smtp_attempt_init(&r.attempt, cases[i].hosts, cases[i].same, 4, r.rcpts,
+				  RCPTS);
+		for (size_t n = 0; n < 5; n++) {
+			struct smtp_outcome cause = outcome_of(SESSION, SMTP_STEP_CONNECT);
+			struct smtp_attempt_end end = cases[i].steps[n].end;
+			end.cause = &cause;
+			enum smtp_attempt_action next = smtp_attempt_next(&r.attempt, &end);
+			if (cases[i].steps[n].target == OVER) {
+				assert_int_equal(next, SMTP_ATTEMPT_STOP);
+				break;
+			}
+			assert_int_equal(r.attempt.target, cases[i].steps[n].target);
+		}
+		assert_true(r.attempt.stopped);
+		smtp_attempt_free(&r.attempt);
+	}
+}
+
+/* What may not be used under this name was not asked. */
+static void same_address_not_asked(void **state)
+{
+	static const uint32_t hosts[] = { 0, 1 }, same[] = { 0, 0 };
+	(void)state;
+	static struct run r;
+	smtp_attempt_init(&r.attempt, hosts, same, 2, r.rcpts, RCPTS);
+	struct smtp_outcome cause = outcome_of(SESSION, SMTP_STEP_TLS);
+	struct smtp_attempt_end end = { .how = SMTP_ATTEMPT_NOT_CONNECTED, .cause = &cause };
+	assert_int_equal(smtp_attempt_next(&r.attempt, &end), SMTP_ATTEMPT_NEXT_HOST);
+	assert_int_equal(smtp_attempt_next(&r.attempt, &end), SMTP_ATTEMPT_STOP);
+	smtp_attempt_free(&r.attempt);
+}
+
 static void no_hosts(void **state)
 {
 	(void)state;
@@ -385,7 +446,7 @@ static void connections_max(void **state)
 	struct smtp_attempt_end end = { .how = CLOSED, .end = SMTP_END_QUIT,
 					.cause = &cause };
 	uint32_t sent = 0;
-	smtp_attempt_init(&a, hosts, 1, rcpts, MANY);
+	smtp_attempt_init(&a, hosts, NULL, 1, rcpts, MANY);
 	do {
 		for (uint32_t i = sent; i < MANY; i++) {
 			struct smtp_outcome o = outcome_of(i == sent ? SENT : NOT_TRIED,
@@ -429,6 +490,8 @@ int main(void)
 		cmocka_unit_test(all_sequences),
 		cmocka_unit_test(three_addresses),
 		cmocka_unit_test(without_tls),
+		cmocka_unit_test(same_addresses),
+		cmocka_unit_test(same_address_not_asked),
 		cmocka_unit_test(no_hosts),
 		cmocka_unit_test(more_addresses_than_are_tried),
 		cmocka_unit_test(connections_max),
