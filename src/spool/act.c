@@ -22,7 +22,7 @@ static void act_answer(struct spool *s, uint64_t query, unsigned status, uint64_
                        struct str text)
 {
 	struct channel *ch = frame_peer(s->frame, ROLE_CONSOLE, 0);
-	if (ch)
+	if (ch && query) /* 0: nobody asked */
 		channel_send_answer(ch, &(struct msg_answer){
 			.query = query, .count = count, .status = (uint16_t)status, .text = text });
 }

@@ -153,6 +153,7 @@ void pump_tick(void *arg)
 	if (now_ms >= s->pump.tick_ms) {
 		s->pump.tick_ms = now_ms + DUE_IDLE_MS;
 		s->pump.put_off_left = SPOOL_PUT_OFF_MAX;
+		clock_watch(s);
 		jobs_unstick(s);
 		suspend_tick(s);
 		sched_sweep(&s->sched, loop_wall_ms(s->frame->loop));

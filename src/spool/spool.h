@@ -209,6 +209,8 @@ struct pump {
 	unsigned put_off_left;  /* messages that may be put off until the next tick */
 	int64_t tick_ms;        /* when time has passed */
 	int64_t rescan_ms;      /* when the whole list is looked through again */
+	bool lead_known;
+	int64_t lead_ms;        /* of the wall clock before the loop's, when last seen */
 };
 
 struct spool {
@@ -359,6 +361,9 @@ void outcome_park_committed(struct spool *s, const struct spool_op *op,
 void outcome_unlist(struct spool *s, struct job *job);
 void outcome_unlist_committed(struct spool *s, const struct spool_op *op,
                               const struct note *note);
+
+/* clock.c: looks whether the wall clock was set back; every second */
+void clock_watch(struct spool *s);
 
 /* report.c: outcomes whose report is committed with them */
 /* Puts the fate into the report that is gathered for `job`. False: it is to be written

@@ -16,7 +16,7 @@ import pytest
 from service import BUILD, children, free_port, wait_until
 
 USERS = {"postfix": 5501, "postdrop": 5502, "Debian-exim": 5503, "dovecot": 5504, "dovenull": 5505,
-         "vmail": 5506}
+         "vmail": 5506, "opensmtpd": 5507, "opensmtpq": 5508}
 SETUP = """set -e
 mount -t overlay overlay -o lowerdir={root}/usr:/usr /usr
 mount -t overlay overlay -o lowerdir={etc}:/etc /etc

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Real mail servers as next hops: Postfix, its smtp-sink, Exim, and Dovecot by LMTP."""
+"""Real mail servers as next hops: Postfix, its smtp-sink, Exim, OpenSMTPD, and Dovecot by LMTP; those that can be made
+stricter than they are by default about HELO, pipelining, newlines and addresses are."""
 import os
 import pathlib
 import re
@@ -60,6 +61,13 @@ relayhost = [127.0.0.1]:{back}
 virtual_mailbox_domains = postfix.example
 virtual_mailbox_base = {folder}/mail
 virtual_mailbox_maps = inline:{{ {{ u@postfix.example = u/ }}, {{ v@postfix.example = v/ }} }}
+smtpd_helo_required = yes
+smtpd_helo_restrictions = reject_invalid_helo_hostname, reject_non_fqdn_helo_hostname
+smtpd_data_restrictions = reject_unauth_pipelining
+smtpd_forbid_unauth_pipelining = yes
+smtpd_forbid_bare_newline = yes
+strict_rfc821_envelopes = yes
+disable_vrfy_command = yes
 virtual_uid_maps = static:5506
 virtual_gid_maps = static:5506
 """
@@ -69,10 +77,20 @@ daemon_smtp_ports = {port}
 local_interfaces = 127.0.0.1
 log_file_path = {folder}/run/%slog
 keep_environment =
+acl_smtp_helo = helo
 acl_smtp_rcpt = rcpt
+acl_smtp_data = data
+smtp_enforce_sync = true
+smtp_max_synprot_errors = 0
 host_lookup =
 rfc1413_hosts =
 begin acl
+helo:
+  accept condition = ${{if match{{$sender_helo_name}}{{\\N^[a-z0-9.-]+\\.[a-z]+$\\N}}}}
+  deny message = a whole name, please
+data:
+  require verify = header_syntax
+  accept
 rcpt:
   accept local_parts = u : v
   defer message = 4.2.2 come later
@@ -133,6 +151,16 @@ service lmtp {{
 service stats {{
   chroot =
 }}
+"""
+
+
+OPENSMTPD = """\
+table users {{ "u" = "5506:5506:{folder}/mail/u", "v" = "5506:5506:{folder}/mail/v" }}
+smtp max-message-size 1M
+listen on 127.0.0.1 port {port} hostname mx.opensmtpd.example
+listen on socket
+action "in" maildir "{folder}/mail/%{{user.username}}" userbase <users>
+match from any for domain "opensmtpd.example" action "in"
 """
 
 
@@ -258,6 +286,28 @@ def test_exim(serve):
         assert {a: (r["action"], r["status"]) for a, r in found.items()} == {
             "v@exim.example": ("relayed", "2.0.0"), "nobody@exim.example": ("failed", "5.1.1")}
         wait_until(lambda: len(hop.mailbox("v")) == 1, 10, "the message")
+
+
+def test_opensmtpd(serve):
+    """No PIPELINING, no CHUNKING, no SMTPUTF8, replies without enhanced status, and a limit of size."""
+    with field.Field("opensmtpd") as hop:
+        hop.file("smtpd.conf", OPENSMTPD.format(port=hop.port, folder=hop.folder))
+        (hop.folder / "var/spool/smtpd").mkdir(mode=0o711)
+        (hop.folder / "var/spool/smtpd").chmod(0o711)
+        hop.start("sh", "-c", "mount -t tmpfs tmpfs /run && mount -t tmpfs tmpfs /var/lib && chmod 755 /run /var/lib && "
+                  "mkdir -p -m 755 /var/lib/opensmtpd/empty && exec /usr/sbin/smtpd -d -f /etc/smtpd.conf")
+        service = serve(retry="1h", extra=extra(
+            f"route o {{ match opensmtpd.example; via 127.0.0.1:{hop.port} }}"))
+        arrive_unchanged(service, hop, "opensmtpd.example")
+        report.send(service, BOB, ["v@opensmtpd.example", "nobody@opensmtpd.example"], wire.message("reports"))
+        wait_until(lambda: len(hop.mailbox("v")) == 1, 20, "the message")
+        report.send(service, BOB, "v@opensmtpd.example", wire.message("long", b"0123456789\r\n" * 120_000))
+        report.send(service, BOB, "v@opensmtpd.example", wire.message("Grüße"), "SMTPUTF8 BODY=8BITMIME")
+        service.wait_empty()
+        failed = [(a, r.of(a)["status"]) for r in report.reports(service, "bob") for a in r.addresses]
+        assert sorted(failed) == [("nobody@opensmtpd.example", "5.1.1"), ("v@opensmtpd.example", "5.3.4"),
+                                  ("v@opensmtpd.example", "5.6.7")]
+        assert len(hop.mailbox("v")) == 1 and not service.events("defer")
 
 
 @pytest.mark.parametrize("by", ["unix", "tcp"])

@@ -283,6 +283,7 @@ struct loop *loop_new(void)
 	if (!l || !l->base) goto fail;
 	l->turns.next = l->turns.prev = &l->turns;
 	l->deadline_ms = INT64_MAX;
+	l->wall_ms = clock_wall_ms();
 	if (event_assign(&l->deadline, l->base, -1, 0, deadline_fire, l) == 0) return l;
 fail:
 	if (l && l->base) event_base_free(l->base);

@@ -124,6 +124,33 @@ static void a_host_that_may_have_it(void **state)
 	}
 }
 
+/* The clock goes back: what waits for a time that is far off now is tried at once, and told. */
+static void the_clock_is_set_back(void **state)
+{
+	static const struct { int64_t step_ms; bool tried; } rows[] = {
+		{ 59 * 1000, false }, { -86400 * INT64_C(1000), false }, { 86400 * INT64_C(1000), true },
+	};
+	struct bench *b = *state;
+	struct spool_rcpt rcpt;
+	bench_commit(b, 11, "away.example", 100);
+	bench_until(b, &b->sent[MSG_relay], 1);
+	answer(b, JOB_DEFERRED, "4.4.2", "lost connection", false);
+	bench_until(b, &b->events[EVENT_defer], 1);
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		assert_true(b->spool->pump.lead_known);
+		b->spool->pump.lead_ms += rows[i].step_ms; /* so far it was before by that */
+		bench_run(b, 1300);
+		assert_int_equal(b->events[EVENT_clock_back], rows[i].tried);
+		assert_int_equal(b->sent[MSG_relay], 1 + rows[i].tried);
+	}
+	assert_int_equal(b->events[EVENT_retry], 1);
+	answer(b, JOB_DEFERRED, "4.4.2", "lost connection", false);
+	bench_until(b, &b->events[EVENT_defer], 2);
+	bench_run(b, 20);
+	assert_int_equal(store_read_rcpts(b->spool->store, b->committed.id, 0, 1, due_of, &rcpt), 0);
+	assert_int_equal(rcpt.attempts, 2);
+}
+
 static void a_failure_is_kept_with_its_report(void **state)
 {
 	struct bench *b = *state;
@@ -372,6 +399,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		ON_BENCH(relays),
+		ON_BENCH(the_clock_is_set_back),
 		ON_BENCH(a_host_that_may_have_it),
 		ON_BENCH(a_failure_is_kept_with_its_report),
 		ON_BENCH(a_report_that_cannot_be_written_holds_up_nothing),
