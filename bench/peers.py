@@ -167,7 +167,7 @@ class Peer:
         etc.mkdir(parents=True, exist_ok=True)
         names = ["postfix", "postdrop", "vmail", "ims-receive", "ims-spool", "ims-mailbox",
                  "ims-journal", "ims-directory", "ims-console", "ims-deliver", "ims-bounce",
-                 "ims-dns", "dovecot", "dovenull"]
+                 "ims-dns", "ims-http", "dovecot", "dovenull"]
         passwd = pathlib.Path("/etc/passwd").read_text()
         group = pathlib.Path("/etc/group").read_text()
         for number, name in enumerate(names, 5001):
@@ -177,7 +177,7 @@ class Peer:
         (etc / "group").write_text(group)
         (etc / "nsswitch.conf").write_text("passwd: files\ngroup: files\nhosts: files\n")
         (etc / "hosts").write_text("127.0.0.1 localhost mx.us.example\n")
-        (etc / "resolv.conf").write_text("nameserver 127.0.0.1\n")
+        (etc / "resolv.conf").write_text("nameserver 127.9.9.9\n")
 
     # -- measuring -----------------------------------------------------------------------
 
@@ -265,7 +265,12 @@ class Ims(Peer):
         if mode == "front":
             self.configure_front()
             return
-        routes = f"""\
+        mx = f"""\
+host 127.0.0.0/8 {{ accept; relay yes }}
+resolver {{ server 127.9.9.9; families ipv4 }}
+route default {{ mx; port {SINK_PORT} }}
+"""
+        routes = mx if mode.endswith("mx") else f"""\
 host 127.0.0.0/8 {{ accept; relay yes }}
 route live {{ match {LIVE}; via 127.0.0.1:{SINK_PORT} }}
 route dead {{ match {DEAD}; via 127.0.0.1:{DEAD_PORT} }}
@@ -279,12 +284,12 @@ spool {{ path {here}/spool }}
 log {{ file {here}/ims.log }}
 listener in {{ address {self.address}; connections 60000 }}
 limit {{
-  connections {{ in 60000; per-host 60000; per-destination {CONCURRENCY} }}
+  connections {{ in 60000; per-host 60000; out 2000; per-destination {CONCURRENCY} }}
   recipients 2000; messages-per-connection 0
 }}
 domain {DOMAIN} {{ users any; deliver {deliver} }}
-{routes if mode in ('relay', 'keep') else ''}\
-transfer {'in' if mode in ('accept', 'keep') else 'both'}
+{routes if mode in ('relay', 'keep', 'mx', 'keep-mx') else ''}\
+transfer {'in' if mode in ('accept', 'keep', 'keep-mx') else 'both'}
 {self.extra}""")
 
     def configure_front(self):
@@ -475,6 +480,7 @@ class Postfix(Peer):
             "".join(f"u{i}@{DOMAIN} u{i}/\n" for i in range(USERS)))
         modes = {
             "accept": "smtpd_client_restrictions = check_client_access static:HOLD\n",
+            "mx": f"smtp_dns_support_level = enabled\nsmtp_tcp_port = {SINK_PORT}\n",
             "relay": f"relayhost = [127.0.0.1]:{SINK_PORT}\n",
             "lmtp": f"virtual_transport = lmtp:inet:127.0.0.1:{LMTP_PORT}\n",
             "front": self.front() if front else ""}

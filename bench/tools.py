@@ -10,7 +10,7 @@ import peers
 ROOT = peers.HERE.parent
 CFLAGS = ["-O2", "-g", "-std=gnu17", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Isrc"]
 BASE = ["src/lib/base/buf.c", "src/lib/base/str.c"]
-TOOLS = {"load": ["load.c", "dialogue.c", "secure.c"], "sink": ["sink.c"], "logd": ["logd.c"],
+TOOLS = {"load": ["load.c", "dialogue.c", "secure.c"], "sink": ["sink.c"], "logd": ["logd.c"], "dnsd": ["dnsd.c"],
          "signing": ["signing.c"]}
 # What is measured of the service's own libraries, as the release build has them.
 LIBRARIES = {"policy": ["policy", "conf", "smtp", "mail", "os", "base"]}
@@ -42,9 +42,10 @@ class Sink:
     of the peers. It counts and notes when, so how often it is asked changes no result."""
     TIMES = ("first_us", "last_us")
 
-    def __init__(self, port=peers.SINK_PORT, lmtp=False):
+    def __init__(self, port=peers.SINK_PORT, lmtp=False, everywhere=False):
+        """everywhere: on every address of the loopback."""
         self.port = port
-        self.address = f"127.0.0.1:{port}"
+        self.address = f"{'0.0.0.0' if everywhere else '127.0.0.1'}:{port}"
         self.control = ("127.0.0.1", port + 10)
         self.lmtp = lmtp
         self.process = None

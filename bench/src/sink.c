@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A server that takes every message and keeps none: the most that the load generator can
- * reach, and the next host of those that are measured. One thread, loopback only:
+ * reach, and the next host of those that are measured. One thread, loopback only (0.0.0.0 is all
+ * addresses of it, and who comes from elsewhere is not served):
  *
  *   sink [-l] [-c ADDR:PORT] ADDR:PORT
  *
@@ -151,8 +152,14 @@ static void client_readable(struct client *c)
 static void client_new(int listener, int epoll)
 {
 	int on = 1;
-	int fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	struct sockaddr_in from = { 0 };
+	socklen_t len = sizeof from;
+	int fd = accept4(listener, (struct sockaddr *)&from, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
 	if (fd < 0) return;
+	if (ntohl(from.sin_addr.s_addr) >> 24 != 127) {
+		(void)close(fd);
+		return;
+	}
 	struct client *c = calloc(1, sizeof *c);
 	struct epoll_event e = { .events = EPOLLIN, .data.ptr = c };
 	if (!c || epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &e) != 0) {
@@ -197,11 +204,14 @@ static int listen_on(const char *text)
 	struct str rest = str_of(text);
 	struct str name = str_cut(&rest, ':');
 	if (!str_to_cstr(name, host, sizeof host) || inet_pton(AF_INET, host, &a.sin_addr) != 1 ||
-	    !str_to_u64(rest, &port) || port > UINT16_MAX || ntohl(a.sin_addr.s_addr) >> 24 != 127)
+	    !str_to_u64(rest, &port) || port > UINT16_MAX ||
+	    (ntohl(a.sin_addr.s_addr) >> 24 != 127 && a.sin_addr.s_addr != htonl(INADDR_ANY)))
 		return -1;
 	a.sin_port = htons((uint16_t)port);
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	(void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+	/* Others may have single addresses of the loopback for themselves (crowd.py). */
+	(void)setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on);
 	if (bind(fd, (struct sockaddr *)&a, sizeof a) != 0 || listen(fd, 4096) != 0) return -1;
 	return fd;
 }

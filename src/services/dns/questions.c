@@ -147,10 +147,11 @@ static void host_ask(struct question *q, size_t host, enum mx_family family)
 	l->query.fn = on_ips;
 	l->query.arg = l;
 	q->pending++;
-	if (resolver_ask(q->all->resolver, name, family == MX_V6 ? DNS_AAAA : DNS_A,
-			 &l->query))
+	bool wanted = q->all->asks[family];
+	if (wanted && resolver_ask(q->all->resolver, name, family == MX_V6 ? DNS_AAAA : DNS_A,
+				   &l->query))
 		return;
-	mx_take_ips(&q->mx, host, family, DNS_FAILED, NULL, 0);
+	mx_take_ips(&q->mx, host, family, wanted ? DNS_FAILED : DNS_NO_DATA, NULL, 0);
 	q->pending--;
 }
 

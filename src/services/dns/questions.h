@@ -21,6 +21,7 @@ struct questions {
 	struct map map;            /* by key */
 	size_t asked;              /* answers that are owed */
 	int64_t deadline_ms;
+	bool asks[MX_FAMILIES]; /* for addresses of that family */
 	struct mx_self self; /* whose parts are borrowed */
 	struct rng rng;
 	uint64_t seed;

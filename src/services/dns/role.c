@@ -33,6 +33,8 @@ static void conf_use(struct dns *d)
 {
 	const struct conf *conf = d->frame->conf;
 	d->questions.deadline_ms = conf->resolver.timeout_ms * QUESTION_TRIES;
+	d->questions.asks[MX_V4] = conf->resolver.families != CONF_IP_FAMILIES_V6;
+	d->questions.asks[MX_V6] = conf->resolver.families != CONF_IP_FAMILIES_V4;
 	d->questions.self.hostname = conf->hostname;
 	d->questions.self.listeners = conf->listeners;
 	d->questions.self.listener_count = conf->listener_count;

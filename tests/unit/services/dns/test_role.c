@@ -164,6 +164,27 @@ static void asks_another_server(void **state)
 	if (last.m.result != MX_HOSTS) fail_msg("%s %s", last.dsn, last.text);
 }
 
+/* What is not wanted is not asked for. */
+static void asks_one_family(void **state)
+{
+	struct dns_test *t = *state;
+	char conf[512];
+	conf_text(t, "families ipv4;", conf, sizeof conf);
+	open_again(t, conf);
+	ask(t, "mx1.plain.example", false, 25);
+	order_forget(last.hosts);
+	assert_null(strstr(last.hosts, "2001:db8::1"));
+	assert_int_equal(last.host_count, 1);
+	assert_int_equal(server_asked(t, "mx1.plain.example", "AAAA"), 0);
+	conf_text(t, "families ipv6;", conf, sizeof conf);
+	open_again(t, conf);
+	ask(t, "mx1.plain.example", false, 25);
+	assert_string_equal(last.hosts, "0 mx1.plain.example 2001:db8::1;");
+	ask(t, "far.example", false, 25); /* which has the other alone */
+	assert_int_not_equal(last.m.result, MX_HOSTS);
+	assert_int_equal(server_asked(t, "far.example", "A"), 0);
+}
+
 static void late_hosts_do_not_keep_others(void **state)
 {
 	struct dns_test *t = *state;
@@ -263,6 +284,7 @@ int main(int argc, char **argv)
 		TEST(silence_is_temporary),
 		TEST(silence_of_many_is_theirs),
 		TEST(asks_another_server),
+		TEST(asks_one_family),
 		TEST(late_hosts_do_not_keep_others),
 		TEST(shares_equal_questions),
 		TEST(is_bounded),
