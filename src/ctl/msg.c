@@ -51,6 +51,7 @@ static int msg_rcpt(void *ctx, const struct spool_rcpt *r)
 	printf("%-12s %.*s ", "recipient", STR_ARG(spool_rcpt_state_name(r->state)));
 	ctl_print_safe(r->address);
 	printf(" attempts=%u ", r->attempts);
+	if (r->doubts) printf("doubts=%u ", r->doubts);
 	ctl_print_safe(r->dsn);
 	putchar(' ');
 	ctl_print_safe(r->reply);

@@ -30,6 +30,7 @@ static int list_json_rcpt(void *ctx, const struct spool_rcpt *r)
 	json_str_at(json, STR("address"), r->address);
 	json_str_at(json, STR("state"), spool_rcpt_state_name(r->state));
 	json_i64_at(json, STR("attempts"), r->attempts);
+	if (r->doubts) json_i64_at(json, STR("doubts"), r->doubts);
 	json_str_at(json, STR("next"), queue_time(text, sizeof text, r->next_due_ms));
 	json_str_at(json, STR("host"), r->host);
 	json_str_at(json, STR("reply"), r->reply);
