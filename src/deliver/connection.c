@@ -34,8 +34,7 @@ bool connection_new(struct destination *dest, struct job *job)
 	buf_init(&c->out, DELIVER_OUT_MAX);
 	buf_init(&c->dane, DELIVER_DANE_MAX);
 	list_add_tail(&d->connections, &c->all);
-	dest->connections++;
-	d->connection_count++;
+	pool_come(dest);
 	host_find(c);
 	return true;
 }
@@ -211,6 +210,12 @@ void connection_found(struct connection *c)
 		connection_free(c);
 		return;
 	}
+	if (!host_site_fits(c)) {
+		job_rest(job, JOB_UNTRIED, STR("4.4.5"), STR("the site has limits"));
+		job_end(job);
+		connection_free(c);
+		return;
+	}
 	job_attempt(job);
 	connection_open(c);
 }
@@ -236,6 +241,7 @@ static void connection_begin(struct connection *c)
 	c->machine = true;
 	c->state = CONNECTION_OPEN;
 	c->opened_ms = loop_now_ms(c->d->frame->loop);
+	c->messages = 0;
 	c->policy = encrypt_policy(c->d, c->job);
 	c->may_clear = plan.may_clear;
 	c->moved = true; /* so that the timer is set */

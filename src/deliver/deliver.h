@@ -96,6 +96,13 @@ struct job {
 	struct smtp_attempt_rcpt *states;
 	struct job_place *places;
 	struct text text;
+	/* How much is sent to whom. */
+	struct str site;        /* block `pacing`; empty: none */
+	uint32_t messages;      /* over one connection; 0: no limit */
+	bool settled;           /* the site is not looked for */
+	bool last;              /* others wait for its connection */
+	bool moved;             /* its hosts belong to another site: */
+	struct str found;
 	bool attempted;   /* attempt is in use */
 	bool reached;     /* a host was brought to a transaction */
 	bool host_failed;
@@ -115,6 +122,7 @@ struct destination {
 	struct link waiting; /* struct job, in order */
 	struct link idle;    /* struct connection; the last was used last */
 	size_t connections;
+	uint32_t connections_max; /* 0: as the configuration says */
 	size_t key_len;
 	char key[];
 };
@@ -170,6 +178,8 @@ struct connection {
 	uint32_t replies_seen;
 	enum smtp_step step_seen;
 	int64_t opened_ms;
+	uint32_t messages, messages_max; /* so far, and at most (0: no limit) */
+	bool last; /* not to be kept without a message */
 	/* Where the job goes: targets in the order of use, the number of each one's host. */
 	struct target targets[SMTP_ATTEMPT_TARGETS_MAX];
 	uint32_t hosts[SMTP_ATTEMPT_TARGETS_MAX];
@@ -284,6 +294,9 @@ void host_find(struct connection *c);
 void host_resolved(struct deliver *d, const struct msg_resolved *m);
 /* Too late: goes on with what is known. */
 void host_late(struct connection *c);
+/* Whether the hosts belong to the site that the job is for, or any will do; if not, the job
+ * knows to which. */
+bool host_site_fits(struct connection *c);
 void host_forget(struct connection *c); /* its question */
 void host_ask_again(struct deliver *d); /* dns is back */
 /* "name[192.0.2.1]:25", or a path. */
@@ -334,11 +347,17 @@ struct job *pool_next(struct connection *c);
 bool pool_is_outdated(const struct connection *c);
 /* Looks after it at the end of the turn. */
 void pool_due(struct destination *dest);
+/* A connection has come. */
+void pool_come(struct destination *dest);
+/* Whether there are more than there may be. */
+bool pool_is_over(const struct destination *dest);
 /* A connection has gone. */
 void pool_gone(struct destination *dest);
 void pool_turn(void *arg);
 
-/* tell.c: events */
+/* tell.c: events, and what spool is told between the answers */
+/* How many connections of the destination there are. */
+void tell_pooled(const struct destination *dest);
 /* How an attempt to reach a host ended; NULL: it is ready for mail. */
 void tell_attempt(struct connection *c, const struct smtp_outcome *o);
 /* What the host that the attempt has left said of recipients, one by one; those that keep

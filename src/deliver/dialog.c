@@ -14,6 +14,9 @@ static void connection_send(struct connection *c)
 {
 	c->sending = true;
 	c->wants_text = false;
+	c->messages++;
+	c->messages_max = c->job->messages;
+	c->last = c->job->last;
 	job_send(c->job);
 }
 
@@ -52,7 +55,9 @@ static bool connection_rest(struct connection *c)
 {
 	struct deliver *d = c->d;
 	int64_t now = loop_now_ms(d->frame->loop);
-	bool old = d->draining || now - c->opened_ms > DELIVER_AGE_MS || pool_is_outdated(c);
+	bool full = c->messages_max && c->messages >= c->messages_max;
+	bool old = d->draining || full || now - c->opened_ms > DELIVER_AGE_MS ||
+		   pool_is_outdated(c) || pool_is_over(c->dest);
 	c->job = old ? NULL : pool_next(c);
 	if (c->job) {
 		scoreboard_message(c->job->id);
@@ -60,7 +65,7 @@ static bool connection_rest(struct connection *c)
 		return true;
 	}
 	/* Somebody else waits for a place. */
-	if (old || !list_empty(&d->starved)) {
+	if (old || c->last || !list_empty(&d->starved)) {
 		connection_quit(c);
 		return false;
 	}

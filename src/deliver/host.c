@@ -6,6 +6,7 @@
 
 #include "deliver/deliver.h"
 #include "lib/route/mx.h"
+#include "lib/route/site.h"
 
 enum { RESULT_HOSTS, RESULT_NEVER, RESULT_LATER };
 
@@ -136,6 +137,18 @@ void host_find(struct connection *c)
 	rotation_order(c->job);
 	if (c->job->to.kind != JOB_TO_MX) hops_find(c);
 	else if (!ask(c)) connection_found(c);
+}
+
+bool host_site_fits(struct connection *c)
+{
+	struct job *job = c->job;
+	struct site_best best = { NULL, 0 };
+	if (job->settled) return true;
+	for (uint32_t i = 0; i < c->target_count; i++)
+		site_host(c->d->frame->conf, str_of(c->targets[i].name), &best);
+	job->found = best.block ? best.block->name : STR("");
+	job->moved = !str_eq(job->found, job->site);
+	return !job->moved;
 }
 
 void host_forget(struct connection *c)

@@ -7,7 +7,7 @@
 #include "lib/base/fault.h"
 #include "lib/ipc/scoreboard.h"
 
-enum { FLAG_BODY8 = 1, FLAG_SMTPUTF8 = 2 };
+enum { FLAG_BODY8 = 1, FLAG_SMTPUTF8 = 2, FLAG_SETTLED = 4, FLAG_LAST = 8 };
 
 /* --- begin -------------------------------------------------------------------------- */
 
@@ -64,6 +64,10 @@ static bool job_fill(struct job *job, const struct msg_relay *m)
 	job->mail.smtputf8 = m->flags & FLAG_SMTPUTF8;
 	job->mail.priority = priority_of(m->priority);
 	job->tls_wish = m->tls_wish < MAIL_TLS_WISHES ? m->tls_wish : MAIL_TLS_AS_ROUTED;
+	job->settled = m->flags & FLAG_SETTLED;
+	job->last = m->flags & FLAG_LAST;
+	job->site = copy(&at, m->site);
+	job->messages = m->messages;
 	struct cur c = cur_of(copy(&at, m->recipients));
 	struct job_recipient r;
 	for (uint32_t i = 0; job_recipient_next(&c, &r); i++) {
@@ -106,7 +110,7 @@ void job_take(struct deliver *d, const struct msg_relay *m)
 		return;
 	}
 	size_t record = m->key.len + m->route.len + m->sender.len + m->envid.len +
-			m->recipients.len + m->target.len;
+			m->recipients.len + m->target.len + m->site.len;
 	struct job *job = job_alloc(d, record, (uint32_t)count);
 	if (!job || !map_put(&d->jobs, m->job, job)) {
 		free(job);
@@ -122,6 +126,7 @@ void job_take(struct deliver *d, const struct msg_relay *m)
 	job_rest(job, JOB_DEFERRED, STR("4.3.0"), STR("not tried"));
 	job->dest = destination_get(d, job->key);
 	if (job->dest) {
+		job->dest->connections_max = m->connections;
 		pool_add(job);
 	} else {
 		job_rest(job, JOB_DEFERRED, STR("4.3.0"), STR("out of memory"));
@@ -281,6 +286,8 @@ static void job_answer(struct job *job)
 	struct msg_done done = { .job = job->number, .results = buf_view(&d->results) };
 	done.host_failed = job->host_failed && !job->reached;
 	done.host = host_of(job, job->attempt.target, memory);
+	done.moved = job->moved;
+	done.site = job->found;
 	if (d->spool) channel_send_done(d->spool, &done);
 }
 

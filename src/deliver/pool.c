@@ -65,11 +65,30 @@ struct job *pool_next(struct connection *c)
 	return NULL;
 }
 
+void pool_come(struct destination *dest)
+{
+	dest->connections++;
+	dest->d->connection_count++;
+	tell_pooled(dest);
+}
+
+static uint64_t connections_max(const struct destination *dest)
+{
+	if (dest->connections_max) return dest->connections_max;
+	return (uint64_t)dest->d->frame->conf->limit.connections.per_destination;
+}
+
+bool pool_is_over(const struct destination *dest)
+{
+	return dest->connections > connections_max(dest);
+}
+
 void pool_gone(struct destination *dest)
 {
 	struct deliver *d = dest->d;
 	dest->connections--;
 	d->connection_count--;
+	tell_pooled(dest);
 	pool_due(dest);
 	struct link *next = list_take(&d->starved);
 	if (next) pool_due(CONTAINER(next, struct destination, starved));
@@ -99,8 +118,7 @@ static struct connection *idle_for(const struct job *job)
 
 static bool is_full(const struct destination *dest)
 {
-	return (int64_t)dest->connections >=
-	       dest->d->frame->conf->limit.connections.per_destination;
+	return dest->connections >= connections_max(dest);
 }
 
 static bool destination_may_grow(struct destination *dest)
@@ -121,7 +139,9 @@ static void destination_serve(struct destination *dest)
 			connection_quit(last);
 			continue;
 		}
-		if (!last && is_full(dest) && !list_empty(&dest->idle)) {
+		/* A site has counted the idle one: it makes room. */
+		bool counted = is_full(dest) || first_of(dest)->site.len > 0;
+		if (!last && counted && !list_empty(&dest->idle)) {
 			connection_quit(CONTAINER(dest->idle.next, struct connection, idle));
 			continue;
 		}

@@ -127,6 +127,15 @@ void tell_login(struct connection *c, const struct smtp_outcome *o)
 	event_end(log);
 }
 
+void tell_pooled(const struct destination *dest)
+{
+	struct channel *spool = dest->d->spool;
+	if (spool)
+		channel_send_pooled(spool, &(struct msg_pooled){
+			.key = { dest->key, dest->key_len },
+			.connections = (uint32_t)dest->connections });
+}
+
 void tell_error(struct deliver *d, struct str error, struct str path)
 {
 	struct event_log *log = d->frame->log;

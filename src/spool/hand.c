@@ -148,9 +148,8 @@ static struct sched_dest *dest_of(struct spool *s, const struct route *route)
 	buf_init_fixed(&key, memory, sizeof memory);
 	route_key(&key, route);
 	struct sched_dest *d = sched_dest(&s->sched, buf_view(&key), route_name(route),
-		local ? SPOOL_MAILBOX_JOBS
-		      : 2 * (uint32_t)s->frame->conf->limit.connections.per_destination,
-		local);
+		local ? SPOOL_MAILBOX_JOBS : pacing_places(s, buf_view(&key)), local);
+	if (d && !local) pacing_place(s, d, route);
 	if (d && local && !frame_peer(s->frame, ROLE_MAILBOX, 0))
 		sched_suspend(&s->sched, d, true);
 	return d;
@@ -160,8 +159,10 @@ static struct sched_dest *dest_of(struct spool *s, const struct route *route)
 static struct part *part_for(struct spool *s, struct job *job, struct sched_dest *d,
                              enum role role)
 {
+	const struct conf_pacing *block = role == ROLE_MAILBOX ? NULL : pacing_block(s, d);
 	uint32_t max = role == ROLE_MAILBOX ? SPOOL_MAILBOX_RCPTS
 		: (uint32_t)s->frame->conf->limit.recipients_per_transaction;
+	if (block && block->recipients && block->recipients < max) max = (uint32_t)block->recipients;
 	LIST_EACH(it, &job->parts) {
 		struct part *part = CONTAINER(it, struct part, link);
 		if (part->dest == d && part->count < max) return part;

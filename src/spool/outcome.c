@@ -153,6 +153,7 @@ void outcome_done(struct spool *s, enum role role, unsigned worker, const struct
 				.dsn = STR("4.3.0"), .text = str_of(no_answer(role)),
 				.route = part->dest->route });
 	report_send(s, job);
+	if (m->moved) pacing_moved(s, part->dest, m->site);
 	job->pending++; /* another part of it may be put off now: it must outlive that */
 	part_back(s, part, m->host_failed ? SCHED_FAILURE : end, m->host);
 	job->pending--;

@@ -115,6 +115,8 @@ static bool target_put(struct spool *s, const struct part *part, struct buf *out
 static int relay_send(struct spool *s, struct part *part, struct channel *ch, struct str list)
 {
 	const struct job *job = part->job;
+	struct sched_dest *dest = part->dest;
+	const struct conf_pacing *block = pacing_block(s, dest);
 	struct buf target;
 	buf_init(&target, 64 * 1024);
 	bool same = target_put(s, part, &target);
@@ -123,9 +125,14 @@ static int relay_send(struct spool *s, struct part *part, struct channel *ch, st
 			.job = part->number, .id = job->id, .size = job->size,
 			.arrived_ms = (uint64_t)job->arrived_ms, .sender = job->from,
 			.envid = job->envid, .ret = job->ret,
-			.flags = (uint8_t)((job->body8 ? 1 : 0) | (job->smtputf8 ? 2 : 0)),
-			.key = part->dest->key, .route = part->dest->route,
+			.flags = (uint8_t)((job->body8 ? 1 : 0) | (job->smtputf8 ? 2 : 0) |
+				(pacing_is_settled(s, dest) ? 4 : 0) |
+				(sched_is_last(dest) ? 8 : 0)),
+			.key = dest->key, .route = dest->route,
 			.target = buf_view(&target), .recipients = list,
+			.site = dest->site ? dest->site->name : STR(""),
+			.connections = dest->pace.connections,
+			.messages = block ? (uint32_t)block->messages_per_connection : 0,
 			.tls_wish = job->tls_wish,
 			.priority = (uint8_t)job->mt_priority,
 			.by = (uint8_t)(job->by | (job->by_trace ? RELAY_BY_TRACE : 0)),
@@ -317,6 +324,7 @@ void parts_worker_down(struct spool *s, enum role role, unsigned worker)
 {
 	if (role != ROLE_DELIVER || s->draining) parts_lost(s, role, worker);
 	if (role == ROLE_MAILBOX) mailbox_suspend(s, true);
+	if (role == ROLE_DELIVER) pacing_worker_down(s, worker);
 	if (role == ROLE_DELIVER && !deliver_is_up(s)) s->sched.limit = 0;
 }
 

@@ -121,11 +121,14 @@ static void role_worker(struct spool *s, struct channel *ch, enum msg_type type,
 	enum role role = channel_peer(ch);
 	unsigned worker = channel_peer_index(ch);
 	struct msg_done done;
+	struct msg_pooled pooled;
 	struct msg_body_want want;
 	struct msg_report_done report;
 	if (type == MSG_window) report_window(s, fd);
 	else if (type == MSG_body_want && msg_body_want_get(payload, &want))
 		text_wanted(s, worker, want.job);
+	else if (type == MSG_pooled && msg_pooled_get(payload, &pooled))
+		pacing_pooled(s, worker, &pooled);
 	else if (type == MSG_done && msg_done_get(payload, &done))
 		outcome_done(s, role, worker, &done);
 	else if (type == MSG_report_done && msg_report_done_get(payload, &report)) {
@@ -163,6 +166,7 @@ static void role_reload(struct frame *f, struct conf *old)
 	struct spool *s = f->role;
 	(void)old;
 	if (s->sched.limit) s->sched.limit = (uint32_t)f->conf->limit.connections.out;
+	pacing_reload(s);
 	pump_rescan(s); /* a route or a mode may have changed */
 }
 

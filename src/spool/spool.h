@@ -43,6 +43,9 @@ enum {
 	SPOOL_ACT_PATIENCE_MS = 45 * 1000, /* with messages that are under way */
 	SPOOL_SLICE = 200,         /* messages of a walk in one turn */
 	SPOOL_BIG_JOBS_MAX = 32,   /* each holds a descriptor on a worker's channel */
+	/* A destination that changes its site more often in that time keeps it for as long. */
+	PACING_SETTLE_MS = 60 * 1000,
+	PACING_MOVES_MAX = 3,
 	SPOOL_BACKLOG_MAX = 8 * 1024 * 1024, /* of a worker's channel: then jobs wait */
 	SPOOL_STUCK_MAX = 128,     /* messages that are left alone for a while */
 	SPOOL_STUCK_MS = 30 * 1000,
@@ -412,6 +415,21 @@ struct sched_dest *suspend_dest(struct spool *s, const struct route *route, stru
 /* Asks for the one that the selector names; the answer follows its commit. */
 void suspend_ask(struct act *act, struct str selector);
 void suspend_committed(struct spool *s, const struct spool_op *op, const struct note *note);
+
+/* pacing.c: how much is sent to whom */
+/* Gives the destination its limits, if the configuration has changed since. */
+void pacing_place(struct spool *s, struct sched_dest *d, const struct route *route);
+/* Places of the destination with that key, which need not be there. */
+uint32_t pacing_places(const struct spool *s, struct str key);
+/* The block that holds for it, or NULL. */
+const struct conf_pacing *pacing_block(const struct spool *s, const struct sched_dest *d);
+/* Its hosts belong to that site; empty: to none. */
+void pacing_moved(struct spool *s, struct sched_dest *d, struct str name);
+/* Whether its site is not to be looked for. */
+bool pacing_is_settled(const struct spool *s, struct sched_dest *d);
+void pacing_pooled(struct spool *s, unsigned worker, const struct msg_pooled *m);
+void pacing_worker_down(struct spool *s, unsigned worker);
+void pacing_reload(struct spool *s);
 
 /* watch.c */
 void watch_tick(void *arg);

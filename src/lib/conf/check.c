@@ -243,4 +243,5 @@ void conf_check(struct conf_parser *p)
 	conf_check_directories(p);
 	conf_check_rates(p);
 	conf_check_auth(p);
+	conf_check_pacing(p);
 }

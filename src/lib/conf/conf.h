@@ -251,6 +251,7 @@ struct conf_levels {
 #define CONF_PLURAL_dnsbl     dnsbls
 #define CONF_PLURAL_oauth     oauths
 #define CONF_PLURAL_sender_map sender_maps
+#define CONF_PLURAL_pacing    pacings
 #define CONF_BLOCK_END(tag) \
 	} \
 	;

@@ -130,6 +130,8 @@ bool conf_check_client(struct conf_parser *p);
 void conf_check_auth(struct conf_parser *p);
 /* check_match.c: what goes by which route. False without memory. */
 bool conf_check_matches(struct conf_parser *p);
+/* check_pacing.c: how much is sent to whom */
+void conf_check_pacing(struct conf_parser *p);
 /* check_out.c: the part about the way to other hosts. False without memory. */
 bool conf_check_out(struct conf_parser *p);
 

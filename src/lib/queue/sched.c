@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "lib/queue/sched.h"
+#include "lib/queue/sched_parts.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -13,11 +13,13 @@ void sched_init(struct sched *s, uint32_t limit, uint64_t seed)
 	map_init(&s->dests, SCHED_DESTS_MAX, seed);
 	list_init(&s->ring);
 	list_init(&s->skips);
+	map_init(&s->sites, SCHED_SITES_MAX, seed);
 }
 
 static void dest_free(struct sched *s, struct sched_dest *d)
 {
 	(void)map_take(&s->dests, hash_str(d->key, s->seed));
+	if (d->site) d->site->dests--;
 	link_remove(&d->ring);
 	link_remove(&d->skips);
 	free(d);
@@ -32,6 +34,7 @@ void sched_free(struct sched *s)
 		dest_free(s, d);
 	}
 	map_free(&s->dests);
+	sites_free(s);
 }
 
 /* --- destinations ------------------------------------------------------------------- */
@@ -44,7 +47,8 @@ struct sched_dest *sched_find(const struct sched *s, struct str key)
 
 static bool has_nothing(const struct sched_dest *d)
 {
-	return d->in_flight == 0 && d->waiting == 0 && d->from.id == 0 && !d->suspended;
+	return d->in_flight == 0 && d->waiting == 0 && d->from.id == 0 && !d->suspended &&
+	       d->pooled == 0;
 }
 
 /* Key and route stand behind the struct: one piece of memory each. */
@@ -76,6 +80,7 @@ struct sched_dest *sched_dest(struct sched *s, struct str key, struct str route,
 			return NULL;
 		}
 		d->window = local || limit < SCHED_WINDOW_FIRST ? limit : SCHED_WINDOW_FIRST;
+		pace_set(&d->pace, NULL, limit);
 	}
 	/* The limit follows the configuration. */
 	d->limit = limit ? limit : 1;
@@ -87,9 +92,25 @@ struct sched_dest *sched_dest(struct sched *s, struct str key, struct str route,
 /* As many wait as are under way, and some, so that nobody runs dry. */
 static uint32_t line_max(const struct sched_dest *d) { return 2 * d->window + 16; }
 
+/* Lines of many destinations that have to wait for each other are short together. */
+static uint32_t site_line_max(const struct sched_site *site)
+{
+	return 2 * site->pace.connections + 64;
+}
+
+/* Half of it: is to be filled. */
+static bool is_thin(const struct sched_dest *d)
+{
+	return d->waiting <= line_max(d) / 2 &&
+	       (!d->site || d->site->waiting <= site_line_max(d->site) / 2);
+}
+
 static uint32_t window_now(const struct sched_dest *d)
 {
-	return d->failures >= SCHED_FAILURES_MAX ? 1 : d->window;
+	if (d->failures >= SCHED_FAILURES_MAX) return 1;
+	/* One goes over each connection, and one waits behind it. */
+	uint32_t most = d->local || d->site ? d->window : 2 * d->pace.connections;
+	return d->window < most ? d->window : most;
 }
 
 enum sched_verdict sched_ask(const struct sched_dest *d, int64_t now_ms)
@@ -99,6 +120,7 @@ enum sched_verdict sched_ask(const struct sched_dest *d, int64_t now_ms)
 	/* After a block one attempt has to show how things are; others wait for it. */
 	if (d->failures >= SCHED_FAILURES_MAX && d->in_flight + d->waiting > 0)
 		return SCHED_SKIP;
+	if (d->site && d->site->waiting >= site_line_max(d->site)) return SCHED_SKIP;
 	return d->waiting < line_max(d) ? SCHED_LINE : SCHED_SKIP;
 }
 
@@ -117,7 +139,7 @@ void sched_skip(struct sched *s, struct sched_dest *d, struct sched_place place)
 
 /* --- lines -------------------------------------------------------------------------- */
 
-static void ring_add(struct sched *s, struct sched_dest *d)
+void ring_add(struct sched *s, struct sched_dest *d)
 {
 	if (!link_is_in(&d->ring)) list_add_tail(&s->ring, &d->ring);
 }
@@ -125,7 +147,7 @@ static void ring_add(struct sched *s, struct sched_dest *d)
 void sched_wait(struct sched *s, struct sched_dest *d, struct sched_item *item)
 {
 	list_add_tail(&d->lines[item->urgent ? URGENT : OTHERS], &item->link);
-	d->waiting++;
+	waiting_add(d);
 	ring_add(s, d);
 }
 
@@ -133,7 +155,7 @@ void sched_leave(struct sched_dest *d, struct sched_item *item)
 {
 	assert(link_is_in(&item->link) && d->waiting > 0);
 	link_remove(&item->link);
-	d->waiting--;
+	waiting_sub(d);
 }
 
 static bool may_start(const struct sched *s, const struct sched_dest *d, int64_t now_ms)
@@ -142,23 +164,40 @@ static bool may_start(const struct sched *s, const struct sched_dest *d, int64_t
 	       d->blocked_until_ms <= now_ms && (d->local || s->in_flight < s->limit);
 }
 
+static struct sched_item *dest_take(struct sched *s, struct sched_dest *d, int64_t now_ms)
+{
+	struct link *link = list_take(&d->lines[URGENT]);
+	if (!link) link = list_take(&d->lines[OTHERS]);
+	waiting_sub(d);
+	pace_begin(d, now_ms);
+	if (!d->local) s->in_flight++;
+	if (d->waiting) ring_add(s, d);
+	s->refill |= d->from.id != 0;
+	/* Another one of its site may be filled now. */
+	if (d->site) s->refill |= d->site->waiting <= site_line_max(d->site) / 2;
+	return CONTAINER(link, struct sched_item, link);
+}
+
 struct sched_item *sched_take(struct sched *s, int64_t now_ms, struct sched_dest **dest)
 {
-	LIST_EACH(it, &s->ring) {
+	struct link *it = s->ring.next;
+	while (it != &s->ring) {
 		struct sched_dest *d = CONTAINER(it, struct sched_dest, ring);
+		struct link *before = it->prev;
 		/* Who waits only for the end of others' attempts stays where he is. */
-		if (d->waiting && !d->local && s->in_flight >= s->limit) continue;
+		if (d->waiting && !d->local && s->in_flight >= s->limit) {
+			it = it->next;
+			continue;
+		}
 		link_remove(&d->ring);
-		if (!may_start(s, d, now_ms)) continue;
-		struct link *link = list_take(&d->lines[URGENT]);
-		if (!link) link = list_take(&d->lines[OTHERS]);
-		d->waiting--;
-		d->in_flight++;
-		if (!d->local) s->in_flight++;
-		if (d->waiting) ring_add(s, d);
-		s->refill |= d->from.id != 0;
-		*dest = d;
-		return CONTAINER(link, struct sched_item, link);
+		bool may = may_start(s, d, now_ms), room = may && pace_has_room(d, now_ms);
+		if (room) {
+			*dest = d;
+			return dest_take(s, d, now_ms);
+		}
+		if (may) pace_wait(d);
+		else pace_pass(s, d); /* to the end of the ring */
+		it = before->next;
 	}
 	return NULL;
 }
@@ -167,8 +206,8 @@ void sched_untake(struct sched *s, struct sched_dest *d, struct sched_item *item
 {
 	struct link *head = &d->lines[item->urgent ? URGENT : OTHERS];
 	list_add_tail(head->next, &item->link); /* before the first */
-	d->waiting++;
-	d->in_flight--;
+	waiting_add(d);
+	pace_end(s, d);
 	if (!d->local) s->in_flight--;
 	ring_add(s, d);
 }
@@ -197,7 +236,7 @@ void sched_done(struct sched *s, struct sched_dest *d, enum sched_end end, struc
 		int64_t now_ms)
 {
 	assert(d->in_flight > 0);
-	d->in_flight--;
+	pace_end(s, d);
 	if (!d->local) s->in_flight--;
 	if (end == SCHED_SUCCESS) {
 		d->failures = 0;
@@ -220,7 +259,7 @@ struct sched_dest *sched_refill(struct sched *s, int64_t now_ms, bool blocked,
 		enum sched_verdict verdict = sched_ask(d, now_ms);
 		if (verdict == SCHED_SKIP || (verdict == SCHED_BLOCKED && !blocked)) continue;
 		/* What was skipped before its host was found dead is to be put off, too. */
-		if (verdict == SCHED_LINE && d->waiting > line_max(d) / 2) continue;
+		if (verdict == SCHED_LINE && !is_thin(d)) continue;
 		*place = d->from;
 		d->from = (struct sched_place){ 0, 0 };
 		d->skipped = 0;
@@ -249,15 +288,24 @@ void sched_unblock(struct sched *s, struct sched_dest *d)
 	if (d->waiting) ring_add(s, d);
 }
 
+/* Where its mail goes is found out anew only after a while, as long as there is room. */
+static bool is_kept(const struct sched *s, const struct sched_dest *d, int64_t now_ms)
+{
+	if (d->blocked_until_ms + SCHED_BLOCK_MAX_MS > now_ms) return true;
+	return d->site && d->moved_ms + SCHED_SITE_KEPT_MS > now_ms &&
+	       s->dests.count < SCHED_DESTS_MAX / 2;
+}
+
 void sched_sweep(struct sched *s, int64_t now_ms)
 {
 	struct sched_dest *gone[64];
 	size_t count = 0, at = 0;
 	s->refill = true; /* a block may have ended */
-	for (struct sched_dest *d; count < 64 && (d = map_next(&s->dests, &at, NULL));) {
+	sites_wake(s);
+	for (struct sched_dest *d; (d = map_next(&s->dests, &at, NULL));) {
 		if (d->waiting && d->blocked_until_ms <= now_ms) ring_add(s, d);
 		/* What failed is remembered for a while after its block. */
-		if (has_nothing(d) && d->blocked_until_ms + SCHED_BLOCK_MAX_MS <= now_ms)
+		if (count < sizeof gone / sizeof *gone && has_nothing(d) && !is_kept(s, d, now_ms))
 			gone[count++] = d;
 	}
 	for (size_t i = 0; i < count; i++) dest_free(s, gone[i]);

@@ -11,12 +11,17 @@
  * Mail that finds its line full or its destination suspended is *skipped*: it stays on
  * the disk, and the destination remembers the first place in the due-list where that
  * happened, so that its line is filled from there and nobody has to look through the mail
- * of others again. */
+ * of others again.
+ *
+ * Each destination has a pace (pace.h), or shares that of its *site* with others: then no
+ * more is under way to all of them than the site may have connections, open ones that
+ * have nothing to do included. Who finds no room there waits for it in turn. */
 #ifndef IMS_QUEUE_SCHED_H
 #define IMS_QUEUE_SCHED_H
 
 #include "lib/base/list.h"
 #include "lib/base/map.h"
+#include "lib/queue/pace.h"
 
 enum {
 	SCHED_DESTS_MAX = 20000,
@@ -26,6 +31,9 @@ enum {
 	SCHED_WINDOW_FIRST = 5,    /* places of one that is not proved */
 	SCHED_BLOCK_FIRST_MS = 60 * 1000,
 	SCHED_BLOCK_MAX_MS = 30 * 60 * 1000,
+	SCHED_SITES_MAX = 1024,
+	SCHED_SITE_KEPT_MS = 10 * 60 * 1000, /* which one it is, of a destination without mail */
+	SCHED_TURN_MAX = 10, /* messages in a row over a connection that others wait for */
 };
 
 /* A place in the due-list. {0, 0}: none. */
@@ -40,6 +48,16 @@ struct sched_item {
 	bool urgent;
 };
 
+/* Destinations with common limits. */
+struct sched_site {
+	struct str name;
+	struct pace pace;
+	uint32_t used;    /* connections that are open, or for which a message is under way */
+	uint32_t waiting; /* in the lines of its destinations */
+	uint32_t dests;
+	struct link waiters; /* destinations for which it has no room now */
+};
+
 struct sched_dest {
 	/* To be read. */
 	struct str key;  /* identity, as route_key writes it */
@@ -52,11 +70,21 @@ struct sched_dest {
 	size_t why_len;
 	int64_t told_until_ms; /* the caller's: of which block it has told */
 	uint64_t skipped; /* messages, since its line was filled last */
+	struct sched_site *site; /* whose pace it has; NULL: its own */
+	struct pace pace;
+	uint32_t pooled;    /* connections that are open, as the caller says */
+	int64_t moved_ms;   /* when it came to its site, or left it */
+	uint64_t tag;       /* the caller's */
+	unsigned moves;     /* the same: how often, lately */
+	bool settled;       /* the same: its site is not to be asked for */
+	unsigned worker;    /* the same: who has its connections */
 	/* Its own. */
 	uint32_t limit, window; /* most, and at present, at one time */
 	bool local;             /* not counted in the total */
 	struct link lines[2];   /* urgent, others */
-	struct link ring;       /* in the ring of those with work, or not */
+	struct link ring;       /* in the ring of those with work, at its site, or not */
+	uint32_t expected;      /* new connections that are counted and not yet open */
+	uint32_t turn;          /* messages in a row while others waited for its site */
 	struct link skips;      /* among those that were skipped, or not */
 	struct sched_place from; /* first place skipped */
 };
@@ -65,6 +93,7 @@ struct sched {
 	struct map dests; /* hash of the key -> struct sched_dest */
 	struct link ring; /* destinations that may have something to start */
 	struct link skips; /* destinations with mail that was skipped */
+	struct map sites; /* hash of the name -> struct sched_site */
 	uint32_t in_flight, limit; /* of those that are not local */
 	uint64_t seed;
 	bool refill; /* some destination may want to be filled */
@@ -78,8 +107,26 @@ void sched_free(struct sched *s);
  * memory. `local`: it is this machine, and needs no proof. */
 struct sched_dest *sched_dest(struct sched *s, struct str key, struct str route,
 			      uint32_t limit, bool local);
+/* The site of that name, made if it is new, without limits. NULL: too many, no memory. */
+struct sched_site *sched_site(struct sched *s, struct str name);
+struct sched_site *sched_site_next(const struct sched *s, size_t *at);
+/* Nobody belongs to it any more, and it is forgotten. */
+void sched_site_end(struct sched *s, struct sched_site *site);
+/* From now on it has the pace of that site; NULL: its own. */
+void sched_move(struct sched *s, struct sched_dest *d, struct sched_site *site, int64_t now_ms);
+/* So many connections are open for it now. */
+void sched_pooled(struct sched *s, struct sched_dest *d, uint32_t connections, int64_t now_ms);
+/* Others of its site wait for its connections: after the one that was taken last it is
+ * their turn. */
+bool sched_is_last(const struct sched_dest *d);
 /* Only if it is there. */
 struct sched_dest *sched_find(const struct sched *s, struct str key);
+
+/* The pace that it has. */
+static inline struct pace *sched_pace(struct sched_dest *d)
+{
+	return d->site ? &d->site->pace : &d->pace;
+}
 
 enum sched_verdict {
 	SCHED_LINE,    /* there is room in its line */

@@ -255,6 +255,7 @@ static struct buf *queue_new(struct channel *ch, enum msg_type type)
 	}
 SEND(done)
 SEND(body_want)
+SEND(pooled)
 SEND(resolve)
 
 void bench_message(struct bench *b, struct channel *ch, enum msg_type type,
@@ -282,6 +283,8 @@ static void take_done(struct bench *b, struct str payload)
 	memset(done, 0, sizeof *done);
 	done->job = m.job;
 	done->host_failed = m.host_failed;
+	done->moved = m.moved;
+	cstr(done->site, sizeof done->site, m.site);
 	cstr(done->host, sizeof done->host, m.host);
 	done->count = job_results_count(m.results);
 	assert_true(done->count >= 0);
@@ -297,6 +300,14 @@ static void take_done(struct bench *b, struct str payload)
 		cstr(to->tls, sizeof to->tls, r.tls);
 	}
 	b->dones++;
+}
+
+static void take_pooled(struct bench *b, struct str payload)
+{
+	struct msg_pooled m;
+	assert_true(msg_pooled_get(payload, &m));
+	b->pooled = m.connections;
+	if (m.connections > b->pooled_max) b->pooled_max = m.connections;
 }
 
 static void give_text(struct bench *b, struct str payload)
@@ -368,6 +379,7 @@ static bool answer_one(struct bench *b)
 	memmove(queue, queue + 1, --queue_count * sizeof *queue);
 	struct str payload = buf_view(&s.payload);
 	if (s.type == MSG_done && b->spool) take_done(b, payload);
+	if (s.type == MSG_pooled && b->spool) take_pooled(b, payload);
 	if (s.type == MSG_body_want && b->spool) give_text(b, payload);
 	if (s.type == MSG_resolve && b->dns) give_hosts(b, payload);
 	buf_free(&s.payload);
@@ -429,7 +441,8 @@ uint64_t bench_give(struct bench *b, const struct bench_job *j)
 			     : j->mx ? j->mx
 				     : j->hops),
 	       .route = STR("out"), .target = buf_view(&target),
-	       .recipients = buf_view(&recipients));
+	       .recipients = buf_view(&recipients), .site = str_of(j->site ? j->site : ""),
+	       .connections = j->connections, .messages = j->messages);
 	bench_message(b, b->spool, MSG_relay, &record, -1);
 	buf_free(&recipients);
 	buf_free(&target);

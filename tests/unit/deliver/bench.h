@@ -81,8 +81,8 @@ enum { BENCH_RESULTS_MAX = 4096 };
 
 struct bench_done {
 	uint64_t job;
-	bool host_failed;
-	char host[160];
+	bool host_failed, moved;
+	char host[160], site[64];
 	int count;
 	struct bench_result results[BENCH_RESULTS_MAX];
 };
@@ -110,6 +110,7 @@ struct bench {
 	uint64_t next_job;
 	unsigned dones;
 	struct bench_done done; /* the last */
+	uint32_t pooled, pooled_max; /* connections, as spool was told */
 };
 
 struct bench *bench_new(const char *conf_text);
@@ -129,6 +130,8 @@ struct bench_job {
 	const char *sender;
 	bool lmtp;
 	uint8_t flags;
+	const char *site;
+	uint32_t connections, messages;
 };
 
 /* Gives the role a job, without a turn; its number. */

@@ -231,6 +231,111 @@ static void idle_talks(void **state)
 	bench_free(b);
 }
 
+/* --- what spool says of how much is sent ------------------------------------------------ */
+
+#define SITES_CONF                          \
+	"hostname mx.us.example\n"          \
+	"listener in { address 0.0.0.0:25 }\n" \
+	"timeout { idle 5s }\n"             \
+	"pacing big { mx mx1.example; connections 2 }\n" \
+	"pacing host { mx 127.0.0.1; connections 2 }\n"  \
+	"route out { mx }\n"
+
+static void as_many_as_spool_says(void **state)
+{
+	(void)state;
+	struct bench *b = bench_new(bench_conf);
+	struct peer *p = peer_new(1, NULL);
+	struct bench_job j = job;
+	j.connections = 2;
+	for (int i = 0; i < 10; i++) (void)bench_give(b, &j);
+	bench_turn(b);
+	assert_int_equal(p->messages, 10);
+	assert_int_equal(p->connections, 2);
+	assert_int_equal(b->pooled_max, 2);
+	assert_int_equal(b->pooled, 2);
+	/* Fewer from now on: one of the two goes. */
+	j.connections = 1;
+	(void)bench_give(b, &j);
+	bench_turn(b);
+	assert_int_equal(b->pooled, 1);
+	bench_wait(b, 5000);
+	assert_int_equal(b->pooled, 0);
+	bench_free(b);
+}
+
+static void so_many_messages_over_each(void **state)
+{
+	(void)state;
+	struct bench *b = bench_new(bench_conf);
+	struct peer *p = peer_new(1, NULL);
+	struct bench_job j = job;
+	j.connections = 1;
+	j.messages = 3;
+	for (int i = 0; i < 7; i++) (void)bench_give(b, &j);
+	bench_turn(b);
+	assert_int_equal(b->dones, 7);
+	assert_int_equal(p->messages, 7);
+	assert_int_equal(p->connections, 3);
+	assert_int_equal(p->quits, 2);
+	assert_int_equal(b->pooled_max, 1);
+	bench_free(b);
+}
+
+/* Others wait for its site: it is not kept, but serves who is there already. */
+static void not_kept_when_others_wait(void **state)
+{
+	(void)state;
+	struct bench *b = bench_new(bench_conf);
+	struct peer *p = peer_new(1, NULL);
+	struct bench_job j = job;
+	j.connections = 1;
+	j.flags = 8;
+	(void)bench_give(b, &j);
+	(void)bench_give(b, &j);
+	bench_turn(b);
+	assert_int_equal(p->messages, 2);
+	assert_int_equal(p->connections, 1);
+	assert_int_equal(p->open, 0);
+	assert_int_equal(b->pooled, 0);
+	bench_free(b);
+}
+
+/* Of which site the hosts are is seen before anything is sent. */
+static void sites(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *site, *hops, *found;
+		uint8_t flags;
+	} rows[] = {
+		{ NULL, NULL, "big", 0 },      /* it did not know */
+		{ "other", NULL, "big", 0 },   /* it has moved */
+		{ "big", NULL, NULL, 0 },      /* as it thought */
+		{ "other", NULL, NULL, 4 },    /* nobody asks */
+		{ NULL, "127.0.0.1", "host", 0 }, /* hosts of a route */
+		{ "host", "127.0.0.2", "", 0 },
+		{ NULL, "127.0.0.2", NULL, 0 },
+	};
+	for (size_t i = 0; i < ROWS(rows); i++) {
+		struct bench *b = bench_new(SITES_CONF);
+		struct peer *first = peer_new(1, NULL), *second = peer_new(2, NULL);
+		struct bench_job j = { .to = "x@far.example y@far.example", .site = rows[i].site,
+			.flags = rows[i].flags };
+		if (rows[i].hops) j.hops = rows[i].hops;
+		else j.mx = "far.example";
+		(void)bench_relay(b, &j);
+		assert_int_equal(b->dones, 1);
+		assert_int_equal(b->done.moved, rows[i].found != NULL);
+		assert_int_equal(b->done.results[0].outcome, rows[i].found ? JOB_UNTRIED : JOB_RELAYED);
+		assert_int_equal(b->done.results[1].outcome, rows[i].found ? JOB_UNTRIED : JOB_RELAYED);
+		if (rows[i].found) assert_string_equal(b->done.site, rows[i].found);
+		assert_int_equal(first->connections + second->connections, rows[i].found ? 0 : 1);
+		assert_int_equal(b->d->connection_count, rows[i].found ? 0 : 1);
+		bench_free(b);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -246,6 +351,10 @@ int main(void)
 		cmocka_unit_test(old_ones_go),
 		cmocka_unit_test(second_host_first),
 		cmocka_unit_test(idle_talks),
+		cmocka_unit_test(as_many_as_spool_says),
+		cmocka_unit_test(so_many_messages_over_each),
+		cmocka_unit_test(not_kept_when_others_wait),
+		cmocka_unit_test(sites),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -76,6 +76,10 @@ static void far_out(struct bench *b, enum msg_type type, struct str payload)
 		b->relayed = (struct msg_relay){ .job = relay.job, .id = relay.id,
 			.tls_wish = relay.tls_wish, .priority = relay.priority, .by = relay.by,
 			.by_ms = relay.by_ms };
+		(void)str_to_cstr(relay.site, b->relay_site, sizeof b->relay_site);
+		b->relay_flags = relay.flags;
+		b->relay_connections = relay.connections;
+		b->relay_messages = relay.messages;
 	} else if (type == MSG_report_job) {
 		assert_true(msg_report_job_get(payload, &report));
 		b->report_job = report.job;
@@ -189,6 +193,18 @@ static struct conf *conf_of(const char *text)
 	conf_bundle_free(&bundle);
 	conf_errors_free(&errors);
 	return conf;
+}
+
+void bench_reload(struct bench *b, const char *more)
+{
+	char text[2048];
+	struct conf *old = b->frame.conf;
+	(void)snprintf(text, sizeof text, "%sroute default { mx }\nspool { path %s; min-free 1M }\n%s",
+		conf_text, b->folder, more);
+	b->frame.conf = conf_of(text);
+	b->frame.conf->generation = old->generation + 1;
+	spool_role.reload(&b->frame, old);
+	conf_free(old);
 }
 
 int bench_setup(void **state)

@@ -40,6 +40,9 @@ struct bench {
 	struct msg_relay relayed; /* the last relay job, without its strings */
 	struct str relay_sender; /* of the last relay job, in relay_text */
 	char relay_text[256];
+	char relay_site[64];
+	unsigned relay_flags;
+	uint32_t relay_connections, relay_messages;
 	unsigned body_result;
 	unsigned answer_status;
 	/* Called for each job. */
@@ -50,6 +53,8 @@ int bench_setup(void **state);
 int bench_teardown(void **state);
 void bench_up(struct bench *b, enum role role); /* a new channel and the role is told */
 void bench_down(struct bench *b, enum role role);
+/* Another configuration: that of the bench, mail for all others by MX, and `more`. */
+void bench_reload(struct bench *b, const char *more);
 void bench_run(struct bench *b, int64_t ms); /* lets the loop turn for that long */
 /* Turns until `*count` is at least `wanted`; fails after some seconds. */
 void bench_until(struct bench *b, const size_t *count, size_t wanted);

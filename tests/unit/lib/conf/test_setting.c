@@ -93,6 +93,16 @@ static const struct {
 	{ "", "track of", "unknown word 'of'; it belongs inside 'rate { }'" },
 	{ "", "track off keep", "'keep' needs a value" },
 	{ "", "track", "'track' needs a block, and its '{' in this line" },
+	/* pacing */
+	{ "pacing p", "match a.example; mx .b.example; connections 100000", "" },
+	{ "pacing p", "mx a.example; connections 100001", "'100001' is out of range: connections is 0 to 100000" },
+	{ "pacing p", "mx a.example; rate 10000000/30d", "" },
+	{ "pacing p", "mx a.example; rate 5", "'5' is not a rate; rates are written 100/1h" },
+	{ "pacing p", "mx a.example; connection-rate 1/0s",
+		"'1/0s' is out of range: connection-rate is 1 to 10000000 in 1s to 30d, or 0" },
+	{ "pacing p", "mx a.example; messages-per-connection 1000001",
+		"'1000001' is out of range: messages-per-connection is 0 to 1000000" },
+	{ "pacing p", "mx a.example; recipients 10001", "'10001' is out of range: recipients is 0 to 10000" },
 	/* limit */
 	{ "limit", "message-size 64K", "" },
 	{ "limit", "message-size 63K", "'63K' is out of range: message-size is 64K to 2G" },

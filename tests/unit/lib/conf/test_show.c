@@ -62,6 +62,8 @@ static const char *const texts[] = {
 	"listener a b; except 10.0.0.0/8 ::1; action hold }\nrate s { of user; recipients 1/30d }\n"
 	"baseline { on; factor 3; floor 4; window 2h; learn 2d; except a@b.example @c.example; action defer }\n"
 	"greylist { on; delay 1m; keep 1w; known 2; network 20 56; listener a; except 10.0.0.0/8 }\n"
+	"pacing p { match a.example .b.example; mx .c.example; connections 5; rate 60/1m; connection-rate 9/1h\n"
+	"messages-per-connection 20; recipients 50 }; pacing default { recipients 9 }\n"
 	"limit { unknown-recipients 5 }; expn authenticated\n",
 	"postmaster p@a.example; notify all; relay { listed }\n",
 };

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Which limits the destinations have: by the configuration, and by what deliver finds out
+ * of their hosts. How they are kept is lib/queue/sched's. */
+#include "spool/spool.h"
+
+#include "lib/route/site.h"
+
+/* Connections for one destination, where no block says more. */
+static uint32_t per_destination(const struct spool *s)
+{
+	return (uint32_t)s->frame->conf->limit.connections.per_destination;
+}
+
+const struct conf_pacing *pacing_block(const struct spool *s, const struct sched_dest *d)
+{
+	const struct conf *conf = s->frame->conf;
+	return d->site ? site_find(conf, d->site->name) : site_default(conf);
+}
+
+static struct sched_site *site_of(struct spool *s, const struct conf_pacing *block)
+{
+	const struct conf *conf = s->frame->conf;
+	struct sched_site *site = block ? sched_site(&s->sched, block->name) : NULL;
+	if (site) pace_set(&site->pace, block, (uint32_t)conf->limit.connections.out);
+	return site;
+}
+
+static void dest_set(struct spool *s, struct sched_dest *d, const struct conf_pacing *block)
+{
+	sched_move(&s->sched, d, site_of(s, block), loop_wall_ms(s->frame->loop));
+	pace_set(&d->pace, pacing_block(s, d), per_destination(s));
+}
+
+static bool has_hosts(const struct conf *conf)
+{
+	for (size_t i = 0; i < conf->pacing_count; i++)
+		if (conf->pacings[i].mx.count) return true;
+	return false;
+}
+
+void pacing_place(struct spool *s, struct sched_dest *d, const struct route *route)
+{
+	const struct conf *conf = s->frame->conf;
+	const struct conf_pacing *block = NULL;
+	uint64_t tag = conf->generation + 1; /* not 0: a new one */
+	if (d->tag == tag) return;
+	d->tag = tag;
+	if (route->kind == ROUTE_MX) block = site_of_domain(conf, route_domain_of(route->mailbox));
+	/* What was found out of its hosts holds as long as the block is there. */
+	d->settled = block || route->kind == ROUTE_LMTP || !has_hosts(conf);
+	if (!d->settled && d->site) block = site_find(conf, d->site->name);
+	if (!d->settled && block && !block->mx.count) block = NULL;
+	dest_set(s, d, block);
+}
+
+uint32_t pacing_places(const struct spool *s, struct str key)
+{
+	const struct sched_dest *d = sched_find(&s->sched, key);
+	return 2 * (d && d->tag ? d->pace.connections_max : per_destination(s));
+}
+
+void pacing_moved(struct spool *s, struct sched_dest *d, struct str name)
+{
+	const struct conf_pacing *block = site_find(s->frame->conf, name);
+	int64_t now_ms = loop_wall_ms(s->frame->loop);
+	/* One whose answers differ from time to time, or a block of which deliver alone knows
+	 * at present: it stays as it is for a while, or it would come back for ever. */
+	if (d->moved_ms + PACING_SETTLE_MS <= now_ms) d->moves = 0;
+	d->moves = name.len && !block ? PACING_MOVES_MAX + 1 : d->moves + 1;
+	d->settled = d->moves > PACING_MOVES_MAX;
+	dest_set(s, d, block);
+}
+
+bool pacing_is_settled(const struct spool *s, struct sched_dest *d)
+{
+	bool over = d->moves > PACING_MOVES_MAX &&
+		    d->moved_ms + PACING_SETTLE_MS <= loop_wall_ms(s->frame->loop);
+	if (over) {
+		d->moves = 0;
+		d->settled = false;
+	}
+	return d->settled;
+}
+
+void pacing_pooled(struct spool *s, unsigned worker, const struct msg_pooled *m)
+{
+	struct sched_dest *d = sched_find(&s->sched, m->key);
+	if (!d) return;
+	d->worker = worker;
+	sched_pooled(&s->sched, d, m->connections, loop_wall_ms(s->frame->loop));
+	pump_soon(s);
+}
+
+void pacing_worker_down(struct spool *s, unsigned worker)
+{
+	size_t at = 0;
+	for (struct sched_dest *d; (d = map_next(&s->sched.dests, &at, NULL));)
+		if (d->pooled && d->worker == worker)
+			sched_pooled(&s->sched, d, 0, loop_wall_ms(s->frame->loop));
+}
+
+void pacing_reload(struct spool *s)
+{
+	const struct conf *conf = s->frame->conf;
+	struct sched_site *gone[SCHED_SITES_MAX];
+	size_t at = 0, count = 0;
+	for (struct sched_site *site; (site = sched_site_next(&s->sched, &at));) {
+		const struct conf_pacing *block = site_find(conf, site->name);
+		if (block) (void)site_of(s, block);
+		else gone[count++] = site;
+	}
+	for (size_t i = 0; i < count; i++) sched_site_end(&s->sched, gone[i]);
+}

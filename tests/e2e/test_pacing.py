@@ -1,0 +1,215 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How much is sent to whom: limits of a provider hold for all its domains together, across the
+processes that send; peers count. Mail hosts have one port on 127.0.0.1, .2, …"""
+import collections
+import os
+import signal
+import threading
+import time
+
+import pytest
+
+import wire
+from dnsserver import DnsServer
+from peer import Peers
+from service import free_port, wait_until
+
+SHORT = "timeout { connect 1s; greeting 2s; command 5s; data 5s; final 5s; idle 1s }"
+RELAY = "host 127.0.0.0/8 { accept; relay yes }"
+DOMAINS = [f"d{number}.example" for number in range(12)]
+HOSTS = {"mx1.big.example": {"A": ["127.0.0.1"]}, "mx2.big.example": {"A": ["127.0.0.2"]},
+         "mx.small.example": {"A": ["127.0.0.3"]}}
+ZONE = {**HOSTS, "small.example": {"MX": [(10, "mx.small.example")]},
+        **{domain: {"MX": [(10, "mx1.big.example"), (10, "mx2.big.example")]} for domain in DOMAINS}}
+
+
+class Counter:
+    """What peers see: how many sessions at one time, when each began, when each message came."""
+
+    def __init__(self):
+        self.lock, self.open, self.most = threading.Lock(), set(), 0
+        self.begun, self.taken, self.each = [], [], collections.Counter()
+
+    def connect(self, session, _argument):
+        with self.lock:
+            self.begun.append(time.monotonic())
+            self.open.add(session)
+        return None
+
+    def dot(self, session, _argument):
+        with self.lock:
+            self.taken.append(time.monotonic())
+            self.each[session] += 1
+        return None
+
+    def script(self, **more):
+        return {"connect": self.connect, "dot": self.dot, **more}
+
+
+def most_in(times, seconds):
+    """The most that came in any stretch of that length."""
+    times = sorted(times)
+    return max((sum(1 for t in times if begin <= t < begin + seconds) for begin in times), default=0)
+
+
+class Site:
+    def __init__(self):
+        self.counter = Counter()
+        self.peers = Peers()
+        self.big = []
+
+    def __enter__(self):
+        self.peers.__enter__()
+        first = self.peers.add(self.counter.script(), host="127.0.0.1")
+        self.port = first.port
+        self.big = [first, self.peers.add(self.counter.script(), host="127.0.0.2", port=self.port)]
+        self.small = self.peers.add(host="127.0.0.3", port=self.port)
+        self.dns = DnsServer(ZONE)
+        self.dns.__enter__()
+        return self
+
+    def __exit__(self, *rest):
+        self.dns.__exit__(*rest)
+        self.peers.__exit__(*rest)
+
+    def conf(self, *more):
+        return "\n".join((SHORT, RELAY, f"resolver {{ server 127.0.0.1:{self.dns.port} }}",
+                          f"route default {{ mx; port {self.port} }}", *more))
+
+    def taken(self):
+        return sorted(rcpt for peer in self.big for _, rcpts, _ in peer.messages for rcpt in rcpts)
+
+
+@pytest.fixture
+def site():
+    with Site() as made:
+        yield made
+
+
+def send_all(service, recipients):
+    with service.client() as client:
+        for number, rcpt in enumerate(recipients):
+            assert client.mail(f"s{number}@client.example", [rcpt], wire.message(f"{number}"))[0] == 250
+
+
+def everybody(each):
+    return [f"u{number}@{domain}" for number in range(each) for domain in DOMAINS]
+
+
+def test_connections_of_all_domains_together(serve, site):
+    """Two deliver processes, twelve domains, two hosts, three connections: never a fourth."""
+    alive = {"now": 0, "most": 0}
+
+    def slow(session, _argument):
+        time.sleep(0.02)
+        return site.counter.dot(session, _argument)
+    for peer in site.big:
+        peer.script["dot"] = slow
+        watch(peer, alive)
+    service = serve(extra=site.conf("pacing big { mx .big.example; connections 3 }"))
+    send_all(service, everybody(10))
+    wait_until(lambda: len(site.taken()) == 120, 60, "all mail")
+    assert site.taken() == sorted(everybody(10))
+    assert 2 <= alive["most"] <= 3, alive
+    # Connections were used again: not one for each message.
+    assert len(site.counter.begun) < 60
+    service.wait_empty()
+    assert not service.events("defer")
+    assert {e["attempt"] for e in service.events("deliver")} == {1}
+
+
+def watch(peer, alive):
+    """Counts the sessions of a peer that are open, until the peer has seen their end."""
+    serve = peer.script.get("connect")
+
+    def begin(session, argument):
+        alive["now"] += 1
+        alive["most"] = max(alive["most"], alive["now"])
+        return serve(session, argument) if serve else None
+
+    def end(_session, _argument):
+        alive["now"] -= 1
+        return None
+    peer.script["connect"], peer.script["QUIT"] = begin, end
+
+
+def test_rate_of_all_domains_together(serve, site):
+    service = serve(extra=site.conf("pacing big { mx .big.example; rate 20/4s }"))
+    send_all(service, everybody(4))
+    send_all(service, ["x@small.example"] * 5)
+    wait_until(lambda: len(site.small.messages) == 5, 10, "mail for another host")
+    assert len(site.taken()) < 40
+    wait_until(lambda: len(site.taken()) == 48, 60, "all mail")
+    # What was sent in time may arrive a little later than it was sent.
+    assert most_in(site.counter.taken, 3.5) <= 20
+    service.wait_empty()
+    assert not service.events("defer")
+
+
+def test_rate_of_connections_and_messages_over_each(serve, site):
+    service = serve(extra=site.conf("pacing big { mx .big.example; connection-rate 4/2s; "
+                                    "messages-per-connection 2; connections 10 }"))
+    send_all(service, [f"u{n}@d0.example" for n in range(24)])
+    wait_until(lambda: len(site.taken()) == 24, 60, "all mail")
+    assert most_in(site.counter.begun, 1.5) <= 4
+    assert max(site.counter.each.values()) == 2
+    assert len(site.counter.begun) >= 12
+
+
+def test_by_domain_and_the_rest(serve, site):
+    """`match` needs no DNS to know; `default` is for each destination on its own."""
+    alive, rest = {"now": 0, "most": 0}, {"now": 0, "most": 0}
+    for peer in site.big:
+        watch(peer, alive)
+    watch(site.small, rest)
+    site.small.delay_s = site.big[0].delay_s = site.big[1].delay_s = 0.01
+    service = serve(extra=site.conf(
+        "pacing ours { match .example d0.example; connections 2 }",
+        "pacing default { connections 1; recipients 2 }",
+        f"route small {{ match small.example; via 127.0.0.3:{site.port} }}"))
+    send_all(service, everybody(3))
+    send_all(service, [f"y{n}@small.example" for n in range(8)])
+    with service.client() as client:
+        client.mail("s@client.example", [f"z{n}@small.example" for n in range(7)], wire.message("many"))
+    wait_until(lambda: len(site.taken()) == 36 and len(site.small.messages) == 12, 60, "all mail")
+    assert alive["most"] <= 2, alive
+    assert rest["most"] == 1, rest
+    assert max(len(rcpts) for _, rcpts, _ in site.small.messages) == 2
+
+
+def test_reload_changes_the_limits(serve, site):
+    service = serve(extra=site.conf("pacing big { mx .big.example; rate 1/1h }"))
+    send_all(service, everybody(1))
+    wait_until(lambda: len(site.taken()) == 1, 10, "the first one")
+    time.sleep(2)
+    assert len(site.taken()) == 1
+    assert len(service.queue()) == 11
+    service.extra = site.conf("pacing other { mx .other.example; rate 1/1h }")
+    service.write_conf()
+    service.reload()
+    wait_until(lambda: len(site.taken()) == 12, 20, "the rest")
+    service.wait_empty()
+
+
+def test_death_of_deliver_gives_its_places_back(serve, site):
+    for peer in site.big:
+        peer.script["dot"] = "silence"
+    service = serve(extra=site.conf("pacing big { mx .big.example; connections 2 }"), retry="1s")
+    service.crashes = True
+    send_all(service, everybody(1))
+    wait_until(lambda: sum(p.steps.count("dot") for p in site.big) >= 2, 10, "two that hang")
+    for peer in site.big:
+        peer.script["dot"] = site.counter.dot
+    for pid in service.pids()["deliver"]:
+        os.kill(pid, signal.SIGKILL)
+    wait_until(lambda: set(site.taken()) >= set(everybody(1)), 60, "all mail")
+    service.wait_empty()
+
+
+def test_one_domain_at_a_time_is_not_held_up_by_idle_connections(serve, site):
+    """One connection for twelve domains: an idle one makes room within its time."""
+    service = serve(extra=site.conf("pacing big { mx .big.example; connections 1 }"))
+    for domain in DOMAINS[:4]:
+        send_all(service, [f"a@{domain}"])
+    wait_until(lambda: len(site.taken()) == 4, 20, "all mail")
+    service.wait_empty()

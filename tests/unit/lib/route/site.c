@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "../policy/conf_text.h"
+#include "lib/route/site.h"
+
+static const char text[] =
+	"hostname mx.us.example\n"
+	"pacing one { match a.example .b.example; connections 1 }\n"
+	"pacing two { match c.b.example .d.b.example; mx .mx.example mail.big.example; connections 2 }\n"
+	"pacing three { mx .big.example .deep.mx.example; connections 3 }\n"
+	"pacing default { connections 4 }\n";
+
+static struct conf *conf;
+
+static int setup(void **state)
+{
+	(void)state;
+	conf = conf_of(text);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	conf_free(conf);
+	return 0;
+}
+
+static void expect(const char *what, const struct conf_pacing *block, const char *want)
+{
+	struct str got = block ? block->name : STR("-");
+	if (!str_eq(got, str_of(want))) fail_msg("%s: %.*s, not %s", what, STR_ARG(got), want);
+}
+
+static void by_domain(void **state)
+{
+	(void)state;
+	static const struct { const char *domain, *want; } rows[] = {
+		{ "a.example", "one" },     { "A.Example", "one" },     { "a.example.", "one" },
+		{ "x.a.example", "-" },     { "b.example", "-" },       { "x.b.example", "one" },
+		{ "c.b.example", "two" },   { "x.c.b.example", "one" }, { "x.d.b.example", "two" },
+		{ "d.b.example", "one" },   { "xb.example", "-" },      { "mx.example", "-" },
+		{ "", "-" },                { ".", "-" },               { ".b.example", "-" },
+	};
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+		expect(rows[i].domain, site_of_domain(conf, str_of(rows[i].domain)), rows[i].want);
+}
+
+/* In whatever order the names come. */
+static void by_hosts(void **state)
+{
+	(void)state;
+	static const struct { const char *hosts[3], *want; } rows[] = {
+		{ { "a.mx.example" }, "two" },
+		{ { "A.MX.Example." }, "two" },
+		{ { "mx.example" }, "-" },
+		{ { "other.example", "x.mx.example" }, "two" },
+		{ { "x.deep.mx.example", "y.mx.example" }, "three" },
+		{ { "mail.big.example", "x.big.example" }, "two" }, /* exact is longer */
+		{ { "x.big.example", "other.example", "y.big.example" }, "three" },
+		{ { "a.example" }, "-" }, /* that is a domain */
+		{ { "" }, "-" },
+	};
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+		for (int backwards = 0; backwards < 2; backwards++) {
+			struct site_best best = { NULL, 0 };
+			for (int n = 0; n < 3; n++) {
+				const char *host = rows[i].hosts[backwards ? 2 - n : n];
+				if (host) site_host(conf, str_of(host), &best);
+			}
+			expect(rows[i].hosts[0], best.block, rows[i].want);
+		}
+}
+
+static void by_name(void **state)
+{
+	(void)state;
+	expect("default", site_default(conf), "default");
+	expect("three", site_find(conf, STR("three")), "three");
+	expect("none", site_find(conf, STR("none")), "-");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(by_domain),
+		cmocka_unit_test(by_hosts),
+		cmocka_unit_test(by_name),
+	};
+	return cmocka_run_group_tests(tests, setup, teardown);
+}

@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* How much is sent to whom, as the role does it: what deliver finds out of the hosts, and
+ * what it tells of its connections. */
+#include "role_bench.h"
+
+static const char limits[] =
+	"pacing big { mx .big.example; connections 2; messages-per-connection 7; recipients 3 }\n"
+	"pacing ours { match far.example; connections 1 }\n"
+	"pacing default { connections 3; messages-per-connection 9 }\n";
+
+static int setup(void **state)
+{
+	int result = bench_setup(state);
+	bench_reload(*state, limits);
+	bench_up(*state, ROLE_DELIVER);
+	return result;
+}
+
+static void answer(struct bench *b, enum job_outcome outcome, const char *moved_to)
+{
+	struct buf results;
+	buf_init(&results, 4096);
+	job_result_put(&results, &(struct job_result){ .outcome = outcome, .dsn = STR("2.0.0"),
+		.text = STR("250 fine"), .host = STR("peer[192.0.2.1]:25") });
+	channel_send_done(b->far[ROLE_DELIVER], &(struct msg_done){ .job = b->relay,
+		.results = buf_view(&results), .host = STR("peer"), .moved = moved_to != NULL,
+		.site = str_of(moved_to ? moved_to : "") });
+	buf_free(&results);
+}
+
+static struct sched_dest *dest_of(struct bench *b, const char *key)
+{
+	struct sched_dest *d = sched_find(&b->spool->sched, str_of(key));
+	assert_non_null(d);
+	return d;
+}
+
+static void wait_relay(struct bench *b, size_t count)
+{
+	bench_until(b, &b->sent[MSG_relay], count);
+	assert_int_equal(b->sent[MSG_relay], count);
+}
+
+/* Not known: deliver looks, says so, and gets the job again with the limits of its site. */
+static void a_site_is_learned(void **state)
+{
+	struct bench *b = *state;
+	bench_commit(b, 1, "some.example", 100);
+	wait_relay(b, 1);
+	assert_string_equal(b->relay_site, "");
+	assert_int_equal(b->relay_flags & 4, 0);
+	assert_int_equal(b->relay_connections, 3);
+	assert_int_equal(b->relay_messages, 9);
+	answer(b, JOB_UNTRIED, "big");
+	wait_relay(b, 2);
+	assert_string_equal(b->relay_site, "big");
+	assert_int_equal(b->relay_connections, 2);
+	assert_int_equal(b->relay_messages, 7);
+	answer(b, JOB_RELAYED, NULL);
+	bench_until(b, &b->events[EVENT_deliver], 1);
+	assert_int_equal(b->events[EVENT_defer], 0);
+	/* The next one goes there at once. */
+	bench_commit(b, 2, "some.example", 100);
+	wait_relay(b, 3);
+	assert_string_equal(b->relay_site, "big");
+	/* It has other hosts now. */
+	answer(b, JOB_UNTRIED, "");
+	wait_relay(b, 4);
+	assert_string_equal(b->relay_site, "");
+	assert_null(dest_of(b, "mx:some.example")->site);
+	answer(b, JOB_RELAYED, NULL);
+	bench_until(b, &b->events[EVENT_deliver], 2);
+}
+
+/* Answers that differ every time, and a block that we do not know: it goes, in the end. */
+static void it_settles(void **state)
+{
+	struct bench *b = *state;
+	size_t relays = 1;
+	bench_commit(b, 1, "some.example", 100);
+	for (;; relays++) {
+		wait_relay(b, relays);
+		if (b->relay_flags & 4) break;
+		assert_true(relays < 10);
+		answer(b, JOB_UNTRIED, relays % 2 ? "big" : "");
+	}
+	assert_int_equal(relays, PACING_MOVES_MAX + 2);
+	answer(b, JOB_RELAYED, NULL);
+	bench_until(b, &b->events[EVENT_deliver], 1);
+	bench_commit(b, 2, "other.example", 100);
+	wait_relay(b, relays + 1);
+	answer(b, JOB_UNTRIED, "unheard-of");
+	wait_relay(b, relays + 2);
+	assert_int_equal(b->relay_flags & 4, 4);
+	assert_string_equal(b->relay_site, "");
+	answer(b, JOB_RELAYED, NULL);
+	bench_until(b, &b->events[EVENT_deliver], 2);
+	/* After a while it is looked for again. */
+	dest_of(b, "mx:other.example")->moved_ms -= PACING_SETTLE_MS;
+	bench_commit(b, 3, "other.example", 100);
+	wait_relay(b, relays + 3);
+	assert_int_equal(b->relay_flags & 4, 0);
+	answer(b, JOB_RELAYED, NULL);
+	bench_until(b, &b->events[EVENT_deliver], 3);
+}
+
+static void a_domain_needs_no_hosts(void **state)
+{
+	struct bench *b = *state;
+	bench_commit(b, 1, "far.example", 100);
+	bench_commit(b, 2, "far.example", 100);
+	wait_relay(b, 1);
+	assert_string_equal(b->relay_site, "ours");
+	assert_int_equal(b->relay_flags & 4, 4);
+	bench_run(b, 100);
+	assert_int_equal(b->sent[MSG_relay], 1); /* one at a time */
+	answer(b, JOB_RELAYED, NULL);
+	wait_relay(b, 2);
+	answer(b, JOB_RELAYED, NULL);
+	bench_until(b, &b->events[EVENT_deliver], 2);
+}
+
+static void pooled(struct bench *b, const char *key, uint32_t connections)
+{
+	channel_send_pooled(b->far[ROLE_DELIVER], &(struct msg_pooled){ str_of(key), connections });
+	bench_run(b, 50);
+}
+
+/* An open connection keeps its place until deliver says that it is closed, or dies. */
+static void connections_count(void **state)
+{
+	struct bench *b = *state;
+	for (int died = 0; died < 2; died++) {
+		size_t relays = b->sent[MSG_relay], id = (size_t)died * 2;
+		bench_commit(b, id + 1, "far.example", 100);
+		wait_relay(b, relays + 1);
+		pooled(b, "mx:far.example", 1);
+		pooled(b, "mx:nobody.example", 1); /* nobody cares */
+		assert_int_equal(dest_of(b, "mx:far.example")->site->used, 1);
+		answer(b, JOB_RELAYED, NULL);
+		bench_until(b, &b->events[EVENT_deliver], id / 2 + 1);
+		assert_int_equal(dest_of(b, "mx:far.example")->site->used, 1);
+		if (died) bench_down(b, ROLE_DELIVER);
+		else pooled(b, "mx:far.example", 0);
+		bench_run(b, 50);
+		assert_int_equal(dest_of(b, "mx:far.example")->site->used, 0);
+	}
+}
+
+static void a_reload_changes_all(void **state)
+{
+	struct bench *b = *state;
+	bench_commit(b, 1, "far.example", 100);
+	bench_commit(b, 2, "far.example", 100);
+	wait_relay(b, 1);
+	bench_reload(b, "pacing theirs { match other.example; connections 1 }\n");
+	wait_relay(b, 2); /* its block is gone */
+	assert_null(dest_of(b, "mx:far.example")->site);
+	bench_reload(b, limits);
+	bench_commit(b, 3, "far.example", 100);
+	bench_run(b, 100);
+	assert_int_equal(b->sent[MSG_relay], 2);
+	assert_int_equal(dest_of(b, "mx:far.example")->site->used, 2);
+}
+
+#define FRESH(test) cmocka_unit_test_setup_teardown(test, setup, bench_teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		FRESH(a_site_is_learned),
+		FRESH(it_settles),
+		FRESH(a_domain_needs_no_hosts),
+		FRESH(connections_count),
+		FRESH(a_reload_changes_all),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
