@@ -149,9 +149,13 @@ int ctl_queue(struct ctl *ctl, int argc, char **argv)
 	if (!ctl_join(argc - skip, argv + skip, &words)) return ctl_fail(EX_USAGE, "the filter is too long");
 	if (!filter_parse(buf_view(&words), &filter, &why))
 		return ctl_fail(EX_USAGE, "%.*s", STR_ARG(buf_view(&why)));
+	json_t *paces = summary ? paces_load(ctl) : NULL;
 	int status = offline_open(ctl, false, &store);
-	if (status) return status;
-	status = summary ? summary_print(ctl, store, &filter) : queue_list(ctl, store, &filter);
-	store_close(store);
+	if (status == 0) {
+		status = summary ? summary_print(ctl, store, &filter, paces)
+		                 : queue_list(ctl, store, &filter);
+		store_close(store);
+	}
+	json_decref(paces);
 	return status;
 }

@@ -197,7 +197,7 @@ static struct str time_text(char *text, size_t size, int64_t unix_ms)
 	return buf_view(&b);
 }
 
-static void row_json(const struct summary_row *row, struct buf *out)
+static void row_json(const struct summary *s, const struct summary_row *row, struct buf *out)
 {
 	char text[SUMMARY_LINE_MAX / 4];
 	struct json json = { .out = out };
@@ -217,6 +217,8 @@ static void row_json(const struct summary_row *row, struct buf *out)
 	json_key(&json, STR("suspended"));
 	if (row->suspended) suspended_json(&json, row->suspended);
 	else json_nothing(&json);
+	json_key(&json, STR("pace"));
+	paces_json(s->paces, row->key, &json);
 	json_end_object(&json);
 	buf_byte(out, '\n');
 }
@@ -241,6 +243,7 @@ static void row_text(const struct summary *s, const struct summary_row *row)
 		suspended_text(&b, row->suspended);
 		buf_byte(&b, ']');
 	}
+	if (paces_has(s->paces, row->key)) paces_text(s->paces, row->key, &b);
 	ctl_print_safe(buf_view(&b));
 	putchar('\n');
 }
@@ -263,7 +266,7 @@ static void rows_print(const struct ctl *ctl, const struct summary *s,
 	for (size_t i = 0; i < count && (ctl->json || i < SUMMARY_SHOWN); i++) {
 		struct buf out;
 		buf_init_fixed(&out, line, sizeof line);
-		if (ctl->json) row_json(rows[i], &out);
+		if (ctl->json) row_json(s, rows[i], &out);
 		else row_text(s, rows[i]);
 		(void)fwrite(out.at, 1, out.len, stdout);
 	}
@@ -271,7 +274,8 @@ static void rows_print(const struct ctl *ctl, const struct summary *s,
 		printf("and %zu more destinations (--json shows all)\n", count - SUMMARY_SHOWN);
 }
 
-int summary_print(const struct ctl *ctl, struct store *store, const struct filter *filter)
+int summary_print(const struct ctl *ctl, struct store *store, const struct filter *filter,
+                  const json_t *paces)
 {
 	static struct summary s;
 	const struct summary_row *row, **rows;
@@ -282,6 +286,7 @@ int summary_print(const struct ctl *ctl, struct store *store, const struct filte
 	while (rows && (row = map_next(&s.rows, &at, NULL)))
 		if (row->recipients) rows[count++] = row;
 	if (count) qsort(rows, count, sizeof *rows, row_order);
+	s.paces = paces;
 	if (rows) rows_print(ctl, &s, rows, count);
 	else status = ctl_fail(EX_OSERR, "no memory");
 	free(rows);

@@ -3,6 +3,7 @@
 #ifndef IMS_CTL_SUMMARY_H
 #define IMS_CTL_SUMMARY_H
 
+#include "ctl/paces.h"
 #include "ctl/suspended.h"
 #include "lib/base/map.h"
 #include "lib/mail/envelope.h"
@@ -34,6 +35,7 @@ struct summary {
 	const struct conf *conf;
 	const struct filter *filter;
 	struct suspended suspended;
+	const json_t *paces; /* of the running service; summary_print only */
 	struct arena arena;
 	struct map rows;    /* hash of the key -> row */
 	struct map domains; /* hash of the domain -> struct summary_domain */
@@ -52,7 +54,8 @@ void summary_free(struct summary *s);
 /* The row of that destination, or NULL. */
 const struct summary_row *summary_find(const struct summary *s, struct str key);
 
-/* queue summary */
-int summary_print(const struct ctl *ctl, struct store *store, const struct filter *filter);
+/* queue summary; paces: of paces_load */
+int summary_print(const struct ctl *ctl, struct store *store, const struct filter *filter,
+                  const json_t *paces);
 
 #endif

@@ -101,6 +101,7 @@ struct job {
 	uint32_t messages;      /* over one connection; 0: no limit */
 	bool settled;           /* the site is not looked for */
 	bool last;              /* others wait for its connection */
+	int64_t begun_ms;       /* when its last transaction began */
 	bool moved;             /* its hosts belong to another site: */
 	struct str found;
 	bool attempted;   /* attempt is in use */

@@ -161,6 +161,7 @@ void job_send(struct job *job)
 		job->mail.rcpts[i].outcome = job->states[i].now;
 	body_rewind(&job->text);
 	body_ask(job);
+	job->begun_ms = loop_now_ms(job->d->frame->loop);
 	smtp_client_send(&job->on->smtp, &job->mail);
 }
 
@@ -288,6 +289,8 @@ static void job_answer(struct job *job)
 	done.host = host_of(job, job->attempt.target, memory);
 	done.moved = job->moved;
 	done.site = job->found;
+	int64_t took_ms = loop_now_ms(d->frame->loop) - job->begun_ms;
+	if (job->reached) done.took_ms = took_ms < 1 ? 1 : took_ms < UINT32_MAX ? (uint32_t)took_ms : UINT32_MAX;
 	if (d->spool) channel_send_done(d->spool, &done);
 }
 

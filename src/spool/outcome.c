@@ -113,13 +113,31 @@ static uint32_t result_rcpt(const struct part *part, uint32_t index, uint32_t *n
 	return JOB_NO_RCPT;
 }
 
-/* How the host did, for the destination. */
-static enum sched_end outcome_results(struct spool *s, struct part *part, struct str results)
+/* How the host did, for the destination, and what it says of our pace. */
+struct heard {
+	enum sched_end end;
+	enum hint hint;
+	struct str why;
+};
+
+static void outcome_heard(struct heard *heard, const struct job_result *r)
+{
+	if (r->outcome != JOB_DEFERRED) {
+		heard->end = SCHED_SUCCESS;
+		return;
+	}
+	enum hint hint = hint_read(r->text);
+	if (hint <= heard->hint) return;
+	heard->hint = hint;
+	heard->why = r->text;
+}
+
+static struct heard outcome_results(struct spool *s, struct part *part, struct str results)
 {
 	struct job *job = part->job;
 	struct cur cur = cur_of(results);
 	struct job_result r;
-	enum sched_end end = SCHED_NEITHER;
+	struct heard heard = { .end = SCHED_NEITHER };
 	uint32_t next = part->first;
 	while (job_result_next(&cur, &r)) {
 		uint32_t at = result_rcpt(part, r.index, &next);
@@ -128,10 +146,10 @@ static enum sched_end outcome_results(struct spool *s, struct part *part, struct
 			job->again = job->rcpts[at].told = true; /* nothing is known of it */
 			continue;
 		}
-		if (r.outcome != JOB_DEFERRED) end = SCHED_SUCCESS;
+		outcome_heard(&heard, &r);
 		outcome_fate(s, job, at, fate_of(&r, part->dest->route));
 	}
-	return end;
+	return heard;
 }
 
 static const char *no_answer(enum role role)
@@ -145,7 +163,8 @@ void outcome_done(struct spool *s, enum role role, unsigned worker, const struct
 	struct part *part = map_get(&s->parts, m->job);
 	if (!part || part->role != role || part->worker != worker) return;
 	struct job *job = part->job;
-	enum sched_end end = outcome_results(s, part, m->results);
+	struct heard heard = outcome_results(s, part, m->results);
+	enum sched_end end = m->host_failed ? SCHED_FAILURE : heard.end;
 	/* No recipient is left without an outcome, whatever the worker said. */
 	for (uint32_t i = part->first; i != JOB_NO_RCPT; i = job->rcpts[i].next)
 		if (!job->rcpts[i].told)
@@ -154,8 +173,9 @@ void outcome_done(struct spool *s, enum role role, unsigned worker, const struct
 				.route = part->dest->route });
 	report_send(s, job);
 	if (m->moved) pacing_moved(s, part->dest, m->site);
+	end = pacing_heard(s, part->dest, heard.hint, heard.why, m->took_ms, end);
 	job->pending++; /* another part of it may be put off now: it must outlive that */
-	part_back(s, part, m->host_failed ? SCHED_FAILURE : end, m->host);
+	part_back(s, part, end, m->host);
 	job->pending--;
 	job_release(s, job);
 }

@@ -3,6 +3,9 @@
  * of their hosts. How they are kept is lib/queue/sched's. */
 #include "spool/spool.h"
 
+#include <sysexits.h>
+
+#include "lib/base/units.h"
 #include "lib/route/site.h"
 
 /* Connections for one destination, where no block says more. */
@@ -17,18 +20,26 @@ const struct conf_pacing *pacing_block(const struct spool *s, const struct sched
 	return d->site ? site_find(conf, d->site->name) : site_default(conf);
 }
 
+/* A stop is never longer than mail that failed would wait anyway. */
+static int64_t first_retry_ms(const struct spool *s)
+{
+	const struct conf_durations *after = &s->frame->conf->retry.after;
+	return after->count ? after->at[0] : PACE_STOP_MAX_MS;
+}
+
 static struct sched_site *site_of(struct spool *s, const struct conf_pacing *block)
 {
 	const struct conf *conf = s->frame->conf;
 	struct sched_site *site = block ? sched_site(&s->sched, block->name) : NULL;
-	if (site) pace_set(&site->pace, block, (uint32_t)conf->limit.connections.out);
+	if (site)
+		pace_set(&site->pace, block, (uint32_t)conf->limit.connections.out, first_retry_ms(s));
 	return site;
 }
 
 static void dest_set(struct spool *s, struct sched_dest *d, const struct conf_pacing *block)
 {
 	sched_move(&s->sched, d, site_of(s, block), loop_wall_ms(s->frame->loop));
-	pace_set(&d->pace, pacing_block(s, d), per_destination(s));
+	pace_set(&d->pace, pacing_block(s, d), per_destination(s), first_retry_ms(s));
 }
 
 static bool has_hosts(const struct conf *conf)
@@ -110,4 +121,98 @@ void pacing_reload(struct spool *s)
 		else gone[count++] = site;
 	}
 	for (size_t i = 0; i < count; i++) sched_site_end(&s->sched, gone[i]);
+}
+
+/* --- what they say -------------------------------------------------------------------- */
+
+static struct str speed(char *memory, size_t size, uint32_t connections, unsigned share)
+{
+	struct buf b;
+	buf_init_fixed(&b, memory, size);
+	buf_fmt(&b, "%u connections, %u%%", connections, share * 100 / PACE_SHARE);
+	return buf_view(&b);
+}
+
+static void tell(struct spool *s, const struct sched_dest *d, struct pace *pace,
+		 const struct pace_change *change)
+{
+	struct event_log *log = s->frame->log;
+	char before[64], now[64], text[40];
+	struct buf until;
+	int64_t now_ms = loop_wall_ms(s->frame->loop);
+	if (pace->told_ms && pace->told_ms <= now_ms && now_ms < pace->told_ms + PACING_TOLD_MS)
+		return;
+	pace->told_ms = now_ms;
+	buf_init_fixed(&until, text, sizeof text);
+	if (pace_stops(pace, now_ms)) units_time_write(&until, pace->stop_until_ms);
+	event_begin(log, EVENT_pace, 0, 0);
+	event_str(log, FIELD_route, d->route);
+	event_str(log, FIELD_host, d->key);
+	event_str(log, FIELD_site, d->site ? d->site->name : STR("-"));
+	event_str(log, FIELD_before,
+		  speed(before, sizeof before, change->before, change->share_before));
+	event_str(log, FIELD_pace, speed(now, sizeof now, change->now, change->share_now));
+	event_str(log, FIELD_reason,
+		  pace->reason ? hint_words(pace->reason) : STR("it goes as before"));
+	event_str(log, FIELD_reply, (struct str){ pace->why, pace->why_len });
+	event_str(log, FIELD_until, buf_view(&until));
+	event_end(log);
+}
+
+static uint32_t in_use(const struct sched_dest *d)
+{
+	return d->site ? d->site->used : d->pooled;
+}
+
+enum sched_end pacing_heard(struct spool *s, struct sched_dest *d, enum hint hint, struct str why,
+			    uint32_t took_ms, enum sched_end end)
+{
+	struct pace *pace = sched_pace(d);
+	struct pace_change change;
+	int64_t now_ms = loop_wall_ms(s->frame->loop);
+	if (d->local) return end;
+	if (hint) {
+		if (pace_hinted(pace, hint, why, in_use(d), now_ms, &change))
+			tell(s, d, pace, &change);
+		/* It is there, and has only too much to do. */
+		return end == SCHED_FAILURE ? SCHED_NEITHER : end;
+	}
+	if (end == SCHED_SUCCESS && pace_taken(pace, took_ms, in_use(d), now_ms, &change))
+		tell(s, d, pace, &change);
+	return end;
+}
+
+/* --- what is shown -------------------------------------------------------------------- */
+
+static void row_send(struct spool *s, struct channel *ch, uint64_t query, struct sched_dest *d)
+{
+	const struct pace *pace = sched_pace(d);
+	bool stops = pace_stops(pace, loop_wall_ms(s->frame->loop));
+	channel_send_pace_row(ch, &(struct msg_pace_row){
+		.query = query,
+		.key = d->key,
+		.site = d->site ? d->site->name : STR(""),
+		.connections = pace->connections,
+		.connections_max = pace->connections_max,
+		.used = in_use(d),
+		.percent = (uint8_t)(pace->share * 100 / PACE_SHARE),
+		.reason = hint_words(pace->reason),
+		.why = { pace->why, pace->why_len },
+		.until_ms = stops ? (uint64_t)pace->stop_until_ms : 0,
+	});
+}
+
+void pacing_rows(struct spool *s, uint64_t query)
+{
+	struct channel *ch = frame_peer(s->frame, ROLE_CONSOLE, 0);
+	size_t at = 0;
+	uint64_t count = 0;
+	if (!ch) return;
+	for (struct sched_dest *d; (d = map_next(&s->sched.dests, &at, NULL));) {
+		bool slow = sched_pace(d)->reason || d->site;
+		if (d->local || !slow || count == PACING_ROWS_MAX) continue;
+		row_send(s, ch, query, d);
+		count++;
+	}
+	channel_send_answer(ch, &(struct msg_answer){ query, count, EX_OK, STR("") });
 }

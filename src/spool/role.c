@@ -108,9 +108,11 @@ static void role_death(struct spool *s, const struct msg_death *death)
 static void role_admin(struct spool *s, enum msg_type type, struct str payload)
 {
 	struct msg_ask_totals ask;
+	struct msg_ask_paces paces;
 	struct msg_act act;
 	struct msg_death death;
 	if (type == MSG_ask_totals && msg_ask_totals_get(payload, &ask)) watch_totals(s, ask.query);
+	else if (type == MSG_ask_paces && msg_ask_paces_get(payload, &paces)) pacing_rows(s, paces.query);
 	else if (type == MSG_act && msg_act_get(payload, &act)) act_begin(s, &act);
 	else if (type == MSG_death && msg_death_get(payload, &death)) role_death(s, &death);
 }

@@ -46,6 +46,8 @@ enum {
 	/* A destination that changes its site more often in that time keeps it for as long. */
 	PACING_SETTLE_MS = 60 * 1000,
 	PACING_MOVES_MAX = 3,
+	PACING_TOLD_MS = 60 * 1000, /* one event `pace` of each in that time */
+	PACING_ROWS_MAX = 2000,
 	SPOOL_BACKLOG_MAX = 8 * 1024 * 1024, /* of a worker's channel: then jobs wait */
 	SPOOL_STUCK_MAX = 128,     /* messages that are left alone for a while */
 	SPOOL_STUCK_MS = 30 * 1000,
@@ -427,6 +429,12 @@ const struct conf_pacing *pacing_block(const struct spool *s, const struct sched
 void pacing_moved(struct spool *s, struct sched_dest *d, struct str name);
 /* Whether its site is not to be looked for. */
 bool pacing_is_settled(const struct spool *s, struct sched_dest *d);
+/* What its hosts have said and shown in one answer, whose end would be `end`: it may be
+ * another one. took_ms: 0: nobody knows. */
+enum sched_end pacing_heard(struct spool *s, struct sched_dest *d, enum hint hint, struct str why,
+			    uint32_t took_ms, enum sched_end end);
+/* One row for each destination of which there is something to say. */
+void pacing_rows(struct spool *s, uint64_t query);
 void pacing_pooled(struct spool *s, unsigned worker, const struct msg_pooled *m);
 void pacing_worker_down(struct spool *s, unsigned worker);
 void pacing_reload(struct spool *s);

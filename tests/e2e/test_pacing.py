@@ -213,3 +213,82 @@ def test_one_domain_at_a_time_is_not_held_up_by_idle_connections(serve, site):
         send_all(service, [f"a@{domain}"])
     wait_until(lambda: len(site.taken()) == 4, 20, "all mail")
     service.wait_empty()
+
+
+# -- slower by itself ---------------------------------------------------------------------------
+
+def summary(service):
+    return {row["key"]: row for row in service.ctl_json("queue", "summary")}
+
+
+def test_words_of_one_domain_slow_down_the_site(serve, site):
+    """421 4.7.28 after three messages: the site stops, says why, goes on slower; nothing is lost."""
+    told = []
+
+    def greeting(_session, _argument):
+        if len(site.counter.taken) < 3 or told:
+            return None
+        told.append(time.monotonic())
+        return "421 4.7.28 unusual rate of mail from your address"
+    for peer in site.big:
+        peer.script = site.counter.script(greeting=greeting)
+    service = serve(retry="3s", extra=site.conf("pacing big { mx .big.example; connections 4; "
+                                                "messages-per-connection 1 }"))
+    # Both hosts have to say so, or the other one takes the message.
+    site.dns.zone.update({domain: {"MX": [(10, "mx1.big.example")]} for domain in DOMAINS})
+    send_all(service, everybody(2))
+    wait_until(lambda: told, 20, "the refusal")
+    event = service.wait_event("pace", site="big")
+    assert event["reason"] == "too much in a time" and "4.7.28" in event["reply"] and event["until"]
+    assert event["before"] == "4 connections, 100%" and event["pace"].endswith(", 50%")
+    rows = summary(service)
+    slow = [row["pace"] for row in rows.values() if row["pace"]]
+    assert slow, rows
+    assert all(pace["site"] == "big" and pace["connections"] < 4 for pace in slow)
+    assert any("4.7.28" in pace["reply"] for pace in slow)
+    assert "too much in a time" in service.ctl("queue", "summary")
+    wait_until(lambda: len(site.taken()) == 24, 90, "all mail")
+    # It stopped: what was under way then came, and nothing new for most of the three seconds.
+    assert not [t for t in site.counter.begun if told[0] + 0.7 < t < told[0] + 2.5]
+    service.wait_empty()
+    assert not service.events("host_down") and not service.events("fail")
+    assert len(service.events("pace")) == 1
+
+
+def test_too_many_connections(serve, site):
+    """A host that takes two at a time: it is found out, and mail goes on with what it takes."""
+    alive = {"now": 0}
+
+    def greeting(session, _argument):
+        session.counted = alive["now"] < 2
+        alive["now"] += session.counted
+        return None if session.counted else "421 4.7.0 Too many connections from your host"
+
+    def leave(session, _argument):
+        alive["now"] -= session.counted
+        return None
+    site.small.script = {"greeting": greeting, "QUIT": leave}
+    site.small.delay_s = 0.02
+    service = serve(retry="2s", extra=site.conf())
+    send_all(service, [f"u{n}@small.example" for n in range(60)])
+    wait_until(lambda: len(site.small.messages) == 60, 90, "all mail")
+    assert service.wait_event("pace", site="-")["reason"] == "too many connections"
+    service.wait_empty()
+    assert not service.events("host_down")
+    refused = site.small.steps.count("greeting") - site.small.steps.count("EHLO")
+    assert refused < 30, refused
+    assert sorted(r for _, rcpts, _ in site.small.messages for r in rcpts) == sorted(
+        f"u{n}@small.example" for n in range(60))
+
+
+def test_profiles_come_with_the_program(serve, site):
+    site.dns.zone["org.example"] = {"MX": [(10, "org-example.mail.protection.outlook.com")]}
+    site.dns.zone["org-example.mail.protection.outlook.com"] = {"A": ["127.0.0.3"]}
+    service = serve(extra=site.conf())
+    send_all(service, ["x@org.example"])
+    wait_until(lambda: site.small.messages, 20, "the message")
+    rows = [row for row in service.ctl_json("config") if row.get("name") == "pacing"]
+    assert "microsoft365" in service.ctl("config", "--json")
+    service.extra = site.conf("pacing-profile none")
+    service.write_conf()
+    assert "microsoft365" not in service.ctl("config", "--json"), rows

@@ -4,6 +4,9 @@
 
 #define AT CONF_REPORT_AT
 
+/* Those that come with the program are good, and stand behind the files'. */
+static bool is_own(const struct conf_pacing *b) { return conf_is_said(&b->origin); }
+
 static bool limits_something(const struct conf_pacing *b)
 {
 	return conf_is_said(&b->connections_from) || conf_is_said(&b->rate_from) ||
@@ -58,6 +61,7 @@ void conf_check_pacing(struct conf_parser *p)
 {
 	const struct conf *conf = p->conf;
 	for (size_t i = 0; i < conf->pacing_count; i++) {
+		if (!is_own(&conf->pacings[i])) continue;
 		check_block(p, &conf->pacings[i]);
 		for (size_t n = 0; n < i; n++)
 			check_matches(p, &conf->pacings[i], &conf->pacings[n]);

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/conf/parser.h"
+#include "lib/conf/providers.h"
 
 static bool fill_row(struct conf_parser *p, const struct conf_row *row, char *at)
 {
@@ -120,6 +120,7 @@ static void fill_hostname(struct conf_parser *p)
 bool conf_complete(struct conf_parser *p)
 {
 	add_profile(p);
+	conf_providers_add(p);
 	for (size_t i = 0; i < CONF_MANY_KINDS && p->many[i].row; i++)
 		if (!fill_many(p, &p->many[i])) return false;
 	if (!fill_block(p, CONF_BLOCK_conf, (char *)p->conf)) return false;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "lib/conf/man.h"
 
+#include "lib/conf/providers.h"
 #include "lib/conf/table.h"
 #include "lib/conf/value.h"
 
@@ -336,6 +337,20 @@ static void profiles(struct buf *out)
 	}
 }
 
+static void providers(struct buf *out)
+{
+	buf_str(out, STR(".SH PACING PROFILES\nBlocks\n.B pacing\nthat come with the program, by\n"
+			 ".BR pacing-profile .\nA block of that name in a file stands instead; of any "
+			 "other block in a file that is about a host, too.\n"));
+	for (size_t i = 0; i < conf_provider_count; i++) {
+		buf_str(out, STR(".TP\n\\fB"));
+		text(out, conf_providers[i].name);
+		buf_str(out, STR("\\fR\n"));
+		text(out, conf_providers[i].words);
+		buf_byte(out, '\n');
+	}
+}
+
 void conf_man(struct buf *out)
 {
 	buf_str(out, head);
@@ -344,6 +359,7 @@ void conf_man(struct buf *out)
 	buf_str(out, STR(".SH BLOCKS\n"));
 	blocks(out, CONF_BLOCK_conf, STR(""));
 	profiles(out);
+	providers(out);
 	buf_str(out, aliases);
 	buf_str(out, tail);
 }

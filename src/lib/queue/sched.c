@@ -80,7 +80,7 @@ struct sched_dest *sched_dest(struct sched *s, struct str key, struct str route,
 			return NULL;
 		}
 		d->window = local || limit < SCHED_WINDOW_FIRST ? limit : SCHED_WINDOW_FIRST;
-		pace_set(&d->pace, NULL, limit);
+		pace_set(&d->pace, NULL, limit, INT64_MAX);
 	}
 	/* The limit follows the configuration. */
 	d->limit = limit ? limit : 1;
@@ -121,6 +121,7 @@ enum sched_verdict sched_ask(const struct sched_dest *d, int64_t now_ms)
 	if (d->failures >= SCHED_FAILURES_MAX && d->in_flight + d->waiting > 0)
 		return SCHED_SKIP;
 	if (d->site && d->site->waiting >= site_line_max(d->site)) return SCHED_SKIP;
+	if (pace_stops(d->site ? &d->site->pace : &d->pace, now_ms)) return SCHED_SKIP;
 	return d->waiting < line_max(d) ? SCHED_LINE : SCHED_SKIP;
 }
 
@@ -292,6 +293,7 @@ void sched_unblock(struct sched *s, struct sched_dest *d)
 static bool is_kept(const struct sched *s, const struct sched_dest *d, int64_t now_ms)
 {
 	if (d->blocked_until_ms + SCHED_BLOCK_MAX_MS > now_ms) return true;
+	if (d->pace.reason && d->pace.step_ms + SCHED_BLOCK_MAX_MS > now_ms) return true;
 	return d->site && d->moved_ms + SCHED_SITE_KEPT_MS > now_ms &&
 	       s->dests.count < SCHED_DESTS_MAX / 2;
 }

@@ -121,7 +121,7 @@ static struct sched_site *site_new(struct str name)
 	if (name.len) memcpy(site + 1, name.at, name.len);
 	site->name = (struct str){ (char *)(site + 1), name.len };
 	list_init(&site->waiters);
-	pace_set(&site->pace, NULL, UINT32_MAX);
+	pace_set(&site->pace, NULL, UINT32_MAX, INT64_MAX);
 	return site;
 }
 

@@ -16,15 +16,22 @@ static bool is_meant(struct str name, struct str match)
 	return name.len > match.len && str_eq_nocase(str_from(name, name.len - match.len), match);
 }
 
+static bool is_better(const struct conf_pacing *block, size_t length,
+		      const struct site_best *best)
+{
+	bool own = block->origin.line > 0;
+	if (!best->block) return true;
+	if (own != (best->block->origin.line > 0)) return own;
+	return length > best->length || (length == best->length && block < best->block);
+}
+
 static void look(const struct conf_matches *list, const struct conf_pacing *block,
 		 struct str name, struct site_best *best)
 {
 	for (size_t i = 0; i < list->count; i++) {
 		struct str match = list->at[i];
-		if (!is_meant(name, match)) continue;
-		bool longer = match.len > best->length;
-		bool earlier = match.len == best->length && block < best->block;
-		if (longer || earlier) *best = (struct site_best){ block, match.len };
+		if (is_meant(name, match) && is_better(block, match.len, best))
+			*best = (struct site_best){ block, match.len };
 	}
 }
 

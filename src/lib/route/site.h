@@ -12,7 +12,8 @@ const struct conf_pacing *site_of_domain(const struct conf *conf, struct str dom
 
 /* For each name of the hosts of one destination: how well `mx` of some block names it.
  * Begin with {NULL}; in the end `block` is that of the whole set, in whatever order its
- * names came: the longest name, and of equally long ones the first in the files. */
+ * names came: one of the files before one that comes with the program, then the longest
+ * name, and of equally long ones the first. */
 struct site_best {
 	const struct conf_pacing *block; /* NULL: none */
 	size_t length;                   /* of the name */

@@ -79,6 +79,10 @@ void client_sweep(void *arg);
 /* limits.c */
 void limits_run(struct console_client *client, const json_t *request);
 
+/* paces.c */
+void paces_run(struct console_client *client);
+void paces_row(struct console *c, const struct msg_pace_row *m);
+
 /* request.c */
 void request_run(struct console_client *client, struct str line);
 void request_certificate_row(struct console *c, const struct msg_certificate_row *m);

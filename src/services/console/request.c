@@ -302,7 +302,8 @@ void request_run(struct console_client *client, struct str line)
 	else if (str_eq(verb, STR("reload"))) request_reload(client);
 	else if (str_eq(verb, STR("act"))) request_act(client, request);
 	else if (str_eq(verb, STR("limits"))) limits_run(client, request);
+	else if (str_eq(verb, STR("paces"))) paces_run(client);
 	else if (!request) client_finish(client, EX_DATAERR, 0, STR("a request is one JSON object"));
-	else client_finish(client, EX_USAGE, 0, STR("the verbs are status, metrics, reload, act, limits"));
+	else client_finish(client, EX_USAGE, 0, STR("the verbs are status, metrics, reload, act, limits, paces"));
 	json_decref(request);
 }

@@ -82,9 +82,11 @@ static void role_message(struct frame *f, struct channel *ch, enum msg_type type
 	struct msg_answer answer;
 	struct msg_certificate_row certificate;
 	struct msg_counts counts;
+	struct msg_pace_row pace;
 	(void)ch;
 	(void)fd;
-	if (type == MSG_role_row && msg_role_row_get(payload, &row)) request_role_row(c, &row);
+	if (type == MSG_pace_row && msg_pace_row_get(payload, &pace)) paces_row(c, &pace);
+	else if (type == MSG_role_row && msg_role_row_get(payload, &row)) request_role_row(c, &row);
 	else if (type == MSG_totals && msg_totals_get(payload, &totals)) request_totals(c, &totals);
 	else if (type == MSG_certificate_row && msg_certificate_row_get(payload, &certificate))
 		request_certificate_row(c, &certificate);

@@ -82,6 +82,7 @@ enum { BENCH_RESULTS_MAX = 4096 };
 struct bench_done {
 	uint64_t job;
 	bool host_failed, moved;
+	uint32_t took_ms;
 	char host[160], site[64];
 	int count;
 	struct bench_result results[BENCH_RESULTS_MAX];

@@ -301,6 +301,27 @@ static void not_kept_when_others_wait(void **state)
 	bench_free(b);
 }
 
+/* From the first command to the answer; nobody knows how long nothing takes. */
+static void how_long_it_took(void **state)
+{
+	(void)state;
+	struct bench *b = bench_new(bench_conf);
+	struct peer *p = peer_new(1, NULL);
+	(void)bench_relay(b, &job);
+	assert_int_equal(b->done.took_ms, 1);
+	p->script = (struct peer_script){ .step = AT_DOT, .act = DO_SILENCE };
+	(void)bench_relay(b, &job);
+	bench_wait(b, 60000);
+	assert_int_equal(b->dones, 2);
+	assert_int_equal(b->done.results[0].outcome, JOB_DEFERRED);
+	assert_int_equal(b->done.took_ms, 60000);
+	p->script = (struct peer_script){ .step = AT_ACCEPT, .act = DO_CLOSE };
+	(void)bench_relay(b, &job);
+	assert_int_equal(b->dones, 3);
+	assert_int_equal(b->done.took_ms, 0);
+	bench_free(b);
+}
+
 /* Of which site the hosts are is seen before anything is sent. */
 static void sites(void **state)
 {
@@ -354,6 +375,7 @@ int main(void)
 		cmocka_unit_test(as_many_as_spool_says),
 		cmocka_unit_test(so_many_messages_over_each),
 		cmocka_unit_test(not_kept_when_others_wait),
+		cmocka_unit_test(how_long_it_took),
 		cmocka_unit_test(sites),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -28,6 +28,17 @@ static void answer(struct bench *b, enum job_outcome outcome, const char *moved_
 	buf_free(&results);
 }
 
+static void answer_late(struct bench *b, const char *text, bool host_failed)
+{
+	struct buf results;
+	buf_init(&results, 4096);
+	job_result_put(&results, &(struct job_result){ .outcome = JOB_DEFERRED, .dsn = STR("4.7.0"),
+		.text = str_of(text), .host = STR("peer[192.0.2.1]:25") });
+	channel_send_done(b->far[ROLE_DELIVER], &(struct msg_done){ .job = b->relay,
+		.results = buf_view(&results), .host = STR("peer"), .host_failed = host_failed });
+	buf_free(&results);
+}
+
 static struct sched_dest *dest_of(struct bench *b, const char *key)
 {
 	struct sched_dest *d = sched_find(&b->spool->sched, str_of(key));
@@ -163,6 +174,66 @@ static void a_reload_changes_all(void **state)
 	assert_int_equal(dest_of(b, "mx:far.example")->site->used, 2);
 }
 
+/* What one domain is told holds for the site; it is told once, and shown. */
+static void a_site_goes_slower(void **state)
+{
+	struct bench *b = *state;
+	bench_reload(b, "pacing big { match one.example two.example; connections 8 }\n");
+	bench_commit(b, 1, "one.example", 100);
+	wait_relay(b, 1);
+	answer_late(b, "421 4.7.28 unusual rate of mail from your address", true);
+	bench_until(b, &b->events[EVENT_defer], 1);
+	struct sched_dest *d = dest_of(b, "mx:one.example");
+	assert_int_equal(b->events[EVENT_pace], 1);
+	assert_int_equal(d->failures, 0); /* it is there */
+	assert_int_equal(d->site->pace.reason, HINT_RATE);
+	bench_commit(b, 2, "two.example", 100);
+	bench_run(b, 200);
+	assert_int_equal(b->sent[MSG_relay], 1);
+	channel_send_ask_paces(b->far[ROLE_CONSOLE], &(struct msg_ask_paces){ 5 });
+	bench_until(b, &b->sent[MSG_answer], 1);
+	assert_int_equal(b->answer_count, b->sent[MSG_pace_row]);
+	assert_int_equal(b->sent[MSG_pace_row], 2);
+	/* The stop is over. */
+	d->site->pace.stop_until_ms = 1;
+	bench_until(b, &b->sent[MSG_relay], 2);
+	answer(b, JOB_RELAYED, NULL);
+	bench_until(b, &b->events[EVENT_deliver], 1);
+	assert_int_equal(d->site->pace.strikes, 0);
+	assert_int_equal(b->events[EVENT_pace], 1);
+	/* Faster, in the end as fast as before, and that is told, too. */
+	struct pace *pace = &d->site->pace;
+	pace->told_ms = pace->deaf_until_ms = 0;
+	pace->connections = pace->connections_max - 1;
+	pace->share = PACE_SHARE;
+	pace->step_ms = 1;
+	bench_commit(b, 3, "two.example", 100);
+	bench_until(b, &b->sent[MSG_relay], 3);
+	answer(b, JOB_RELAYED, NULL);
+	bench_until(b, &b->events[EVENT_pace], 2);
+	assert_int_equal(pace->reason, HINT_NONE);
+}
+
+/* A destination on its own, and words that mean nothing. */
+static void a_destination_goes_slower(void **state)
+{
+	struct bench *b = *state;
+	bench_commit(b, 1, "some.example", 100);
+	wait_relay(b, 1);
+	answer_late(b, "451 4.3.0 come again", true);
+	bench_until(b, &b->events[EVENT_defer], 1);
+	struct sched_dest *d = dest_of(b, "mx:some.example");
+	assert_int_equal(d->failures, 1);
+	assert_int_equal(b->events[EVENT_pace], 0);
+	bench_commit(b, 2, "some.example", 100);
+	wait_relay(b, 2);
+	answer_late(b, "421 too many connections from you", false);
+	bench_until(b, &b->events[EVENT_pace], 1);
+	assert_int_equal(d->pace.reason, HINT_CROWD);
+	assert_int_equal(d->pace.connections, 1);
+	assert_int_equal(sched_ask(d, loop_wall_ms(b->frame.loop)), SCHED_SKIP);
+}
+
 #define FRESH(test) cmocka_unit_test_setup_teardown(test, setup, bench_teardown)
 
 int main(void)
@@ -173,6 +244,8 @@ int main(void)
 		FRESH(a_domain_needs_no_hosts),
 		FRESH(connections_count),
 		FRESH(a_reload_changes_all),
+		FRESH(a_site_goes_slower),
+		FRESH(a_destination_goes_slower),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -70,6 +70,40 @@ static void test_routes(void **state)
 	conf_free(conf);
 }
 
+static const struct conf_pacing *pacing_find(const struct conf *conf, const char *name)
+{
+	for (size_t i = 0; i < conf->pacing_count; i++)
+		if (str_eq(conf->pacings[i].name, str_of(name))) return &conf->pacings[i];
+	return NULL;
+}
+
+/* Blocks that come with the program, and those of the file. */
+static void test_pacing(void **state)
+{
+	(void)state;
+	struct conf *conf = help_good("pacing a { match x.example; connections 3 }\n");
+	const struct conf_pacing *google = pacing_find(conf, "google");
+	assert_ptr_equal(pacing_find(conf, "a"), conf->pacings); /* first */
+	assert_non_null(google);
+	assert_true(google->connections > 0 && google->mx.count > 0);
+	assert_int_equal(google->origin.line, 0);
+	assert_str(google->origin.file, "pacing-profile 2026-11");
+	assert_true(conf->pacing_count > 5);
+	size_t all = conf->pacing_count;
+	conf_free(conf);
+	/* One of that name stands instead, even where it says of a host what another says. */
+	conf = help_good("pacing google { mx .google.com .yahoodns.net; connections 1 }\n");
+	assert_int_equal(conf->pacing_count, all - 1);
+	assert_int_equal(pacing_find(conf, "google")->connections, 1);
+	conf_free(conf);
+	conf = help_good("pacing-profile 2026-11\n");
+	assert_int_equal(conf->pacing_count, all - 1);
+	conf_free(conf);
+	conf = help_good("pacing-profile none\npacing google { mx .google.com; connections 1 }\n");
+	assert_int_equal(conf->pacing_count, 1);
+	conf_free(conf);
+}
+
 /* Every route can have its 64 names, and each is found. */
 static void test_many_matches(void **state)
 {
@@ -214,6 +248,7 @@ static void test_notify(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_pacing),
 		cmocka_unit_test(test_route_of_domain), cmocka_unit_test(test_routes),
 		cmocka_unit_test(test_many_matches),    cmocka_unit_test(test_lmtp),
 		cmocka_unit_test(test_resolver),        cmocka_unit_test(test_relay),

@@ -94,6 +94,8 @@ static const struct {
 	{ "", "track off keep", "'keep' needs a value" },
 	{ "", "track", "'track' needs a block, and its '{' in this line" },
 	/* pacing */
+	{ "", "pacing-profile none", "" },
+	{ "", "pacing-profile 2025-01", "'2025-01' is not one of 2026-11 or none; did you mean '2026-11'?" },
 	{ "pacing p", "match a.example; mx .b.example; connections 100000", "" },
 	{ "pacing p", "mx a.example; connections 100001", "'100001' is out of range: connections is 0 to 100000" },
 	{ "pacing p", "mx a.example; rate 10000000/30d", "" },
@@ -173,6 +175,8 @@ static const struct {
 	{ "timeout", "conect 1s", "unknown word 'conect'; did you mean 'connect'?" },
 	/* resolver */
 	{ "resolver", "server 192.0.2.1 192.0.2.1:5353 2001:db8::1 [2001:db8::1] [2001:db8::1]:5353", "" },
+	{ "resolver", "families ipv4", "" },
+	{ "resolver", "families ipv5", "'ipv5' is not one of both, ipv4 or ipv6; did you mean 'ipv4'?" },
 	{ "resolver", "server a.example", "'a.example' is not the address of a server; write 192.0.2.1, 192.0.2.1:53 or [2001:db8::1]:53" },
 	{ "resolver", "server *:53", "'*:53' is not the address of a server; write 192.0.2.1, 192.0.2.1:53 or [2001:db8::1]:53" },
 	{ "resolver", "server 192.0.2.1 192.0.2.1:0", "'192.0.2.1:0' is not the address of a server; write 192.0.2.1, 192.0.2.1:53 or [2001:db8::1]:53" },

@@ -36,7 +36,7 @@ static struct sched_dest *dest(const char *key)
 {
 	struct sched_dest *d = sched_dest(&sched, str_of(key), STR("r"), 2 * LIMIT, false);
 	assert_non_null(d);
-	pace_set(&d->pace, NULL, LIMIT);
+	pace_set(&d->pace, NULL, LIMIT, INT64_MAX);
 	return d;
 }
 
@@ -44,7 +44,7 @@ static struct sched_site *site_with(const struct conf_pacing *block)
 {
 	struct sched_site *site = sched_site(&sched, STR("big"));
 	assert_non_null(site);
-	pace_set(&site->pace, block, 500);
+	pace_set(&site->pace, block, 500, INT64_MAX);
 	return site;
 }
 
@@ -189,13 +189,43 @@ static void rates_of_a_destination(void **state)
 	const struct conf_pacing block = { .rate = { 3, 1000 }, .connections = 2 };
 	struct sched_dest *d = dest("a");
 	d->window = d->limit;
-	pace_set(&d->pace, &block, LIMIT);
+	pace_set(&d->pace, &block, LIMIT, INT64_MAX);
 	line_up(d, 10);
 	assert_int_equal(take_all(0), 3);
 	sched_sweep(&sched, 1100);
 	assert_int_equal(take_all(1100), 1); /* two for each connection */
 	end(d);
 	assert_int_equal(take_all(1100), 1);
+}
+
+/* What one destination is told holds for all of its site. */
+static void a_site_stops(void **state)
+{
+	(void)state;
+	const struct conf_pacing block = { .connections = 8 };
+	struct sched_site *site = site_with(&block);
+	struct sched_dest *a = member(site, "a"), *b = member(site, "b"), *other = dest("c");
+	struct sched_place place;
+	struct pace_change change;
+	line_up(a, 4);
+	line_up(b, 4);
+	line_up(other, 2);
+	assert_int_equal(take_all(0), 10);
+	end(a);
+	line_up(b, 1);
+	assert_true(pace_hinted(sched_pace(a), HINT_RATE, STR("421 4.7.28"), site->used, 0, &change));
+	assert_int_equal(take_all(1000), 0);
+	assert_int_equal(sched_ask(b, 1000), SCHED_SKIP);
+	sched_skip(&sched, b, (struct sched_place){ 1, 1 });
+	assert_null(sched_refill(&sched, 1000, false, &place));
+	assert_int_equal(sched_ask(other, 1000), SCHED_LINE);
+	/* Slower, then: half of the seven. */
+	while (a->in_flight) end(a);
+	while (b->in_flight) end(b);
+	line_up(a, 4);
+	sched_sweep(&sched, PACE_RATE_MS);
+	assert_int_equal(take_all(PACE_RATE_MS), 3);
+	assert_ptr_equal(sched_refill(&sched, PACE_RATE_MS, false, &place), b);
 }
 
 /* Lines of a site are short together, however many destinations it has. */
@@ -349,6 +379,7 @@ int main(void)
 		FRESH(a_connection_is_given_up_to_others),
 		FRESH(rates_of_a_site),
 		FRESH(rates_of_a_destination),
+		FRESH(a_site_stops),
 		FRESH(lines_of_a_site),
 		FRESH(who_moves_takes_his_counts_along),
 		FRESH(its_site_is_remembered_for_a_while),

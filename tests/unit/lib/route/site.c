@@ -7,6 +7,7 @@ static const char text[] =
 	"pacing one { match a.example .b.example; connections 1 }\n"
 	"pacing two { match c.b.example .d.b.example; mx .mx.example mail.big.example; connections 2 }\n"
 	"pacing three { mx .big.example .deep.mx.example; connections 3 }\n"
+	"pacing mine { mx .google.com; connections 9 }\n"
 	"pacing default { connections 4 }\n";
 
 static struct conf *conf;
@@ -59,6 +60,14 @@ static void by_hosts(void **state)
 		{ { "x.big.example", "other.example", "y.big.example" }, "three" },
 		{ { "a.example" }, "-" }, /* that is a domain */
 		{ { "" }, "-" },
+		/* Of the program, but for what the file says. */
+		{ { "mx-eu.mail.am0.yahoodns.net" }, "yahoo" },
+		{ { "us-example.mail.protection.outlook.com" }, "microsoft365" },
+		{ { "outlook-com.olc.protection.outlook.com" }, "outlook" },
+		{ { "aspmx.l.google.com", "alt1.aspmx.l.google.com" }, "mine" },
+		{ { "aspmx2.googlemail.com", "aspmx.l.google.com" }, "mine" },
+		{ { "aspmx2.googlemail.com" }, "google" },
+		{ { "smtp-in.orange.fr" }, "orange" },
 	};
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
 		for (int backwards = 0; backwards < 2; backwards++) {
