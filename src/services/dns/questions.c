@@ -380,7 +380,8 @@ void questions_forget(struct questions *qs, const struct channel *ch)
 void questions_init(struct questions *qs, struct loop *loop, struct resolver *resolver,
 		    uint64_t seed)
 {
-	*qs = (struct questions){ .loop = loop, .resolver = resolver, .seed = seed };
+	*qs = (struct questions){ .loop = loop, .resolver = resolver, .seed = seed,
+				  .asks = { true, true } };
 	qs->rng.state = hash_u64(seed, 1);
 	map_init(&qs->map, QUESTIONS_MAX, seed);
 }

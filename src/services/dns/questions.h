@@ -27,6 +27,7 @@ struct questions {
 	uint64_t seed;
 };
 
+/* Asks for addresses of both families, unless `asks` is set otherwise. */
 void questions_init(struct questions *qs, struct loop *loop, struct resolver *resolver,
 		    uint64_t seed);
 /* Drops all; nobody is answered. */

@@ -185,6 +185,8 @@ static const struct {
 	{ "resolver", "server [::1", "'[::1' is not the address of a server; write 192.0.2.1, 192.0.2.1:53 or [2001:db8::1]:53" },
 	{ "resolver", "server ::1 ::2 ::3 ::4 ::5 ::6 ::7 ::8 ::9", "'server' takes at most 8 values" },
 	{ "resolver", "server", "'server' needs a value" },
+	{ "resolver", "families ipv4", "" },
+	{ "resolver", "families 4", "'4' is not one of both, ipv4 or ipv6" },
 	{ "resolver", "trust-anchor /k", "" },
 	{ "resolver", "trust-anchor k", "'k' is a relative path; paths begin with /" },
 	{ "resolver", "timeout 1m", "" },
