@@ -9,7 +9,7 @@
 #include "ctl/route_why.h"
 #include "ctl/suspended.h"
 #include "lib/base/units.h"
-#include "lib/queue/retry.h"
+#include "lib/queue/deadline.h"
 #include "spool/action.h"
 
 enum { TEXT_MAX = 16 * 1024, JSON_MAX = 64 * 1024 * 1024 };
@@ -28,16 +28,12 @@ static void time_write(struct buf *out, int64_t unix_ms)
 	if (unix_ms > 0) units_time_write(out, unix_ms);
 }
 
-static int64_t expires_ms(const struct msg_case *c)
+static struct deadline deadline(const struct msg_case *c)
 {
-	return c->m->msg.arrived_ms + retry_expire_ms(c->ctl->conf, c->m->msg.priority);
-}
-
-/* 0: the sender is not warned. */
-static int64_t warns_ms(const struct msg_case *c)
-{
-	int64_t warn_ms = retry_warn_ms(c->ctl->conf, c->m->msg.priority);
-	return warn_ms ? c->m->msg.arrived_ms + warn_ms : 0;
+	const struct envelope *e = &c->m->envelope;
+	return deadline_of(c->ctl->conf, &(struct deadline_case){ .arrived_ms = c->m->msg.arrived_ms,
+		.hold_until_ms = e->hold_until_ms, .by_ms = e->by_ms, .by = e->by,
+		.priority = c->m->msg.priority });
 }
 
 /* --- why nothing happens now ---------------------------------------------------------------- */
@@ -158,10 +154,10 @@ static int msg_text(struct msg_case *c, struct store *store)
 	explain_line("arrived", buf_view(&b));
 	printf("%-12s %llu\n", "size", (unsigned long long)msg->size);
 	buf_reset(&b);
-	time_write(&b, expires_ms(c));
+	time_write(&b, deadline(c).end_ms);
 	explain_line("expires", buf_view(&b));
 	buf_reset(&b);
-	time_write(&b, warns_ms(c));
+	time_write(&b, deadline(c).warn_ms);
 	explain_line("warning", buf_view(&b));
 	return rcpts_failed(store_read_rcpts(store, msg->id, 0, SPOOL_RCPTS_MAX, one_rcpt, c));
 }
@@ -184,8 +180,8 @@ static int msg_json(struct msg_case *c, struct store *store)
 	json_i64_at(&json, STR("size"), (int64_t)msg->size);
 	const struct { struct str key; int64_t ms; } times[] = {
 		{ STR("arrived"), msg->arrived_ms },
-		{ STR("expires"), expires_ms(c) },
-		{ STR("warning"), warns_ms(c) },
+		{ STR("expires"), deadline(c).end_ms },
+		{ STR("warning"), deadline(c).warn_ms },
 		{ STR("until"), msg->state == SPOOL_HELD ? msg->next_due_ms : 0 },
 	};
 	for (size_t i = 0; i < sizeof times / sizeof *times; i++) {

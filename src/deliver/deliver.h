@@ -77,7 +77,7 @@ struct job_place {
 	uint32_t index;
 	uint8_t target; /* which host spoke for it last */
 	bool answered;  /* by that host, not only by the end of a session */
-	bool dsn_passed;
+	bool dsn_passed, by_passed;
 };
 
 /* One relay job, from `relay` to `done`. The record follows the struct. */
@@ -112,6 +112,7 @@ struct job {
 	char rest_dsn[16];
 	char rest_text[DELIVER_SENTENCE_MAX];
 	uint8_t tls_wish; /* enum mail_tls_wish */
+	int64_t by_ms;    /* of mail.by */
 };
 
 /* All that have one KEY share connections. */

@@ -47,6 +47,25 @@ static int8_t priority_of(uint8_t octet)
 	return value >= -MAIL_MT_PRIORITY_MAX && value <= MAIL_MT_PRIORITY_MAX ? value : 0;
 }
 
+static void set_by(struct job *job, const struct msg_relay *m)
+{
+	static const uint8_t modes[MAIL_BY_MODES] = {
+		[MAIL_BY_NOTIFY] = SMTP_BY_NOTIFY, [MAIL_BY_RETURN] = SMTP_BY_RETURN,
+	};
+	unsigned by = m->by & ~(unsigned)RELAY_BY_TRACE;
+	job->mail.by = by < MAIL_BY_MODES ? modes[by] : SMTP_BY_NONE;
+	job->mail.by_trace = m->by & RELAY_BY_TRACE;
+	job->by_ms = (int64_t)m->by_ms;
+}
+
+/* What is left of it now, in whole seconds. */
+static int32_t by_left_s(const struct job *job)
+{
+	int64_t left_s = (job->by_ms - loop_wall_ms(job->d->frame->loop)) / 1000;
+	if (left_s > SMTP_BY_MAX_S) return SMTP_BY_MAX_S;
+	return left_s < -SMTP_BY_MAX_S ? -SMTP_BY_MAX_S : (int32_t)left_s;
+}
+
 /* Strings of the message go behind the arrays. */
 static bool job_fill(struct job *job, const struct msg_relay *m)
 {
@@ -63,6 +82,7 @@ static bool job_fill(struct job *job, const struct msg_relay *m)
 	job->mail.body8 = m->flags & FLAG_BODY8;
 	job->mail.smtputf8 = m->flags & FLAG_SMTPUTF8;
 	job->mail.priority = priority_of(m->priority);
+	set_by(job, m);
 	job->tls_wish = m->tls_wish < MAIL_TLS_WISHES ? m->tls_wish : MAIL_TLS_AS_ROUTED;
 	job->settled = m->flags & FLAG_SETTLED;
 	job->last = m->flags & FLAG_LAST;
@@ -159,6 +179,7 @@ void job_send(struct job *job)
 {
 	for (uint32_t i = 0; i < job->mail.rcpt_count; i++)
 		job->mail.rcpts[i].outcome = job->states[i].now;
+	job->mail.by_s = by_left_s(job);
 	body_rewind(&job->text);
 	body_ask(job);
 	job->begun_ms = loop_now_ms(job->d->frame->loop);
@@ -187,6 +208,7 @@ bool job_heard(struct job *job)
 		place->target = (uint8_t)job->attempt.target;
 		place->answered = !o->session && o->state != SMTP_RCPT_NOT_TRIED;
 		place->dsn_passed = o->state == SMTP_RCPT_SENT && smtp->caps.dsn;
+		place->by_passed = o->state == SMTP_RCPT_SENT && smtp->caps.by;
 	}
 	if (!smtp_client_was_stale(smtp)) job->reached = true;
 	return all_final(job);
@@ -248,6 +270,7 @@ static void result_put(struct job *job, uint32_t i, struct str host)
 		r.dsn = str_of(o->enhanced);
 		r.text = words_of(o, memory);
 		r.dsn_passed = r.outcome == JOB_RELAYED && job->places[i].dsn_passed;
+		r.by_passed = r.outcome == JOB_RELAYED && job->places[i].by_passed;
 		if (host.len) r.tls = tls_of(job, target_of(job, i));
 		if (host.len) r.step = smtp_step_words(o->step);
 		r.in_doubt = o->in_doubt;

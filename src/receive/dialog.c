@@ -138,7 +138,7 @@ static enum dialog dialog_mail(struct session *s)
 	s->found = (struct owner){ 0 };
 	if (v.kind != VERDICT_REFUSE) v = rate_sender(s, &facts, v);
 	if (v.kind == VERDICT_REFUSE) dialog_refuse(s, "sender", facts.sender, STR(""), &v);
-	else dialog_mail_accept(s, facts.sender, &v);
+	else if (extra_check(s, facts.sender)) dialog_mail_accept(s, facts.sender, &v);
 	return DIALOG_GO_ON;
 }
 

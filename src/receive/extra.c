@@ -3,10 +3,46 @@
  * not for everybody, or in its header. */
 #include "receive/receive.h"
 
+#include "lib/base/units.h"
+
+/* "604800 2026-11-29T12:00:00Z": the longest time, and where that ends. */
+void extra_tick(struct receive *rx)
+{
+	int64_t max_s = rx->frame->conf->submission.future_release_ms / 1000;
+	int64_t until_s = loop_wall_ms(rx->frame->loop) / 1000 + max_s;
+	struct buf text;
+	buf_init_fixed(&text, rx->future, sizeof rx->future);
+	buf_i64(&text, max_s);
+	buf_byte(&text, ' ');
+	units_time_write(&text, until_s * 1000);
+	text.len -= STR(".000Z").len;
+	buf_str(&text, STR("Z"));
+	buf_byte(&text, '\0');
+}
+
 void extra_offer(struct session *s)
 {
 	struct facts facts = dialog_facts(s);
 	s->smtp.extra = (uint8_t)policy_extra(&facts);
+	s->smtp.future = str_of(s->rx->future);
+}
+
+bool extra_check(struct session *s, struct str sender)
+{
+	struct facts facts = dialog_facts(s);
+	int64_t until_ms;
+	struct str text = STR("The time behind HOLDUNTIL is over");
+	switch (policy_future(&facts, &s->smtp.mail.params.extra, loop_wall_ms(s->rx->frame->loop),
+		&until_ms)) {
+	case POLICY_FUTURE_OK: return true;
+	case POLICY_FUTURE_PAST: break;
+	case POLICY_FUTURE_TOO_FAR:
+		text = STR("That is longer than FUTURERELEASE allows");
+		break;
+	}
+	struct verdict v = verdict_builtin(501, "5.5.4", text, "future release");
+	dialog_refuse(s, "sender", sender, STR(""), &v);
+	return false;
 }
 
 /* RFC 6710: 2.3.6 tells that the priority is another one, which comes first in the text. */
@@ -25,7 +61,15 @@ void extra_mail_accept(struct session *s)
 void extra_envelope(struct session *s, struct envelope *e)
 {
 	const struct smtp_extra_params *extra = &s->smtp.mail.params.extra;
+	struct facts facts = dialog_facts(s);
+	int64_t now_ms = loop_wall_ms(s->rx->frame->loop);
 	e->tls_wish = extra->asks & SMTP_EXTRA_REQUIRETLS ? MAIL_TLS_REQUIRED : MAIL_TLS_AS_ROUTED;
+	(void)policy_future(&facts, extra, now_ms, &e->hold_until_ms);
+	if (extra->by == SMTP_BY_NONE) return;
+	e->by = extra->by == SMTP_BY_RETURN ? MAIL_BY_RETURN : MAIL_BY_NOTIFY;
+	e->by_trace = extra->by_trace;
+	/* What is held has its time from then on. */
+	e->by_ms = (e->hold_until_ms ? e->hold_until_ms : now_ms) + (int64_t)extra->by_s * 1000;
 }
 
 void extra_header(struct session *s)

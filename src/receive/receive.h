@@ -224,6 +224,7 @@ struct receive {
 	unsigned accept_budget; /* clients taken in one turn */
 	size_t session_count;
 	bool disk_low, draining, left;
+	char future[48]; /* what FUTURERELEASE says in the answer to EHLO */
 	bool resuming, resume_due; /* session_resume_stalled is at work; and has more */
 	char read_buffer[RECEIVE_READ];
 };
@@ -337,6 +338,9 @@ enum dialog ask_recipient(struct session *s, enum asked what, struct str address
 enum dialog content_end(struct session *s);
 
 /* extra.c: extensions of MAIL that are not for everybody */
+void extra_tick(struct receive *rx); /* every second */
+/* False: what MAIL asks for cannot be had, and that has been said. */
+bool extra_check(struct session *s, struct str sender);
 void extra_offer(struct session *s); /* after whatever decides about it has changed */
 void extra_mail_accept(struct session *s); /* answers MAIL, with what becomes of its wishes */
 /* What MAIL asked for goes into the envelope; behind the text what its header says does. */

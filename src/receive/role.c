@@ -25,8 +25,10 @@ static void role_settings(struct receive *rx)
 		.errors_max = (uint32_t)conf->limit.errors,
 		.line_max = (size_t)conf->limit.line_b,
 		.fix_newlines = conf->limit.bare_newline == CONF_NEWLINE_FIX,
+		.by_min_s = (uint32_t)((conf->limit.deliver_by_ms + 999) / 1000),
 	};
 	auth_settings(rx);
+	extra_tick(rx);
 }
 
 static int role_open(struct frame *f)

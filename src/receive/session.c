@@ -437,6 +437,7 @@ void session_sweep(void *arg)
 		if (now_ms - s->asked_ms > RECEIVE_LOOKUP_MS) late = s;
 	if (late) dialog_found(late, &(struct owner){ .known = ANSWER_CANNOT_TELL });
 	rx->notes = 0;
+	extra_tick(rx);
 	auth_sweep(rx);
 	/* Blocks that became free without anybody's word (no memory for a piece). */
 	session_resume_stalled(rx);

@@ -305,8 +305,11 @@ static int op_arrive(struct apply *a, struct spool_op *op)
 		if (rcpt.next_due_ms < msg.next_due_ms)
 			msg.next_due_ms = rcpt.next_due_ms;
 	}
-	if (msg.state != SPOOL_ACTIVE) msg.next_due_ms = 0;
-	else if ((r = due_put(a, op->id, msg.next_due_ms))) return r;
+	if (msg.state == SPOOL_HELD) msg.next_due_ms = time_of(in->hold_until_ms);
+	else if (msg.state != SPOOL_ACTIVE) msg.next_due_ms = 0;
+	if (spool_is_listed(msg.state, msg.next_due_ms) &&
+	    (r = due_put(a, op->id, msg.next_due_ms)))
+		return r;
 	totals_add(&a->totals, &msg, 1);
 	return msg_put(a, &msg);
 }

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "lib/base/fault.h"
+#include "lib/base/units.h"
 
 static void arrive_refuse(struct spool *s, unsigned worker, uint64_t handle, int error)
 {
@@ -202,6 +203,12 @@ static int arrive_op(struct spool *s, unsigned worker, const struct msg_commit *
 		.spans = spans,
 		.spans_count = (size_t)count,
 	};
+	/* What is held for another reason waits for somebody who looks at it. */
+	if (!m->hold.len && e.hold_until_ms > e.arrived_ms) {
+		op->arrive.state = SPOOL_HELD;
+		op->arrive.hold_until_ms = e.hold_until_ms;
+		op->arrive.reason = STR("its sender wants it to be sent then");
+	}
 	*from = e.sender;
 	if (!op->arrive.rcpts || (m->hold.len && !op->arrive.reason.at)) return -ENOMEM;
 	if (!arrive_is_whole(s, worker, m, op)) return -EIO;
@@ -239,6 +246,13 @@ static void arrive_kept(struct spool *s, const struct spool_op *op, const struct
 	event_begin(log, EVENT_hold, 0, op->id);
 	event_str(log, FIELD_from, note->from);
 	event_str(log, FIELD_reason, op->arrive.reason);
+	if (op->arrive.hold_until_ms) {
+		char text[40];
+		struct buf until;
+		buf_init_fixed(&until, text, sizeof text);
+		units_time_write(&until, op->arrive.hold_until_ms);
+		event_str(log, FIELD_until, buf_view(&until));
+	}
 	event_end(log);
 }
 

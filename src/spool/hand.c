@@ -6,7 +6,6 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "lib/queue/retry.h"
 #include "spool/action.h"
 
 enum { JOB_ARENA = 8 * 1024 * 1024 };
@@ -82,6 +81,13 @@ void jobs_drain(struct spool *s)
 		job_leave_lines(s, job);
 		job_release(s, job);
 	}
+}
+
+struct deadline job_deadline(const struct spool *s, const struct job *job)
+{
+	return deadline_of(s->frame->conf, &(struct deadline_case){ .arrived_ms = job->arrived_ms,
+		.hold_until_ms = job->hold_until_ms, .by_ms = job->by_ms, .by = job->by,
+		.priority = job->priority });
 }
 
 /* --- recipients ------------------------------------------------------------------------ */
@@ -205,6 +211,12 @@ static void place_rcpt(struct spool *s, struct job *job, uint32_t at, int64_t no
 {
 	struct job_rcpt *rcpt = &job->rcpts[at];
 	struct route route = job_route(s, job, rcpt);
+	if (job->by == MAIL_BY_RETURN && job->by_ms <= now_ms) {
+		outcome_fate(s, job, at, (struct fate){ .state = SPOOL_EXPIRED, .dsn = SPOOL_DSN_BY,
+			.text = STR("Not tried any more: the time that the sender has set is over"),
+			.route = route_name(&route) });
+		return;
+	}
 	struct sched_dest *d = suspend_dest(s, &route, rcpt->address);
 	if (!d && route.kind != ROUTE_NONE) d = dest_of(s, &route);
 	if (!d) {
@@ -265,6 +277,7 @@ static int job_know(struct job *job, const struct spool_msg *msg, struct envelop
 	job->by = e->by;
 	job->by_trace = e->by_trace;
 	job->by_ms = e->by_ms;
+	job->hold_until_ms = e->hold_until_ms;
 	job->bulk = e->bulk;
 	job->mt_priority = e->mt_priority;
 	job->arrived_ms = msg->arrived_ms;

@@ -57,10 +57,10 @@ static void fate_defer(struct spool *s, const struct job *job, uint32_t at, stru
 	const struct conf *conf = s->frame->conf;
 	const struct job_rcpt *rcpt = &job->rcpts[at];
 	int64_t now_ms = loop_wall_ms(s->frame->loop);
-	int64_t end_ms = job->arrived_ms + retry_expire_ms(conf, job->priority);
-	int64_t warn_ms = retry_warn_ms(conf, job->priority);
-	if (now_ms >= end_ms) {
+	struct deadline d = job_deadline(s, job);
+	if (now_ms >= d.end_ms) {
 		fate->state = SPOOL_EXPIRED;
+		if (d.by_sender) fate->dsn = SPOOL_DSN_BY;
 		return;
 	}
 	uint32_t attempts = rcpt->attempts + fate->tried;
@@ -70,11 +70,11 @@ static void fate_defer(struct spool *s, const struct job *job, uint32_t at, stru
 	/* Each time may be a copy more. */
 	int64_t doubt_ms = now_ms + retry_doubt_ms(conf, doubts_of(rcpt, fate));
 	if (fate->in_doubt && fate->next_due_ms < doubt_ms) fate->next_due_ms = doubt_ms;
-	fate->next_due_ms = min_ms(fate->next_due_ms, end_ms);
-	if (warn_ms == 0 || rcpt->warned) return;
-	if (now_ms >= job->arrived_ms + warn_ms) fate->late = true;
+	fate->next_due_ms = min_ms(fate->next_due_ms, d.end_ms);
+	if (d.warn_ms == 0 || rcpt->warned) return;
+	if (now_ms >= d.warn_ms) fate->late = true;
 	else if (!fate->in_doubt)
-		fate->next_due_ms = min_ms(fate->next_due_ms, job->arrived_ms + warn_ms);
+		fate->next_due_ms = min_ms(fate->next_due_ms, d.warn_ms);
 }
 
 void outcome_fate(struct spool *s, struct job *job, uint32_t at, struct fate fate)
@@ -93,7 +93,7 @@ static struct fate fate_of(const struct job_result *r, struct str route)
 		[JOB_UNTRIED] = SPOOL_PENDING,
 	};
 	return (struct fate){ .state = states[r->outcome], .tried = true,
-		.dsn_passed = r->dsn_passed, .dsn = r->dsn, .text = r->text, .host = r->host,
+		.dsn_passed = r->dsn_passed, .by_passed = r->by_passed, .dsn = r->dsn, .text = r->text, .host = r->host,
 		.route = route, .tls = r->tls, .step = r->step,
 		.in_doubt = r->in_doubt && r->outcome == JOB_DEFERRED };
 }

@@ -4,7 +4,6 @@
 
 #include <errno.h>
 
-#include "lib/queue/retry.h"
 
 /* Octets of an original whose header alone goes with the letter. */
 enum { HEAD_BYTES = 64 * 1024 };
@@ -53,10 +52,16 @@ static bool is_for(const struct report_fate *f, int which)
 	return which == TO_SENDER ? f->tell.to_sender : f->tell.to_postmaster;
 }
 
+/* RFC 3463: a failure has no status of class 4, but that its time was over. */
+static struct str letter_status(const struct fate *fate)
+{
+	bool ours = fate->state == SPOOL_EXPIRED && !str_eq(fate->dsn, SPOOL_DSN_BY);
+	return ours ? STR("4.4.7") : fate->dsn;
+}
+
 static uint32_t letter_rcpts(const struct report *r, int which, struct dsn_rcpt *out)
 {
 	const struct job *job = r->job;
-	const struct conf *conf = r->spool->frame->conf;
 	uint32_t count = 0;
 	for (size_t i = 0; i < r->fate_count; i++) {
 		const struct report_fate *f = &r->fates[i];
@@ -65,15 +70,14 @@ static uint32_t letter_rcpts(const struct report *r, int which, struct dsn_rcpt 
 		out[count++] = (struct dsn_rcpt){
 			.address = rcpt->address,
 			.orcpt = rcpt->orcpt,
-			/* RFC 3463: a failure has no status of class 4, but that its time was over. */
-			.status = f->fate.state == SPOOL_EXPIRED ? STR("4.4.7") : f->fate.dsn,
+			.status = letter_status(&f->fate),
 			.host = str_eq(f->fate.route, STR("mailbox")) ? STR("") : f->fate.host,
 			.reply = f->fate.text,
 			.action = f->action,
 			.expired = f->fate.state == SPOOL_EXPIRED,
 			.last_attempt_ms = loop_wall_ms(r->spool->frame->loop),
 			.will_retry_until_ms = f->action == DSN_DELAYED
-				? job->arrived_ms + retry_expire_ms(conf, job->priority) : 0,
+				? job_deadline(r->spool, job).end_ms : 0,
 		};
 	}
 	return count;
@@ -112,6 +116,7 @@ static void letter_put(const struct report *r, int which, struct dsn_rcpt *rcpts
 		.envid = job->envid,
 		.now_ms = loop_wall_ms(s->frame->loop),
 		.arrived_ms = job->arrived_ms,
+		.by_ms = job->by == MAIL_BY_NONE ? 0 : job->by_ms,
 		.size = job->size,
 		.ret = job->ret,
 		.smtputf8 = job->smtputf8,

@@ -13,6 +13,7 @@
 #include "lib/os/window.h"
 #include "lib/policy/notices.h"
 #include "lib/queue/action.h"
+#include "lib/queue/deadline.h"
 #include "lib/queue/filter.h"
 #include "lib/queue/sched.h"
 #include "lib/queue/suspend.h"
@@ -154,7 +155,7 @@ struct job {
 	uint8_t tls_wish, by; /* these and the rest as in struct envelope */
 	bool by_trace, bulk;
 	int8_t mt_priority;
-	int64_t by_ms;
+	int64_t by_ms, hold_until_ms;
 };
 
 /* A big body that still arrives. */
@@ -191,6 +192,7 @@ struct fate {
 	enum spool_rcpt_state state;
 	bool tried;      /* it was an attempt: it counts */
 	bool dsn_passed; /* relayed to a host that reports itself */
+	bool by_passed;  /* and to one that knows of the sender's time */
 	bool late;       /* deferred, and its sender is to know */
 	bool in_doubt;   /* deferred by a host that may have the message */
 	bool quiet;      /* no event: one of very many with the same reason */
@@ -297,6 +299,7 @@ void pump_rescan(struct spool *s);
 void pump_tick(void *arg);
 
 /* hand.c: messages in hand */
+struct deadline job_deadline(const struct spool *s, const struct job *job);
 /* A job that only keeps the message from being started. NULL: it is in hand, no memory. */
 struct job *job_new(struct spool *s, uint64_t id);
 /* Takes the message in hand and puts its recipients that are due into lines. 0, or -ENOBUFS
@@ -345,6 +348,8 @@ void text_wanted(struct spool *s, unsigned worker, uint64_t number);
 void text_serve_wants(struct spool *s);
 
 /* outcome.c: what became of them */
+/* RFC 2852: the time that the sender has set is over. */
+#define SPOOL_DSN_BY STR("5.4.7")
 void outcome_done(struct spool *s, enum role role, unsigned worker, const struct msg_done *m);
 void outcome_committed(struct spool *s, const struct spool_op *op, const struct note *note);
 /* An outcome operation for rcpts[at] of the job; NULL: no memory (then the recipient is

@@ -134,6 +134,7 @@ struct spool_arrive {
 	const struct str *spans;
 	size_t spans_count;
 	struct spool_big *big;
+	int64_t hold_until_ms; /* of a held one: then the hold ends; 0: by hand */
 };
 
 /* -ENOENT: no such message or index; -EALREADY: that recipient is closed. When the last

@@ -35,12 +35,15 @@ enum dsn_class dsn_class_of(struct str status, bool expired)
  * choose; 5.2.2: a success at a server that reports itself is not ours to tell. */
 static bool sender_wants(const struct dsn_case *c)
 {
-	unsigned notify = c->notify ? c->notify : SMTP_NOTIFY_FAILURE | SMTP_NOTIFY_DELAY;
+	bool delay = !c->bulk || c->by_notify;
+	unsigned notify = c->notify ? c->notify
+				    : SMTP_NOTIFY_FAILURE | (delay ? SMTP_NOTIFY_DELAY : 0u);
 	if (notify & SMTP_NOTIFY_NEVER) return false;
 	switch (c->action) {
 	case DSN_FAILED: return notify & SMTP_NOTIFY_FAILURE;
 	case DSN_DELAYED: return notify & SMTP_NOTIFY_DELAY;
-	case DSN_RELAYED: return notify & SMTP_NOTIFY_SUCCESS && !c->peer_reports;
+	case DSN_RELAYED:
+		return c->trace || (notify & SMTP_NOTIFY_SUCCESS && !c->peer_reports);
 	case DSN_EXPANDED:
 	case DSN_DELIVERED: return notify & SMTP_NOTIFY_SUCCESS;
 	case DSN_ACTIONS: break;

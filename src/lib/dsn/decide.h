@@ -27,6 +27,9 @@ struct dsn_case {
 	bool sender_null;
 	uint8_t notify;     /* enum smtp_notify of the recipient; 0: not given */
 	bool peer_reports;  /* the next hop took our NOTIFY: it reports itself */
+	bool bulk;          /* nobody waits for word of a delay, if he did not ask for it */
+	bool by_notify;     /* he did, by BY=...;N (RFC 2852) */
+	bool trace;         /* he wants to know that it went on to another host (the same) */
 	bool is_copy;       /* the message is a report to the postmaster, made here */
 	bool sender_is_postmaster; /* who gets the report anyway */
 	unsigned postmaster_classes; /* enum dsn_class, of the configuration */

@@ -166,6 +166,8 @@ static void put_message(struct buf *out, const struct dsn_report *r, uint64_t un
 			       r->smtputf8);
 	dsn_field_text(out, STR("Reporting-MTA"), STR("dns; "), r->hostname, r->smtputf8);
 	field_date(out, STR("Arrival-Date"), r->arrived_ms);
+	/* RFC 2852 adds this one to what stands there about the message. */
+	if (r->by_ms > 0) field_date(out, STR("Deliver-By-Date"), r->by_ms);
 	if (r->id.len)
 		dsn_field_text(out, STR("X-IMS-Queue-Id"), STR(""), r->id, r->smtputf8);
 	if (unnamed == 0) return;

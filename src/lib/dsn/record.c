@@ -57,6 +57,7 @@ void dsn_report_encode(struct buf *out, const struct dsn_report *r)
 	buf_put_u32(out, r->more);
 	buf_put_u32(out, r->count);
 	for (uint32_t i = 0; i < r->count; i++) put_rcpt(out, &r->rcpts[i]);
+	if (r->by_ms > 0) put_time(out, r->by_ms);
 }
 
 static struct str get_str(struct cur *c)
@@ -128,5 +129,7 @@ bool dsn_report_decode(struct str record, struct arena *arena, struct dsn_report
 	if (!rcpts) return false;
 	for (uint32_t i = 0; i < r->count; i++) get_rcpt(&c, &rcpts[i]);
 	r->rcpts = rcpts;
+	/* Not in every record. */
+	if (c.left > 0 && (r->by_ms = get_time(&c)) == 0) return false;
 	return cur_done(&c);
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "lib/mail/job.h"
 
+enum { DSN_PASSED = 1, BY_PASSED = 2 };
+
 void job_recipient_put(struct buf *b, const struct job_recipient *r)
 {
 	buf_put_u32(b, r->index);
@@ -27,7 +29,7 @@ void job_result_put(struct buf *b, const struct job_result *r)
 {
 	buf_put_u32(b, r->index);
 	buf_put_u8(b, (uint8_t)r->outcome);
-	buf_put_u8(b, r->dsn_passed);
+	buf_put_u8(b, (uint8_t)((r->dsn_passed ? DSN_PASSED : 0) | (r->by_passed ? BY_PASSED : 0)));
 	buf_put_str(b, r->dsn);
 	buf_put_str(b, str_sub(r->text, 0, JOB_TEXT_MAX));
 	buf_put_str(b, r->host);
@@ -43,7 +45,10 @@ bool job_result_next(struct cur *c, struct job_result *r)
 	uint8_t outcome = cur_u8(c);
 	if (outcome >= JOB_OUTCOME_COUNT) c->bad = true;
 	r->outcome = (enum job_outcome)outcome;
-	r->dsn_passed = cur_u8(c) != 0;
+	uint8_t passed = cur_u8(c);
+	if (passed > (DSN_PASSED | BY_PASSED)) c->bad = true;
+	r->dsn_passed = passed & DSN_PASSED;
+	r->by_passed = passed & BY_PASSED;
 	r->dsn = cur_str(c);
 	r->text = cur_str(c);
 	r->host = cur_str(c);

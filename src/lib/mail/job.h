@@ -46,6 +46,7 @@ struct job_result {
 	struct str tls;  /* of the connection to that host, as events tell it; or empty */
 	struct str step; /* of the dialogue with it, as events tell it; or empty */
 	bool in_doubt;   /* DEFERRED: the host may have the message */
+	bool by_passed;  /* RELAYED: the next host knows of the time that the sender set */
 };
 
 /* Where a relay job goes. */

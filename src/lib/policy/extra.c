@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Extensions of MAIL that are not for everybody: who may use which. */
 #include "lib/policy/facts.h"
-#include "lib/smtp/extra.h"
 
 /* Whoever a login or a rule speaks for. A listener of the role alone says only what its
  * clients are there for; on one of the role submission they have to log in. */
@@ -15,9 +14,27 @@ static bool is_trusted(const struct facts *f)
 
 unsigned policy_extra(const struct facts *f)
 {
-	unsigned extra = SMTP_EXTRA_REQUIRETLS;
+	/* BY only shortens what everybody has, and reports go to who asks for them. */
+	unsigned extra = SMTP_EXTRA_REQUIRETLS | SMTP_EXTRA_BY;
 	if (policy_right(f)) extra |= SMTP_EXTRA_PRIORITY;
+	if (f->authenticated && f->conf->submission.future_release_ms)
+		extra |= SMTP_EXTRA_FUTURE;
 	return extra;
+}
+
+enum policy_future policy_future(const struct facts *f, const struct smtp_extra_params *extra,
+				 int64_t now_ms, int64_t *until_ms)
+{
+	int64_t now_s = now_ms / 1000, max_s = f->conf->submission.future_release_ms / 1000;
+	int64_t ahead_s = extra->hold == SMTP_HOLD_UNTIL ? extra->hold_s - now_s : extra->hold_s;
+	*until_ms = 0;
+	if (extra->hold == SMTP_HOLD_NONE) return POLICY_FUTURE_OK;
+	/* RFC 4865: what lies in the past is no future; to hold for no time is not to hold. */
+	if (ahead_s < 0) return POLICY_FUTURE_PAST;
+	if (ahead_s > max_s) return POLICY_FUTURE_TOO_FAR;
+	if (ahead_s > 0) *until_ms = now_ms + ahead_s * 1000;
+	if (extra->hold == SMTP_HOLD_UNTIL && *until_ms) *until_ms = extra->hold_s * 1000;
+	return POLICY_FUTURE_OK;
 }
 
 /* RFC 6710: MIXER's three levels. What lies between two of them is the lower one. */

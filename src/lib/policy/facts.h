@@ -6,6 +6,7 @@
 #include "lib/mail/envelope.h"
 #include "lib/policy/client.h"
 #include "lib/policy/verdict.h"
+#include "lib/smtp/extra.h"
 
 enum answer {
 	ANSWER_UNKNOWN,
@@ -105,6 +106,10 @@ struct policy_priority {
 };
 struct policy_priority policy_priority(const struct facts *f, bool said, int value,
                                        enum mail_priority header);
+/* Until when a message is to be held; 0: it is not. */
+enum policy_future { POLICY_FUTURE_OK, POLICY_FUTURE_PAST, POLICY_FUTURE_TOO_FAR };
+enum policy_future policy_future(const struct facts *f, const struct smtp_extra_params *extra,
+                                 int64_t now_ms, int64_t *until_ms);
 /* Whether the stage content wants to know the authors. */
 bool policy_wants_authors(const struct facts *f);
 /* Whether the postmaster is to be told of a refusal or a hold. */

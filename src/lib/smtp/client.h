@@ -55,6 +55,7 @@
 
 #include "lib/base/arena.h"
 #include "lib/base/buf.h"
+#include "lib/smtp/extra.h"
 #include "lib/smtp/outcome.h"
 #include "lib/smtp/reply.h"
 
@@ -132,6 +133,11 @@ struct smtp_client_mail {
 	uint32_t rcpt_count; /* > 0 */
 	struct smtp_client_rcpt *rcpts;
 	int8_t priority;     /* RFC 6710, -9 to 9; said where it is offered, but for 0 */
+	/* RFC 2852: said where it is offered. With SMTP_BY_RETURN it leaves by no other host, nor
+	 * where the time is over: PERMANENT 5.4.7. LMTP is where it goes to, and needs no leave. */
+	uint8_t by;          /* enum smtp_by */
+	bool by_trace;
+	int32_t by_s;        /* what is left; less than 0: it is over */
 };
 
 /* What EHLO or LHLO told; all false and 0 after HELO. */
@@ -140,7 +146,8 @@ struct smtp_client_caps {
 	uint64_t size_max;          /* octets; 0: not told */
 	uint32_t rcptmax, mailmax;  /* RFC 9422; 0: not told */
 	struct str auth;            /* names with blanks between; printable */
-	bool priority;              /* MT-PRIORITY */
+	bool priority, by;          /* MT-PRIORITY, DELIVERBY */
+	uint32_t by_min_s;          /* least for BY=...;R; 0: not told */
 };
 
 enum smtp_client_event {

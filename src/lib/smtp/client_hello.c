@@ -44,6 +44,15 @@ static void cap_limits(struct smtp_client *c, struct str arg)
 	}
 }
 
+/* RFC 2852: more may stand behind a comma one day. */
+static void cap_by(struct smtp_client *c, struct str arg)
+{
+	uint64_t least = 0;
+	struct str word = str_word(&arg), first = str_cut(&word, ',');
+	c->caps.by = true;
+	if (first.len <= 9 && str_to_u64(first, &least)) c->caps.by_min_s = (uint32_t)least;
+}
+
 void smtp_client_cap(struct smtp_client *c, struct str line)
 {
 	struct smtp_client_caps *caps = &c->caps;
@@ -63,6 +72,7 @@ void smtp_client_cap(struct smtp_client *c, struct str line)
 		{ STR("LIMITS"), NULL, cap_limits },
 		{ STR("AUTH"), NULL, cap_auth },
 		{ STR("MT-PRIORITY"), &caps->priority, NULL },
+		{ STR("DELIVERBY"), NULL, cap_by },
 	};
 	struct str arg = line, word = str_word(&arg);
 	/* "AUTH=LOGIN" and "SIZE=1000" were common once. */

@@ -86,6 +86,31 @@ static struct smtp_outcome no_utf8(const struct smtp_client *c)
 	return none;
 }
 
+/* RFC 2852: who is to get it back in time must not have it handed to somebody who would keep it
+ * for longer. A host that was only asked with HELO may know better another time. */
+static struct smtp_outcome check_by(const struct smtp_client *c)
+{
+	const struct smtp_client_mail *mail = c->mail;
+	if (mail->by != SMTP_BY_RETURN || c->cfg->lmtp)
+		return (struct smtp_outcome){ .state = SMTP_RCPT_OPEN };
+	if (mail->by_s <= 0)
+		return smtp_client_own(SMTP_STEP_MAIL, SMTP_RCPT_PERMANENT, "5.4.7",
+				       STR("the time that the sender has set is over"));
+	if (c->caps.by && (uint32_t)mail->by_s >= c->caps.by_min_s)
+		return (struct smtp_outcome){ .state = SMTP_RCPT_OPEN };
+	if (c->helo_only)
+		return smtp_client_own(SMTP_STEP_MAIL, SMTP_RCPT_TEMPORARY, "4.4.7",
+				       STR("the sender has set a time, and the host did not answer "
+					   "EHLO"));
+	struct smtp_outcome no =
+		smtp_client_own(SMTP_STEP_MAIL, SMTP_RCPT_PERMANENT, "5.4.7",
+				c->caps.by ? STR("the host wants more time than the sender has left it")
+					   : STR("the sender has set a time, which the host can not "
+						 "keep: it does not offer DELIVERBY"));
+	no.host_scoped = true;
+	return no;
+}
+
 /* What speaks against the message as a whole; SMTP_RCPT_OPEN: nothing. */
 static struct smtp_outcome check_mail(const struct smtp_client *c)
 {
@@ -95,8 +120,7 @@ static struct smtp_outcome check_mail(const struct smtp_client *c)
 		return smtp_client_own(SMTP_STEP_MAIL, SMTP_RCPT_PERMANENT, "5.1.7",
 				       STR("the sender's address can not be sent"));
 	if (utf8 && !c->caps.smtputf8) return no_utf8(c);
-	if (!c->caps.size_max || mail->size <= c->caps.size_max)
-		return (struct smtp_outcome){ .state = SMTP_RCPT_OPEN };
+	if (!c->caps.size_max || mail->size <= c->caps.size_max) return check_by(c);
 	struct smtp_outcome large =
 		smtp_client_own(SMTP_STEP_MAIL, SMTP_RCPT_PERMANENT, "5.3.4",
 				STR("the message is larger than the host takes"));

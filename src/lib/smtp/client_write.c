@@ -27,6 +27,12 @@ static void write_extra(struct smtp_client *c)
 		buf_str(c->out, STR(" MT-PRIORITY="));
 		buf_i64(c->out, mail->priority);
 	}
+	if (c->caps.by && mail->by != SMTP_BY_NONE) {
+		buf_str(c->out, STR(" BY="));
+		buf_i64(c->out, mail->by_s);
+		buf_str(c->out, mail->by == SMTP_BY_RETURN ? STR(";R") : STR(";N"));
+		if (mail->by_trace) buf_byte(c->out, 'T');
+	}
 }
 
 static void write_mail(struct smtp_client *c)

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/base/units.h"
+
 struct kept {
 	struct envelope e;
 	struct arena arena;
@@ -122,6 +124,50 @@ static void a_priority_that_is_lowered_is_told(void **state)
 	bench_free(b);
 }
 
+static void future(void **state)
+{
+	(void)state;
+	struct bench *b = bench_new(bench_conf, 64);
+	struct kept kept;
+	int64_t now_ms = b->wall_ms;
+	int client = hello(b, "192.0.2.1", true, "ann@us.example");
+	assert_non_null(strstr(bench_heard(client), "250-FUTURERELEASE 604800 "));
+	send_as(b, client, " HOLDFOR=60", "", &kept);
+	assert_true(kept.e.hold_until_ms >= now_ms + 60 * 1000);
+	assert_true(kept.e.hold_until_ms <= b->wall_ms + 60 * 1000);
+	arena_free(&kept.arena);
+	send_as(b, client, "", "", &kept);
+	assert_int_equal(kept.e.hold_until_ms, 0);
+	arena_free(&kept.arena);
+	bench_say(b, client, "MAIL FROM:<ann@us.example> HOLDUNTIL=1999-12-31T00:00:00Z\r\n");
+	assert_non_null(strstr(bench_heard(client), "501 5.5.4 The time behind HOLDUNTIL is over"));
+	bench_say(b, client, "MAIL FROM:<ann@us.example> HOLDFOR=604801\r\n");
+	assert_non_null(strstr(bench_heard(client), "501 5.5.4 That is longer than"));
+	assert_int_equal(b->events[EVENT_refuse], 2);
+	assert_null(bench_session(b, client)->tx);
+	int other = hello(b, "10.0.0.1", true, NULL);
+	assert_null(strstr(bench_heard(other), "FUTURERELEASE"));
+	bench_say(b, other, "MAIL FROM:<a@c.example> HOLDFOR=60\r\n");
+	assert_non_null(strstr(bench_heard(other), "555 5.5.4"));
+	bench_free(b);
+}
+
+/* The latest time moves with the clock. */
+static void what_is_offered_stays_true(void **state)
+{
+	(void)state;
+	struct bench *b = bench_new(bench_conf, 64);
+	char before[64], text[40];
+	struct buf until;
+	(void)snprintf(before, sizeof before, "%s", b->rx->future);
+	bench_wait(b, 5000);
+	assert_string_not_equal(b->rx->future, before);
+	buf_init_fixed(&until, text, sizeof text);
+	units_time_write(&until, (b->wall_ms / 1000 + 604800) * 1000);
+	assert_true(str_starts(str_from(str_of(b->rx->future), 7), str_sub(buf_view(&until), 0, 17)));
+	bench_free(b);
+}
+
 static void bulk(void **state)
 {
 	(void)state;
@@ -147,6 +193,8 @@ int main(void)
 		cmocka_unit_test(tls),
 		cmocka_unit_test(priority),
 		cmocka_unit_test(a_priority_that_is_lowered_is_told),
+		cmocka_unit_test(future),
+		cmocka_unit_test(what_is_offered_stays_true),
 		cmocka_unit_test(bulk),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -118,6 +118,125 @@ static void urgent_mail_is_due_first(void **state)
 	}
 }
 
+static void held_until_its_time(void **state)
+{
+	struct bench *b = *state;
+	int64_t until_ms = loop_wall_ms(b->frame.loop) + 1500;
+	struct arena arena;
+	struct spool_msg msg;
+	commit(b, 40, (struct envelope){ .hold_until_ms = until_ms });
+	commit(b, 41, (struct envelope){ .hold_until_ms = 1 }); /* long ago: not held */
+	bench_until(b, &b->sent[MSG_relay], 1);
+	assert_int_equal(b->relayed.id, 41);
+	assert_int_equal(b->events[EVENT_hold], 1);
+	arena_init(&arena, 64 * 1024);
+	assert_int_equal(store_read_msg(b->spool->store, 40, &arena, &msg), 0);
+	assert_int_equal(msg.state, SPOOL_HELD);
+	assert_int_equal(msg.next_due_ms, until_ms);
+	assert_true(msg.reason.len > 0);
+	arena_free(&arena);
+	assert_int_equal(bench_totals(b).held, 1);
+	bench_until(b, &b->sent[MSG_relay], 2);
+	assert_int_equal(b->relayed.id, 40);
+	assert_true(loop_wall_ms(b->frame.loop) >= until_ms);
+	assert_int_equal(b->events[EVENT_release], 1);
+	assert_int_equal(bench_totals(b).held, 0);
+}
+
+/* Whoever looks at what is held decides. */
+static void held_for_another_reason_stays(void **state)
+{
+	struct bench *b = *state;
+	struct envelope_rcpt rcpt = { .address = STR("joe@away.example") };
+	struct envelope e = { .sender = STR("ann@them.example"), .rcpts = &rcpt, .rcpt_count = 1,
+		.arrived_ms = loop_wall_ms(b->frame.loop), .size = 0 };
+	struct buf record;
+	e.hold_until_ms = e.arrived_ms + 100;
+	buf_init(&record, 4096);
+	envelope_encode(&record, &e);
+	bench_commit_as(b, &(struct msg_commit){ .handle = 50, .id = 50, .hold = STR("a rule"),
+		.envelope = buf_view(&record) }, "away.example");
+	buf_free(&record);
+	bench_until(b, &b->events[EVENT_hold], 1);
+	bench_run(b, 2500);
+	assert_int_equal(b->sent[MSG_relay], 0);
+	assert_int_equal(bench_totals(b).held, 1);
+}
+
+/* The sender gets it back when his time is over, tried or not, with the status of RFC 2852. */
+static void returned_by_the_senders_time(void **state)
+{
+	struct bench *b = *state;
+	int64_t now_ms = loop_wall_ms(b->frame.loop);
+	commit(b, 60, (struct envelope){ .by = MAIL_BY_RETURN, .by_ms = now_ms - 1 });
+	bench_until(b, &b->sent[MSG_report_job], 1);
+	assert_int_equal(b->sent[MSG_relay], 0);
+	assert_true(b->report_by_ms == now_ms - 1);
+	assert_true(str_eq(str_of(b->report_status), STR("5.4.7")));
+	write_letter(b);
+	bench_until(b, &b->events[EVENT_expire], 1);
+	commit(b, 61, (struct envelope){ .by = MAIL_BY_RETURN, .by_ms = now_ms + 3000 });
+	bench_until(b, &b->sent[MSG_relay], 1);
+	answer(b, JOB_DEFERRED, "4.3.0", "451 4.3.0 later");
+	bench_until(b, &b->events[EVENT_defer], 1);
+	bench_until(b, &b->sent[MSG_report_job], 2);
+	assert_int_equal(b->sent[MSG_relay], 1);
+	assert_true(loop_wall_ms(b->frame.loop) >= now_ms + 3000);
+	assert_true(str_eq(str_of(b->report_status), STR("5.4.7")));
+	write_letter(b);
+	bench_until(b, &b->events[EVENT_expire], 2);
+}
+
+/* He is told that it is late, and it is tried on. */
+static void told_at_the_senders_time(void **state)
+{
+	struct bench *b = *state;
+	int64_t now_ms = loop_wall_ms(b->frame.loop);
+	commit(b, 62, (struct envelope){ .by = MAIL_BY_NOTIFY, .by_ms = now_ms + 2500, .bulk = true });
+	bench_until(b, &b->sent[MSG_relay], 1);
+	answer(b, JOB_DEFERRED, "4.3.0", "451 4.3.0 later");
+	bench_until(b, &b->events[EVENT_defer], 1);
+	assert_int_equal(b->sent[MSG_report_job], 0);
+	bench_until(b, &b->sent[MSG_relay], 2);
+	assert_true(loop_wall_ms(b->frame.loop) >= now_ms + 2500);
+	answer(b, JOB_DEFERRED, "4.3.0", "451 4.3.0 later");
+	bench_until(b, &b->sent[MSG_report_job], 1);
+	assert_true(str_eq(str_of(b->report_status), STR("4.3.0")));
+	write_letter(b);
+	bench_until(b, &b->events[EVENT_dsn_sent], 1);
+}
+
+/* Who gets word that it went on to another host. */
+static void relayed_with_a_time(void **state)
+{
+	struct bench *b = *state;
+	static const struct { uint8_t by; bool trace, passed, told; } rows[] = {
+		{ MAIL_BY_NONE, false, false, false },  { MAIL_BY_NOTIFY, false, true, false },
+		{ MAIL_BY_NOTIFY, false, false, true }, { MAIL_BY_NOTIFY, true, true, true },
+		{ MAIL_BY_RETURN, false, true, false }, { MAIL_BY_RETURN, true, true, true },
+	};
+	size_t told = 0;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct buf results;
+		commit(b, 70 + i, (struct envelope){ .by = rows[i].by, .by_trace = rows[i].trace,
+			.by_ms = loop_wall_ms(b->frame.loop) + 60 * 1000 });
+		bench_until(b, &b->sent[MSG_relay], i + 1);
+		buf_init(&results, 4096);
+		job_result_put(&results, &(struct job_result){ .outcome = JOB_RELAYED,
+			.dsn = STR("2.0.0"), .text = STR("250 ok"), .by_passed = rows[i].passed });
+		channel_send_done(b->far[ROLE_DELIVER], &(struct msg_done){ .job = b->relayed.job,
+			.results = buf_view(&results) });
+		buf_free(&results);
+		told += rows[i].told;
+		if (rows[i].told) {
+			bench_until(b, &b->sent[MSG_report_job], told);
+			write_letter(b);
+		}
+		bench_until(b, &b->events[EVENT_deliver], i + 1);
+		assert_int_equal(b->sent[MSG_report_job], told);
+	}
+}
+
 /* The letter's envelope, from the store: RFC 8689 5. */
 static void a_report_is_kept_as_its_message(void **state)
 {
@@ -150,6 +269,11 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		ON_BENCH(reaches_deliver),
 		ON_BENCH(urgent_mail_is_due_first),
+		ON_BENCH(held_until_its_time),
+		ON_BENCH(held_for_another_reason_stays),
+		ON_BENCH(returned_by_the_senders_time),
+		ON_BENCH(told_at_the_senders_time),
+		ON_BENCH(relayed_with_a_time),
 		ON_BENCH(a_report_is_kept_as_its_message),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

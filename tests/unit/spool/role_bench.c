@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "lib/dsn/report.h"
 #include "lib/event/view.h"
 
 enum { PATIENCE_MS = 15 * 1000, STATES_MAX = 64 };
@@ -62,6 +63,17 @@ static void near_message(void *arg, struct channel *ch, enum msg_type type, stru
 	spool_role.message(&b->frame, ch, type, payload, fd);
 }
 
+static void note_report(struct bench *b, struct str record)
+{
+	struct arena arena;
+	struct dsn_report r;
+	arena_init(&arena, DSN_ARENA);
+	assert_true(dsn_report_decode(record, &arena, &r));
+	b->report_by_ms = r.by_ms;
+	(void)str_to_cstr(r.rcpts[0].status, b->report_status, sizeof b->report_status);
+	arena_free(&arena);
+}
+
 static void far_out(struct bench *b, enum msg_type type, struct str payload)
 {
 	struct msg_relay relay;
@@ -83,6 +95,7 @@ static void far_out(struct bench *b, enum msg_type type, struct str payload)
 	} else if (type == MSG_report_job) {
 		assert_true(msg_report_job_get(payload, &report));
 		b->report_job = report.job;
+		note_report(b, report.report);
 		if (b->report_count < 64) b->report_jobs[b->report_count++] = report.job;
 	} else if (type == MSG_notice_job) {
 		assert_true(msg_notice_job_get(payload, &notice));
@@ -326,7 +339,7 @@ void bench_delivered(struct bench *b, uint64_t job)
 	struct buf results;
 	buf_init(&results, 4096);
 	job_result_put(&results, &(struct job_result){ 0, JOB_DELIVERED, false, STR("2.0.0"),
-		STR("delivered"), STR("/m"), STR(""), STR(""), false });
+		STR("delivered"), STR("/m"), STR(""), STR(""), false, false });
 	channel_send_done(b->far[ROLE_MAILBOX], &(struct msg_done){ .job = job, .results = buf_view(&results) });
 	buf_free(&results);
 }

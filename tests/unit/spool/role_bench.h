@@ -35,6 +35,8 @@ struct bench {
 	uint64_t refused;
 	uint64_t job, job_id, answer_count;
 	uint64_t relay, report_job; /* or the notice asked for last */
+	int64_t report_by_ms;    /* these two of the report asked for last */
+	char report_status[16];  /* of its first recipient */
 	uint64_t report_jobs[64]; /* those since the test emptied it */
 	size_t report_count;
 	struct msg_relay relayed; /* the last relay job, without its strings */

@@ -93,6 +93,19 @@ static void decides(void **state)
 		    .notify = SMTP_NOTIFY_DELAY }, false, false },
 		{ { .action = DSN_DELIVERED, .sender_null = true,
 		    .notify = SMTP_NOTIFY_SUCCESS }, false, false },
+		/* Bulk mail: of a delay only who asked for it is told; of a failure everybody. */
+		{ { .action = DSN_DELAYED }, true, false },
+		{ { .action = DSN_DELAYED, .bulk = true }, false, false },
+		{ { .action = DSN_DELAYED, .bulk = true, .notify = SMTP_NOTIFY_DELAY }, true, false },
+		{ { .action = DSN_DELAYED, .bulk = true, .by_notify = true }, true, false },
+		{ { .action = DSN_DELAYED, .by_notify = true, .notify = SMTP_NOTIFY_FAILURE }, false, false },
+		{ { .action = DSN_DELAYED, .by_notify = true, .sender_null = true }, false, false },
+		{ { .action = DSN_FAILED, .bulk = true }, true, false },
+		/* Each hop, whatever the next one reports; NEVER is never. */
+		{ { .action = DSN_RELAYED, .trace = true, .peer_reports = true }, true, false },
+		{ { .action = DSN_RELAYED, .trace = true, .notify = SMTP_NOTIFY_FAILURE }, true, false },
+		{ { .action = DSN_RELAYED, .trace = true, .notify = SMTP_NOTIFY_NEVER }, false, false },
+		{ { .action = DSN_RELAYED, .trace = true, .sender_null = true }, false, false },
 		/* Once is enough. */
 		{ { .action = DSN_FAILED, .sender_is_postmaster = true,
 		    .postmaster_classes = DSN_CLASS_ALL }, true, false },

@@ -18,9 +18,9 @@ static const struct job_recipient recipients[] = {
 
 static const struct job_result results[] = {
 	{ 0, JOB_DELIVERED, false, STR_INIT("2.0.0"), STR_INIT("delivered"),
-	  STR_INIT("/m/joe"), STR_INIT(""), STR_INIT(""), false },
+	  STR_INIT("/m/joe"), STR_INIT(""), STR_INIT(""), false, true },
 	{ 9, JOB_DEFERRED, true, STR_INIT("4.2.2"), STR_INIT("full"), STR_INIT(""),
-	  STR_INIT("TLSv1.3 X none"), STR_INIT("sending RCPT TO"), true },
+	  STR_INIT("TLSv1.3 X none"), STR_INIT("sending RCPT TO"), true, false },
 };
 
 static void keeps_recipients(void **state)
@@ -60,6 +60,7 @@ static void keeps_results(void **state)
 		assert_int_equal(r.index, results[i].index);
 		assert_int_equal(r.outcome, results[i].outcome);
 		assert_int_equal(r.dsn_passed, results[i].dsn_passed);
+		assert_int_equal(r.by_passed, results[i].by_passed);
 		assert_true(str_eq(r.dsn, results[i].dsn));
 		assert_true(str_eq(r.text, results[i].text));
 		assert_true(str_eq(r.host, results[i].host));

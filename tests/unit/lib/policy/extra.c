@@ -6,10 +6,11 @@
 #include <cmocka.h>
 
 #include "lib/policy/facts.h"
-#include "lib/smtp/extra.h"
 
 enum who { STRANGER, ON_SUBMISSION, LOGGED_IN, EXEMPT, RELAYED, MAY_RELAY, NEVER, WHO };
 
+static const struct conf conf = { .submission = { .future_release_ms = 60 * 1000 } };
+static const struct conf conf_off;
 static const struct conf_network network;
 static const struct conf_listener mx = { .role = CONF_ROLE_MX };
 static const struct conf_listener submission = { .role = CONF_ROLE_SUBMISSION };
@@ -31,8 +32,13 @@ static void offers(void **state)
 {
 	(void)state;
 	for (int who = 0; who < WHO; who++) {
-		unsigned extra = policy_extra(&facts[who]);
-		assert_true(extra & SMTP_EXTRA_REQUIRETLS);
+		struct facts f = facts[who];
+		f.conf = &conf_off;
+		assert_int_equal(policy_extra(&f) & SMTP_EXTRA_FUTURE, 0);
+		f.conf = &conf;
+		unsigned extra = policy_extra(&f);
+		assert_int_equal(!!(extra & SMTP_EXTRA_FUTURE), who == LOGGED_IN);
+		assert_true(extra & SMTP_EXTRA_REQUIRETLS && extra & SMTP_EXTRA_BY);
 		assert_int_equal(!!(extra & SMTP_EXTRA_PRIORITY), who != STRANGER);
 	}
 }
@@ -77,8 +83,37 @@ static void priorities(void **state)
 	}
 }
 
+static void futures(void **state)
+{
+	(void)state;
+	enum { OK = POLICY_FUTURE_OK, PAST = POLICY_FUTURE_PAST, FAR = POLICY_FUTURE_TOO_FAR };
+	static const struct {
+		enum smtp_hold hold;
+		int64_t hold_s;
+		int want;
+		int64_t until_ms;
+	} rows[] = { /* now is 1000.500 s, and at most a minute ahead is allowed */
+		{ SMTP_HOLD_NONE, 0, OK, 0 },          { SMTP_HOLD_FOR, 0, OK, 0 },
+		{ SMTP_HOLD_FOR, 10, OK, 1010500 },    { SMTP_HOLD_FOR, 60, OK, 1060500 },
+		{ SMTP_HOLD_FOR, 61, FAR, 0 },         { SMTP_HOLD_UNTIL, 1010, OK, 1010000 },
+		{ SMTP_HOLD_UNTIL, 1000, OK, 0 },      { SMTP_HOLD_UNTIL, 999, PAST, 0 },
+		{ SMTP_HOLD_UNTIL, 1060, OK, 1060000 }, { SMTP_HOLD_UNTIL, 1061, FAR, 0 },
+		{ SMTP_HOLD_UNTIL, -62167219200, PAST, 0 },
+		{ SMTP_HOLD_UNTIL, 253402300799, FAR, 0 },
+	};
+	struct facts f = facts[LOGGED_IN];
+	f.conf = &conf;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct smtp_extra_params p = { .hold = (uint8_t)rows[i].hold, .hold_s = rows[i].hold_s };
+		int64_t until_ms = -1;
+		if ((int)policy_future(&f, &p, 1000500, &until_ms) != rows[i].want) fail_msg("row %zu", i);
+		assert_int_equal(until_ms, rows[i].until_ms);
+	}
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(offers), cmocka_unit_test(priorities) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(offers), cmocka_unit_test(priorities),
+		cmocka_unit_test(futures) };
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -69,6 +69,21 @@ static void urgent(struct smtp_client_mail *mail)
 	mail->priority = -4;
 }
 
+static void by(struct smtp_client_mail *mail, enum smtp_by mode, int32_t left_s)
+{
+	mail->by = (uint8_t)mode;
+	mail->by_s = left_s;
+}
+
+static void by_return(struct smtp_client_mail *mail) { by(mail, SMTP_BY_RETURN, 90); }
+static void by_return_over(struct smtp_client_mail *mail) { by(mail, SMTP_BY_RETURN, 0); }
+
+static void by_notify_over(struct smtp_client_mail *mail)
+{
+	by(mail, SMTP_BY_NOTIFY, -7);
+	mail->by_trace = true;
+}
+
 static void left_out(struct smtp_client_mail *mail)
 {
 	mail->rcpts[0].outcome.state = SMTP_RCPT_PERMANENT;
@@ -117,6 +132,27 @@ const struct client_script client_scripts[] = {
 	  "C: MAIL FROM:<a@c.example> MT-PRIORITY=-4\nX: close\n", .change = urgent },
 	{ "a priority where it is not", 1, .lines =
 	  PLAIN "C: MAIL FROM:<a@c.example>\nX: close\n", .change = urgent },
+	{ "a time where it is offered", 1, .lines =
+	  TO_EHLO "S: 250-h\nS: 250 DELIVERBY\nC: MAIL FROM:<a@c.example> BY=90;R\nX: close\n",
+	  .change = by_return },
+	{ "a time that is just long enough", 1, .lines =
+	  TO_EHLO "S: 250-h\nS: 250 DELIVERBY 90,x\nC: MAIL FROM:<a@c.example> BY=90;R\nX: close\n",
+	  .change = by_return },
+	{ "a time that is too short", 1, .lines =
+	  TO_EHLO "S: 250-h\nS: 250 DELIVERBY 91\n=: permanent 0 5.4.7 host\nQ:\nC: QUIT\n",
+	  .change = by_return },
+	{ "a time where it is not offered", 1, .lines =
+	  PLAIN "=: permanent 0 5.4.7 host\nQ:\nC: QUIT\n", .change = by_return },
+	{ "a time after HELO", 1, .lines =
+	  TO_HELO "=: temporary 0 4.4.7\nQ:\nC: QUIT\n", .helo = true, .change = by_return },
+	{ "a time that is over", 1, .lines =
+	  TO_EHLO "S: 250-h\nS: 250 DELIVERBY\n=: permanent 0 5.4.7\nQ:\nC: QUIT\n",
+	  .change = by_return_over },
+	{ "a notice that is due, and a trace", 1, .lines =
+	  TO_EHLO "S: 250-h\nS: 250 DELIVERBY 900\nC: MAIL FROM:<a@c.example> BY=-7;NT\nX: close\n",
+	  .change = by_notify_over },
+	{ "a notice where it is not offered", 1, .lines =
+	  PLAIN "C: MAIL FROM:<a@c.example>\nX: close\n", .change = by_notify_over },
 	{ "parameters that are not fit", 2, .lines =
 	  TO_EHLO "S: 250-h\nS: 250 DSN\nC: MAIL FROM:<> RET=FULL\n" OK RCPT(0) OK RCPT(1)
 	  "X: close\n", .change = unfit_params },
