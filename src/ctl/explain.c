@@ -11,6 +11,7 @@
 #include "ctl/summary.h"
 #include "lib/base/units.h"
 #include "lib/conf/value.h"
+#include "lib/os/clock.h"
 #include "lib/queue/retry.h"
 
 enum { TEXT_MAX = 16 * 1024 };
@@ -142,6 +143,9 @@ static int route_text(const struct route_case *c)
 	buf_reset(&b);
 	route_tls_write(&b, &c->route);
 	explain_line("tls", buf_view(&b));
+	buf_reset(&b);
+	route_egress_write(&b, c->ctl->conf, &c->route, clock_wall_ms());
+	explain_line("egress", buf_view(&b));
 	text_limits(c);
 	text_times(c->ctl->conf);
 	text_queue(c);
@@ -188,6 +192,15 @@ static void json_queue(struct json *json, const struct summary_row *row)
 	json_end_object(json);
 }
 
+static void json_egress(struct json *json, const struct route_case *c)
+{
+	char memory[TEXT_MAX];
+	struct buf text;
+	buf_init_fixed(&text, memory, sizeof memory);
+	route_egress_write(&text, c->ctl->conf, &c->route, clock_wall_ms());
+	json_str_at(json, STR("egress"), buf_view(&text));
+}
+
 static int route_as_json(const struct route_case *c)
 {
 	char memory[2 * TEXT_MAX];
@@ -198,6 +211,7 @@ static int route_as_json(const struct route_case *c)
 	json_begin_object(&json);
 	json_str_at(&json, STR("address"), c->address);
 	route_json(&json, c->ctl->conf, c->address, &c->route);
+	json_egress(&json, c);
 	if (c->route.kind == ROUTE_MX) json_i64_at(&json, STR("port"), c->route.via->port);
 	json_i64_at(&json, STR("connections"), limit->connections.per_destination);
 	json_i64_at(&json, STR("recipients_per_transaction"), limit->recipients_per_transaction);

@@ -2,6 +2,8 @@
 #include "ctl/route_why.h"
 
 #include "lib/conf/value.h"
+#include "lib/base/units.h"
+#include "lib/route/egress.h"
 #include "lib/route/secure.h"
 
 enum { RULE_MAX = 2048, DESTINATION_MAX = 4096 };
@@ -145,6 +147,38 @@ void route_tls_write(struct buf *out, const struct route *route)
 	if (implicit == 0) buf_str(out, STR("; by STARTTLS"));
 	else if (implicit == all) buf_str(out, STR("; from the first octet"));
 	else buf_str(out, STR("; by STARTTLS, on port 465 from the first octet"));
+}
+
+static void egress_write(struct buf *out, const struct conf_egress *e, int64_t wall_ms)
+{
+	struct egress_day day = egress_day(&e->warm_up, wall_ms);
+	buf_str(out, e->name);
+	buf_str(out, STR(" weight "));
+	buf_i64(out, e->weight);
+	for (size_t i = 0; i < e->addresses.count; i++) {
+		buf_str(out, i ? STR(" ") : STR(" ["));
+		ip_write(out, e->addresses.at[i]);
+	}
+	buf_byte(out, ']');
+	if (e->helo.len) buf_str(out, STR(" as "));
+	buf_str(out, e->helo);
+	if (!day.limited) return;
+	buf_str(out, day.limit ? STR(", warming up: ") : STR(", nothing until "));
+	if (day.limit) buf_u64(out, day.limit);
+	if (day.limit) buf_str(out, STR(" messages until "));
+	units_time_write(out, day.until_ms);
+}
+
+void route_egress_write(struct buf *out, const struct conf *conf, const struct route *route,
+                        int64_t wall_ms)
+{
+	if (route->kind != ROUTE_VIA && route->kind != ROUTE_MX) return;
+	const struct conf_matches *names = &route->via->egress;
+	for (size_t i = 0; i < names->count; i++) {
+		const struct conf_egress *e = conf_egress_find(conf, names->at[i]);
+		if (i) buf_str(out, STR("; "));
+		if (e) egress_write(out, e, wall_ms);
+	}
 }
 
 void route_json(struct json *json, const struct conf *conf, struct str address,

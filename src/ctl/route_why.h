@@ -20,6 +20,10 @@ void route_rule_write(struct buf *out, const struct conf *conf, struct str addre
 void route_place_write(struct buf *out, const struct route *route);
 /* Whether and how its mail is encrypted: "require: nothing without it, ...". */
 void route_tls_write(struct buf *out, const struct route *route);
+/* By which addresses its mail leaves: "a weight 3 [192.0.2.1 2001:db8::1] as a.example, 100
+ * messages until TIME; b ...". Empty: the system chooses. */
+void route_egress_write(struct buf *out, const struct conf *conf, const struct route *route,
+                        int64_t wall_ms);
 /* Members of an object: kind, route, rule, place, key, destination. */
 void route_json(struct json *json, const struct conf *conf, struct str address,
                 const struct route *route);

@@ -159,7 +159,9 @@ static bool connection_failed(struct connection *c, int error)
 static int connection_try(struct connection *c)
 {
 	const struct target *t = &c->targets[c->target];
-	c->fd = t->port ? socket_connect(t->ip, t->port) : socket_unix_connect(t->name);
+	c->fd = !t->port		   ? socket_unix_connect(t->name)
+		: ip_is_none(c->from) ? socket_connect(t->ip, t->port)
+				      : socket_connect_from(t->ip, t->port, c->from);
 	if (c->fd < 0) {
 		int error = -c->fd;
 		c->fd = -1;
@@ -186,7 +188,7 @@ void connection_open(struct connection *c)
 		struct smtp_outcome cause;
 		bool ours = false;
 		connection_reset(c);
-		if (!encrypt_allows(c, &cause, &ours)) {
+		if (!egress_take(c, &cause, &ours) || !encrypt_allows(c, &cause, &ours)) {
 			if (!connection_unmade(c, &cause, ours)) return;
 			continue;
 		}
@@ -195,7 +197,9 @@ void connection_open(struct connection *c)
 			loop_timer_set(c->timer, c->d->frame->conf->timeout.connect_ms);
 			return;
 		}
-		if (!connection_failed(c, error)) return;
+		/* Not the host's fault: another address, or another egress. */
+		if (error == EADDRNOTAVAIL && !ip_is_none(c->from)) egress_missing(c, error);
+		else if (!connection_failed(c, error)) return;
 	}
 }
 
@@ -226,7 +230,9 @@ static void connection_begin(struct connection *c)
 	const struct conf *conf = c->d->frame->conf;
 	struct secure_plan plan;
 	encrypt_plan(c, &plan);
-	(void)str_to_cstr(conf->hostname, c->helo, sizeof c->helo);
+	const struct conf_egress *egress = egress_of(c->job);
+	bool own = egress && egress->helo.len;
+	(void)str_to_cstr(own ? egress->helo : conf->hostname, c->helo, sizeof c->helo);
 	c->cfg = (struct smtp_client_settings){
 		.helo = str_of(c->helo),
 		.host = str_of(c->targets[c->target].name),
@@ -243,6 +249,7 @@ static void connection_begin(struct connection *c)
 	c->opened_ms = loop_now_ms(c->d->frame->loop);
 	c->messages = 0;
 	c->policy = encrypt_policy(c->d, c->job);
+	c->egress = c->job->egress.key;
 	c->may_clear = plan.may_clear;
 	c->moved = true; /* so that the timer is set */
 	if (!login) smtp_client_lost(&c->smtp, SMTP_LOST_LOCAL, STR("there is no secret"));

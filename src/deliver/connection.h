@@ -48,6 +48,14 @@ void encrypt_end(struct connection *c);
 /* For a while this host is spoken to in the clear, where that may be. */
 void encrypt_note_failure(struct connection *c);
 
+/* egress.c */
+/* Sets the address from which the connection's target is connected to; the job may have to
+ * take another egress for that. False: there is none, for the `cause`. `ours`: no target
+ * can be connected to. */
+bool egress_take(struct connection *c, struct smtp_outcome *cause, bool *ours);
+/* The machine does not have the address that egress_take gave: it is left out for a while. */
+void egress_missing(struct connection *c, int error);
+
 /* login.c */
 /* Before the machine begins: sets cfg.login, where the route wants that. False: the secret
  * has gone since the socket was asked for. */

@@ -12,8 +12,10 @@
 #include "lib/mail/envelope.h"
 #include "lib/mail/job.h"
 #include "lib/os/window.h"
+#include "lib/policy/tally.h"
 #include "lib/os/tls.h"
 #include "lib/route/health.h"
+#include "lib/route/egress.h"
 #include "lib/route/secure.h"
 #include "lib/smtp/attempt.h"
 #include "services/frame.h"
@@ -37,6 +39,8 @@ enum {
 	DELIVER_CLEAR_MAX = 256,               /* hosts whose TLS failed */
 	DELIVER_CLEAR_MS = 10 * 60 * 1000,     /* how long they are remembered */
 	DELIVER_DANE_MAX = 128 * 1024,         /* octets of TLSA records of one connection */
+	DELIVER_MISSING_MAX = 128, /* own addresses that are left out: no pool has more */
+	DELIVER_MISSING_MS = 5 * 60 * 1000,    /* and how long */
 	DELIVER_LOGIN_TOLD_MS = 60 * 60 * 1000, /* one login_fail of a route in that time */
 	DELIVER_ANSWERS_MAX = 256,             /* told of one host, one event each */
 	DELIVER_TLS_MAX = TLS_DESCRIPTION_MAX, /* of what events tell of it */
@@ -80,6 +84,15 @@ struct job_place {
 	bool dsn_passed, by_passed;
 };
 
+/* By which egress a job is to leave. */
+struct job_egress {
+	char name[80];  /* empty: its route has none */
+	uint64_t hash;  /* egress_hash */
+	uint64_t key;   /* what a connection must have been opened by; 0: none */
+	bool counted;   /* it has one of this period's messages */
+	uint32_t period;
+};
+
 /* One relay job, from `relay` to `done`. The record follows the struct. */
 struct job {
 	struct deliver *d;
@@ -104,7 +117,9 @@ struct job {
 	int64_t begun_ms;       /* when its last transaction began */
 	bool moved;             /* its hosts belong to another site: */
 	struct str found;
+	struct job_egress egress;
 	bool attempted;   /* attempt is in use */
+	bool begun;       /* a transaction was */
 	bool reached;     /* a host was brought to a transaction */
 	bool host_failed;
 	/* For recipients without an outcome of the attempt. */
@@ -189,6 +204,8 @@ struct connection {
 	uint32_t target_count, host_count;
 	struct buf dane;
 	uint64_t policy; /* under which the socket was opened: encrypt_policy */
+	uint64_t egress; /* by which: job_egress.key */
+	struct ip from;  /* and its own address; none: the system chooses */
 	/* The question to dns, and why there is no host so far. */
 	uint64_t query;
 	unsigned hop;
@@ -208,6 +225,12 @@ struct route_tls {
 	struct proof_salted salted;
 	bool login_told;
 	int64_t login_told_ms; /* when a failed login was told */
+};
+
+/* An own address that the machine does not have. */
+struct missing_address {
+	struct ip ip;
+	int64_t until_ms;
 };
 
 /* A host that did not get over TLS. */
@@ -234,6 +257,9 @@ struct deliver {
 	struct clear_host clear[DELIVER_CLEAR_MAX];
 	size_t clear_at;
 	struct health health; /* of hosts in lists */
+	struct missing_address missing[DELIVER_MISSING_MAX];
+	size_t missing_at;
+	struct tally *tally;
 	struct loop_turn turn;
 	struct loop_timer *drain_timer;
 	size_t connection_count, job_memory;
@@ -339,6 +365,18 @@ uint64_t encrypt_policy(const struct deliver *d, const struct job *job);
 /* What has come of the route's files; NULL: nothing. */
 struct route_tls *encrypt_files_of(struct deliver *d, struct str route);
 
+/* egress.c: by which own address mail leaves */
+/* Sets job->egress to one that can connect to the target (NULL: not known yet), and counts the
+ * job where that is warmed up. False: there is none now, and job_rest says why. */
+bool egress_choose(struct job *job, const struct target *t);
+/* Nothing was sent by it: it is not counted. */
+void egress_give_back(struct job *job);
+/* The block of the job's egress; NULL: it has none. */
+const struct conf_egress *egress_of(const struct job *job);
+/* "NAME[ADDRESS]" of the connection's socket; empty: the system chose. */
+enum { EGRESS_LABEL_MAX = 144 };
+struct str egress_label(const struct connection *c, char memory[EGRESS_LABEL_MAX]);
+
 /* pool.c: who gets which connection */
 struct destination *destination_get(struct deliver *d, struct str key);
 void pool_add(struct job *job);
@@ -372,6 +410,7 @@ void tell_hop_up(const struct job *job, const struct job_hop *hop);
 void tell_login(struct connection *c, const struct smtp_outcome *o);
 void tell_error(struct deliver *d, struct str error, struct str path);
 void tell_files_error(struct deliver *d, struct str route, struct str error);
+void tell_egress_out(struct deliver *d, struct str egress, struct ip ip, struct str error);
 void tell_notice(struct deliver *d, struct str reason, struct str path);
 
 #endif

@@ -145,9 +145,12 @@ void job_take(struct deliver *d, const struct msg_relay *m)
 	FAULT("deliver.job", job->mail.sender);
 	job_rest(job, JOB_DEFERRED, STR("4.3.0"), STR("not tried"));
 	job->dest = destination_get(d, job->key);
-	if (job->dest) {
+	if (job->dest && egress_choose(job, NULL)) {
 		job->dest->connections_max = m->connections;
 		pool_add(job);
+	} else if (job->dest) {
+		pool_due(job->dest);
+		job_end(job);
 	} else {
 		job_rest(job, JOB_DEFERRED, STR("4.3.0"), STR("out of memory"));
 		job_end(job);
@@ -183,6 +186,7 @@ void job_send(struct job *job)
 	body_rewind(&job->text);
 	body_ask(job);
 	job->begun_ms = loop_now_ms(job->d->frame->loop);
+	job->begun = true;
 	smtp_client_send(&job->on->smtp, &job->mail);
 }
 
@@ -330,6 +334,7 @@ void job_free(struct job *job)
 	if (link_is_in(&job->waiting)) pool_due(job->dest);
 	link_remove(&job->waiting);
 	(void)map_take(&d->jobs, job->number);
+	egress_give_back(job);
 	if (job->attempted) smtp_attempt_free(&job->attempt);
 	body_free(&job->text);
 	d->job_memory -= job->memory;

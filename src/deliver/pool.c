@@ -46,23 +46,35 @@ static struct job *first_of(const struct destination *dest)
 					  : CONTAINER(dest->waiting.next, struct job, waiting);
 }
 
+/* It leads where the job goes, from the address by which that leaves. */
+static bool fits(const struct connection *c, const struct job *job)
+{
+	return job->egress.key == c->egress && rotation_fits(c, job);
+}
+
+static struct job *first_for(const struct connection *c)
+{
+	LIST_EACH(it, &c->dest->waiting)
+	{
+		struct job *job = CONTAINER(it, struct job, waiting);
+		if (fits(c, job)) return job;
+	}
+	return NULL;
+}
+
 bool pool_is_outdated(const struct connection *c)
 {
-	const struct job *job = first_of(c->dest);
+	const struct job *job = first_for(c);
 	return job && encrypt_policy(c->d, job) != c->policy;
 }
 
 struct job *pool_next(struct connection *c)
 {
-	LIST_EACH(it, &c->dest->waiting) {
-		struct job *job = CONTAINER(it, struct job, waiting);
-		if (!rotation_fits(c, job)) continue;
-		link_remove(it);
-		return job;
-	}
+	struct job *job = first_for(c);
+	if (job) link_remove(&job->waiting);
 	/* Those that want to go elsewhere may have its place. */
-	if (!list_empty(&c->dest->waiting)) pool_due(c->dest);
-	return NULL;
+	else if (!list_empty(&c->dest->waiting)) pool_due(c->dest);
+	return job;
 }
 
 void pool_come(struct destination *dest)
@@ -105,13 +117,13 @@ static bool room_make(struct deliver *d)
 	return (int64_t)d->connection_count < max;
 }
 
-/* The idle connection that was used last of those that lead where the job goes. */
+/* The idle connection that was used last of those that fit. */
 static struct connection *idle_for(const struct job *job)
 {
 	struct link *idle = &job->dest->idle;
 	for (struct link *it = idle->prev; it != idle; it = it->prev) {
 		struct connection *c = CONTAINER(it, struct connection, idle);
-		if (rotation_fits(c, job)) return c;
+		if (fits(c, job)) return c;
 	}
 	return NULL;
 }

@@ -29,12 +29,13 @@ static void role_settings(struct deliver *d)
 
 static int role_open(struct frame *f)
 {
-	struct deliver *d = encrypt_open() ? calloc(1, sizeof *d) : NULL;
+	struct deliver *d = scoreboard_tally() && encrypt_open() ? calloc(1, sizeof *d) : NULL;
 	if (!d) return EX_OSERR;
 	struct census *census = scoreboard_census();
 	f->role = d;
 	d->frame = f;
 	d->seed = census ? census->seed : 0;
+	d->tally = scoreboard_tally();
 	map_init(&d->jobs, DELIVER_JOBS_MAX, d->seed);
 	map_init(&d->questions, DELIVER_CONNECTIONS_MAX, d->seed);
 	map_init(&d->destinations, DELIVER_CONNECTIONS_MAX + DELIVER_JOBS_MAX, d->seed);

@@ -70,6 +70,8 @@ void tell_attempt(struct connection *c, const struct smtp_outcome *o)
 	if (o) event_str(log, FIELD_reply, o->text);
 	struct str tls = str_of(c->targets[job->attempt.target].tls);
 	event_str(log, FIELD_tls, tls.len ? tls : STR("-"));
+	char egress[EGRESS_LABEL_MAX];
+	if (!ip_is_none(c->from)) event_str(log, FIELD_egress, egress_label(c, egress));
 	event_i64(log, FIELD_delay, loop_wall_ms(c->d->frame->loop) - job->arrived_ms);
 	event_end(log);
 }
@@ -150,6 +152,20 @@ void tell_files_error(struct deliver *d, struct str route, struct str error)
 	struct event_log *log = d->frame->log;
 	event_begin(log, EVENT_certificate_error, 0, 0);
 	event_str(log, FIELD_route, route);
+	event_str(log, FIELD_error, error);
+	event_end(log);
+}
+
+void tell_egress_out(struct deliver *d, struct str egress, struct ip ip, struct str error)
+{
+	struct event_log *log = d->frame->log;
+	char memory[64];
+	struct buf address;
+	buf_init_fixed(&address, memory, sizeof memory);
+	ip_write(&address, ip);
+	event_begin(log, EVENT_egress_out, 0, 0);
+	event_str(log, FIELD_egress, egress);
+	event_str(log, FIELD_own, buf_view(&address));
 	event_str(log, FIELD_error, error);
 	event_end(log);
 }

@@ -54,6 +54,7 @@ class Peer:
         self.steps = []     # of all connections, in order
         self.commands = []  # lines as they came
         self.sessions = 0
+        self.clients = []   # address from which each session came
         self.port = self.path = None
         self.delay_s = 0    # before each reply
         self.tls, self.implicit = tls, implicit
@@ -126,6 +127,7 @@ class Peers:
     async def _session(self, peer, reader, writer):
         session = Session(peer, peer.sessions)
         peer.sessions += 1
+        peer.clients.append((writer.get_extra_info("peername") or ("",))[0])
         try:
             if peer.implicit:
                 self._secured(session, writer)

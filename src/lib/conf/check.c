@@ -242,6 +242,7 @@ void conf_check(struct conf_parser *p)
 	check_host_tls(p);
 	conf_check_directories(p);
 	conf_check_rates(p);
+	conf_check_egresses(p);
 	conf_check_auth(p);
 	conf_check_pacing(p);
 }

@@ -101,6 +101,11 @@ struct conf_rate_value {
 	int64_t count, every_ms;
 };
 
+struct conf_ips {
+	struct ip *at;
+	size_t count;
+};
+
 /* Lengths of the prefix that makes a network of an address. */
 struct conf_prefixes {
 	unsigned v4, v6;
@@ -192,6 +197,8 @@ struct conf_levels {
 #define CONF_TYPE_NAMES     struct conf_matches /* of blocks */
 #define CONF_TYPE_OWNERS    struct conf_matches /* user@domain or @domain */
 #define CONF_TYPE_FROM      struct conf_matches /* user@domain, @domain, @.domain or <> */
+#define CONF_TYPE_IPS       struct conf_ips
+#define CONF_TYPE_DATE      int64_t /* milliseconds, the begin of the day in UTC; 0: none */
 #define CONF_TYPE_RATE      struct conf_rate_value
 #define CONF_TYPE_PREFIXES  struct conf_prefixes
 #define CONF_TYPE_SENDERS   struct conf_senders
@@ -246,6 +253,7 @@ struct conf_levels {
 #define CONF_PLURAL_domain    domains
 #define CONF_PLURAL_directory directories
 #define CONF_PLURAL_route     routes
+#define CONF_PLURAL_egress    egresses
 #define CONF_PLURAL_filter    filters
 #define CONF_PLURAL_rate      rates
 #define CONF_PLURAL_dnsbl     dnsbls
@@ -363,6 +371,7 @@ struct str conf_directory_secret(const struct conf_directory *d);
 /* Whether two blocks say the same, wherever they stand. */
 bool conf_directory_is_same(const struct conf_directory *a, const struct conf_directory *b);
 const struct conf_route *conf_route_find(const struct conf *conf, struct str name);
+const struct conf_egress *conf_egress_find(const struct conf *conf, struct str name);
 /* Whether this route needs files: `ca`, or `certificate` and `key`, or `secret`. */
 bool conf_route_has_files(const struct conf_route *route);
 enum { CONF_ROUTE_FILES_MAX = 64 }; /* routes that do */

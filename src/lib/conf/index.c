@@ -188,6 +188,13 @@ const struct conf_directory *conf_directory_find(const struct conf *conf, struct
 	return NULL;
 }
 
+const struct conf_egress *conf_egress_find(const struct conf *conf, struct str name)
+{
+	for (size_t i = 0; i < conf->egress_count; i++)
+		if (str_eq(conf->egresses[i].name, name)) return &conf->egresses[i];
+	return NULL;
+}
+
 const struct conf_route *conf_route_find(const struct conf *conf, struct str name)
 {
 	for (size_t i = 0; i < conf->route_count; i++)

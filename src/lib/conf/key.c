@@ -14,6 +14,7 @@ struct named {
 
 static_assert(offsetof(struct conf_listener, name) == offsetof(struct named, name), "");
 static_assert(offsetof(struct conf_directory, name) == offsetof(struct named, name), "");
+static_assert(offsetof(struct conf_egress, name) == offsetof(struct named, name), "");
 static_assert(offsetof(struct conf_route, name) == offsetof(struct named, name), "");
 static_assert(offsetof(struct conf_dnsbl, name) == offsetof(struct named, name), "");
 

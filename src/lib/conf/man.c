@@ -186,6 +186,8 @@ static struct str value_name(enum conf_type type)
 	case CONF_IS_SCORE: return STR("off | POINTS | reject");
 	case CONF_IS_REPLY: return STR("TEXT");
 	case CONF_IS_ANSWERS: return STR("ADDRESS[\\-LAST]...");
+	case CONF_IS_IPS: return STR("ADDRESS...");
+	case CONF_IS_DATE: return STR("YYYY\\-MM\\-DD");
 	case CONF_IS_CHOICE:
 	case CONF_IS_BLOCK: break;
 	}

@@ -132,6 +132,8 @@ void conf_check_auth(struct conf_parser *p);
 bool conf_check_matches(struct conf_parser *p);
 /* check_pacing.c: how much is sent to whom */
 void conf_check_pacing(struct conf_parser *p);
+/* check_egress.c: the addresses by which mail leaves */
+void conf_check_egresses(struct conf_parser *p);
 /* check_out.c: the part about the way to other hosts. False without memory. */
 bool conf_check_out(struct conf_parser *p);
 

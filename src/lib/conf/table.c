@@ -107,6 +107,8 @@ static const struct conf_row rows[] = {
 #define WORDS_SCORE     NULL
 #define WORDS_REPLY     NULL
 #define WORDS_ANSWERS   NULL
+#define WORDS_IPS       NULL
+#define WORDS_DATE      NULL
 #include "lib/conf/settings.def"
 };
 
@@ -183,7 +185,7 @@ bool conf_type_is_list(enum conf_type type)
 	       type == CONF_IS_HOPS || type == CONF_IS_MATCHES || type == CONF_IS_NETWORKS ||
 	       type == CONF_IS_HOSTNAMES || type == CONF_IS_SENDERS || type == CONF_IS_FLAGS ||
 	       type == CONF_IS_TEXTS || type == CONF_IS_NAMES || type == CONF_IS_OWNERS || type == CONF_IS_FROM ||
-	       type == CONF_IS_PREFIXES || type == CONF_IS_ANSWERS;
+	       type == CONF_IS_PREFIXES || type == CONF_IS_ANSWERS || type == CONF_IS_IPS;
 }
 
 bool conf_type_adds(enum conf_type type)

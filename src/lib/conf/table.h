@@ -38,6 +38,8 @@ enum conf_type {
 	CONF_IS_SCORE,
 	CONF_IS_REPLY,
 	CONF_IS_ANSWERS,
+	CONF_IS_IPS,
+	CONF_IS_DATE,
 };
 
 enum conf_key {

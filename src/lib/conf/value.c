@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "lib/conf/error.h"
+#include "lib/conf/value_egress.h"
 #include "lib/conf/value_mail.h"
 #include "lib/conf/value_match.h"
 #include "lib/conf/value_net.h"
@@ -383,6 +384,8 @@ bool conf_value_read(const struct conf_row *row, const struct str *values, size_
 	case CONF_IS_REPLY: return conf_read_reply(row, values[0], arena, field, problem);
 	case CONF_IS_ANSWERS:
 		return conf_read_answers(values, count, arena, field, problem);
+	case CONF_IS_IPS: return conf_read_ips(values, count, arena, field, problem);
+	case CONF_IS_DATE: return conf_read_date(values[0], field, problem);
 	case CONF_IS_BLOCK: break;
 	}
 	return false;

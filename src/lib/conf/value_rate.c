@@ -80,14 +80,15 @@ bool conf_read_names(const struct conf_row *row, const struct str *values, size_
 		     struct conf_problem *problem)
 {
 	struct conf_quote quote;
-	bool names = row->type == CONF_IS_NAMES;
+	bool names = row->type == CONF_IS_NAMES, egress = str_eq(row->word, STR("egress"));
 	struct conf_matches list = { arena_alloc(arena, count * sizeof *list.at), count };
 	if (!list.at) return false;
 	for (size_t i = 0; i < count; i++) {
 		if (names ? !conf_is_name(values[i]) : !is_user(values[i])) {
 			conf_problem_set(problem, i, "'%s' is not %s",
 					 conf_quote(&quote, values[i]),
-					 names ? "the name of a listener"
+					 egress  ? "the name of an egress"
+					 : names ? "the name of a listener"
 					       : "a user; write user@example.com, or "
 						 "@example.com for all of a domain");
 			return false;

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "lib/conf/value_egress.h"
 #include "lib/conf/value_rate.h"
 #include "lib/conf/value_score.h"
 
@@ -171,6 +172,8 @@ void conf_value_write(const struct conf_row *row, const void *field, struct buf 
 	case CONF_IS_DELIVER: write_deliver(field, out); break;
 	case CONF_IS_SCORE: conf_write_score(*(const int64_t *)field, out); break;
 	case CONF_IS_ANSWERS: conf_write_answers(field, out); break;
+	case CONF_IS_IPS: conf_write_ips(field, out); break;
+	case CONF_IS_DATE: conf_write_date(*(const int64_t *)field, out); break;
 	case CONF_IS_LEVELS:
 	case CONF_IS_NETWORKS:
 	case CONF_IS_PATHS:

@@ -13,7 +13,7 @@
 
 /* The numbers are the same on every processor. */
 enum { CALL_CREATE = 444, CALL_ADD = 445, CALL_RESTRICT = 446 };
-enum { CREATE_VERSION = 1, RULE_PATH_BENEATH = 1 };
+enum { CREATE_VERSION = 1, RULE_PATH_BENEATH = 1, RULE_NET_PORT = 2 };
 
 /* Rights of linux/landlock.h. */
 #define FS_EXECUTE     (1ull << 0)
@@ -29,8 +29,9 @@ enum { CREATE_VERSION = 1, RULE_PATH_BENEATH = 1 };
 #define FS_TRUNCATE    (1ull << 14) /* version 3 */
 #define FS_IOCTL_DEV   (1ull << 15) /* version 5 */
 #define FS_FIRST_13    ((1ull << 13) - 1)
-#define NET_CONNECT    2ull /* version 4: connect of TCP */
-#define NET_ALL        3ull /* and bind */
+#define NET_BIND       1ull /* version 4: bind of TCP */
+#define NET_CONNECT    2ull /* and connect */
+#define NET_ALL        (NET_BIND | NET_CONNECT)
 #define SCOPE_ALL      3ull /* version 6: abstract sockets and signals to the outside */
 
 #define RIGHTS_READ (FS_READ_FILE | FS_READ_DIR)
@@ -47,6 +48,10 @@ struct path_beneath {
 	uint64_t rights;
 	int32_t fd;
 } __attribute__((packed));
+
+struct port_rule {
+	uint64_t rights, port;
+};
 
 static struct {
 	struct {
@@ -106,6 +111,14 @@ static int paths_add(int ruleset, uint64_t handled)
 	return rc;
 }
 
+/* An own address may be chosen, not a port: that is the kernel's to pick. */
+static int any_port_add(int ruleset, uint64_t handled)
+{
+	const struct port_rule rule = { .rights = NET_BIND, .port = 0 };
+	if (!(handled & NET_BIND)) return 0;
+	return syscall(CALL_ADD, ruleset, RULE_NET_PORT, &rule, 0) == 0 ? 0 : -errno;
+}
+
 static void paths_forget(void)
 {
 	while (allowed.count) (void)close(allowed.paths[--allowed.count].fd);
@@ -145,6 +158,7 @@ int sandbox_paths_enter(unsigned groups)
 		goto out;
 	}
 	rc = paths_add(fd, r.fs);
+	if (rc == 0 && groups & SANDBOX_CLIENT) rc = any_port_add(fd, r.net);
 	if (rc == 0 && syscall(CALL_RESTRICT, fd, 0) != 0) rc = -errno;
 out:
 	if (fd >= 0) (void)close(fd);

@@ -71,17 +71,31 @@ int socket_listen(struct ip ip, uint16_t port)
 	return fd;
 }
 
-int socket_connect(struct ip ip, uint16_t port)
+/* `from` may be NULL. */
+static int connect_to(struct ip ip, uint16_t port, const struct ip *from)
 {
-	union address a;
+	union address a, own;
 	socklen_t len = address_of(ip, port, &a);
+	socklen_t own_len = from ? address_of(*from, 0, &own) : 0;
 	int one = 1;
 	int fd = socket(a.any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd < 0) return -errno;
+	/* The port is picked by connect, which may take one that leads elsewhere at the same
+	 * time: or an address could have no more than 28,000 connections. */
 	if (setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one) != 0 ||
-	    (connect(fd, &a.any, len) != 0 && errno != EINPROGRESS))
+	    (from && (setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &one, sizeof one) != 0 ||
+		      bind(fd, &own.any, own_len) != 0)))
 		return fail_closing(fd);
-	return fd;
+	if (connect(fd, &a.any, len) == 0 || errno == EINPROGRESS) return fd;
+	if (from && errno == EADDRNOTAVAIL) errno = EADDRINUSE;
+	return fail_closing(fd);
+}
+
+int socket_connect(struct ip ip, uint16_t port) { return connect_to(ip, port, NULL); }
+
+int socket_connect_from(struct ip ip, uint16_t port, struct ip from)
+{
+	return connect_to(ip, port, &from);
 }
 
 int socket_error(int fd)

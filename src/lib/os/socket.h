@@ -16,6 +16,9 @@ enum { SOCKET_BACKLOG = 4096 }; /* the kernel cuts it to net.core.somaxconn */
 int socket_listen(struct ip ip, uint16_t port);
 /* A TCP connection under way: writable (or failed, SO_ERROR) when it is decided. */
 int socket_connect(struct ip ip, uint16_t port);
+/* The same from an address of this machine of the same family; the kernel picks the port.
+ * -EADDRNOTAVAIL: the machine does not have that address. -EADDRINUSE: no port is free. */
+int socket_connect_from(struct ip ip, uint16_t port, struct ip from);
 /* What became of it then: 0, or -errno. */
 int socket_error(int fd);
 /* Next client of a listening socket (TCP or unix; a unix peer has no address).

@@ -5,7 +5,7 @@
 #include "lib/base/cur.h"
 
 static const uint32_t record_magic = 0x494d5354; /* IMST */
-enum { RECORD_VERSION = 1, CHECKSUM = 4 };
+enum { RECORD_VERSION = 2, RECORD_WITHOUT_QUOTAS = 1, CHECKSUM = 4 };
 
 static uint64_t oldest_first(uint64_t word) { return word; }
 
@@ -33,6 +33,7 @@ void tally_write(const struct tally *t, struct buf *out)
 	put_slots(out, t->baselines.slots, t->baselines.usual, BASELINES);
 	put_slots(out, t->grey.triplets, NULL, GREY_TRIPLETS);
 	put_slots(out, t->grey.networks, NULL, GREY_NETWORKS);
+	put_slots(out, t->quotas.slots, NULL, QUOTAS);
 	if (!out->overflowed) buf_put_u32(out, crc32c(0, out->at + begin, out->len - begin));
 }
 
@@ -54,11 +55,15 @@ static void get_slots(struct cur *c, struct slot *slots, uint64_t *beside, bool 
 static bool walk(struct str record, struct tally *t, uint64_t *seed)
 {
 	struct cur c = cur_of(record);
-	if (cur_u32(&c) != record_magic || cur_u8(&c) != RECORD_VERSION) return false;
+	if (cur_u32(&c) != record_magic) return false;
+	uint8_t version = cur_u8(&c);
+	if (version != RECORD_VERSION && version != RECORD_WITHOUT_QUOTAS) return false;
 	*seed = cur_u64(&c);
 	get_slots(&c, t ? t->baselines.slots : NULL, t ? t->baselines.usual : NULL, true, BASELINES);
 	get_slots(&c, t ? t->grey.triplets : NULL, NULL, false, GREY_TRIPLETS);
 	get_slots(&c, t ? t->grey.networks : NULL, NULL, false, GREY_NETWORKS);
+	if (version != RECORD_WITHOUT_QUOTAS)
+		get_slots(&c, t ? t->quotas.slots : NULL, NULL, false, QUOTAS);
 	return cur_done(&c) && *seed != 0;
 }
 

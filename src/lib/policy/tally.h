@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What all receive processes count together, in memory that they share: without a question
+/* What all receive processes, or all deliver processes (quotas), count together, in memory that they share: without a question
  * to another process, without a lock, and whatever process dies, the counts are there. Zeroed
- * memory is an empty tally. What lasts (baselines, greylist) has a seed of its own that is kept
+ * memory is an empty tally. What lasts (baselines, greylist, quotas) has a seed of its own that is kept
  * with it. */
 #ifndef IMS_POLICY_TALLY_H
 #define IMS_POLICY_TALLY_H
@@ -9,6 +9,7 @@
 #include "lib/policy/baseline.h"
 #include "lib/policy/bucket.h"
 #include "lib/policy/grey.h"
+#include "lib/policy/quota.h"
 
 struct tally {
 	uint64_t seed;    /* of what is kept; 0: not yet */
@@ -16,6 +17,7 @@ struct tally {
 	struct buckets buckets;
 	struct baselines baselines;
 	struct greylist grey;
+	struct quotas quotas;
 };
 
 /* Behind a change of what lasts. */

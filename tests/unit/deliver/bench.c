@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "bench.h"
 
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,160 +23,27 @@ struct channel {
 	enum role peer;
 };
 
-struct loop {
-	struct loop_io *ios;
-	struct loop_timer *timers;
-	struct loop_turn *turns;
-};
-
-struct loop_io {
-	struct loop_io *next;
-	int fd;
-	unsigned want;
-	loop_io_fn *fn;
-	void *arg;
-};
-
-struct loop_timer {
-	struct loop_timer *next;
-	loop_fn *fn;
-	void *arg;
-	int64_t due_ms; /* 0: not set */
-};
-
 struct sent {
 	enum msg_type type;
 	struct buf payload;
 };
 
 struct bench *bench_now;
-static struct loop loop;
 static struct census census;
+static struct tally tally;
 static struct sent queue[QUEUE_MAX];
 static size_t queue_count;
 static struct window *window;
 
-struct loop *bench_loop(void) { return &loop; }
-
-/* --- the loop ------------------------------------------------------------------------
- */
-
-int64_t loop_now_ms(const struct loop *l)
-{
-	(void)l;
-	return bench_now->now_ms;
-}
-
-int64_t loop_wall_ms(const struct loop *l)
-{
-	(void)l;
-	return 1800000000000 + bench_now->now_ms;
-}
-
-struct loop_io *loop_io_new(struct loop *l, int fd, unsigned want, loop_io_fn *fn,
-			    void *arg)
-{
-	struct loop_io *io = calloc(1, sizeof *io);
-	assert_non_null(io);
-	*io = (struct loop_io){ l->ios, fd, want, fn, arg };
-	return l->ios = io;
-}
-
-void loop_io_want(struct loop_io *io, unsigned want) { io->want = want; }
-
-void loop_io_free(struct loop_io *io)
-{
-	if (!io) return;
-	struct loop_io **at = &loop.ios;
-	while (*at && *at != io) at = &(*at)->next;
-	assert_ptr_equal(*at, io);
-	*at = io->next;
-	free(io);
-}
-
-struct loop_timer *loop_timer_new(struct loop *l, loop_fn *fn, void *arg)
-{
-	struct loop_timer *t = calloc(1, sizeof *t);
-	assert_non_null(t);
-	*t = (struct loop_timer){ l->timers, fn, arg, 0 };
-	return l->timers = t;
-}
-
-void loop_timer_set(struct loop_timer *t, int64_t delay_ms)
-{
-	t->due_ms = bench_now->now_ms + (delay_ms < 1 ? 1 : delay_ms);
-}
-
-void loop_timer_cancel(struct loop_timer *t) { t->due_ms = 0; }
-
-void loop_timer_free(struct loop_timer *t)
-{
-	if (!t) return;
-	struct loop_timer **at = &loop.timers;
-	while (*at && *at != t) at = &(*at)->next;
-	assert_ptr_equal(*at, t);
-	*at = t->next;
-	free(t);
-}
-
-void loop_at_turn_end(struct loop *l, struct loop_turn *node)
-{
-	if (node->queued) return;
-	node->queued = true;
-	node->next = l->turns;
-	l->turns = node;
-}
-
-static bool turn_end(void)
-{
-	struct loop_turn *node = loop.turns;
-	if (!node) return false;
-	loop.turns = node->next;
-	node->queued = false;
-	node->fn(node->arg);
-	return true;
-}
-
-static bool io_call(struct loop_io *io)
-{
-	struct pollfd p = { .fd = io->fd };
-	if (io->want & LOOP_READ) p.events |= POLLIN;
-	if (io->want & LOOP_WRITE) p.events |= POLLOUT;
-	if (!io->want || poll(&p, 1, 0) <= 0) return false;
-	/* As epoll does: an error wakes whatever is watched. */
-	unsigned all = p.revents & (POLLERR | POLLHUP) ? io->want : 0;
-	unsigned ready = all | (p.revents & POLLIN ? LOOP_READ : 0u) |
-			 (p.revents & POLLOUT ? LOOP_WRITE : 0u);
-	io->fn(io->arg, io->fd, ready & io->want);
-	return true;
-}
-
-static bool any_io(void)
-{
-	/* A call may free any of them: from the start again after each. */
-	for (struct loop_io *io = loop.ios; io; io = io->next)
-		if (io_call(io)) return true;
-	return false;
-}
+/* --- the loop ---------------------------------------------------------------------- */
 
 static bool answer_one(struct bench *b);
 
 void bench_turn(struct bench *b)
 {
 	for (unsigned calls = 0; calls < CALLS_MAX; calls++)
-		if (!turn_end() && !answer_one(b) && !any_io()) return;
+		if (!bench_loop_turn_end() && !answer_one(b) && !bench_loop_io()) return;
 	fail_msg("the loop turns in a circle");
-}
-
-static bool any_timer(struct bench *b)
-{
-	for (struct loop_timer *t = loop.timers; t; t = t->next) {
-		if (!t->due_ms || t->due_ms > b->now_ms) continue;
-		t->due_ms = 0;
-		t->fn(t->arg);
-		return true;
-	}
-	return false;
 }
 
 void bench_wait(struct bench *b, int64_t ms)
@@ -185,7 +51,7 @@ void bench_wait(struct bench *b, int64_t ms)
 	bench_turn(b);
 	for (int64_t end = b->now_ms + ms; b->now_ms < end;) {
 		b->now_ms += end - b->now_ms < 1000 ? end - b->now_ms : 1000;
-		while (any_timer(b)) continue;
+		while (bench_loop_timer()) continue;
 		bench_turn(b);
 	}
 }
@@ -200,6 +66,7 @@ void frame_leave(struct frame *f)
 }
 
 struct census *scoreboard_census(void) { return &census; }
+void *scoreboard_tally(void) { return &tally; }
 void scoreboard_message(uint64_t id) { (void)id; }
 
 static void event_note(void *arg, struct str record)
@@ -522,18 +389,20 @@ struct bench *bench_new(const char *conf_text)
 	(void)signal(SIGPIPE, SIG_IGN); /* as the frame does */
 	bench_now = b;
 	/* Whatever a test before this one left when it failed. */
-	loop = (struct loop){ 0 };
+	bench_loop_forget();
 	peers_forget();
 	while (queue_count) buf_free(&queue[--queue_count].payload);
 	b->now_ms = 1000000;
 	b->text_fd = -1;
 	b->dns_answer = "127.0.0.1";
 	census.seed = 5;
+	memset(&tally, 0, sizeof tally);
+	tally.seed = 6;
 	buf_init(&b->record, EVENT_RECORD_MAX);
 	for (size_t i = 0; i < EVENT_COUNT; i++) buf_init(&b->records[i], EVENT_RECORD_MAX);
 	event_log_init(&b->log, "deliver[0]", event_note, event_wall, b);
 	b->frame = (struct frame){ .ops = &deliver_role,
-				   .loop = &loop,
+				   .loop = bench_loop(),
 				   .log = &b->log,
 				   .conf = conf_of(conf_text) };
 	assert_int_equal(deliver_role.open(&b->frame), 0);
@@ -580,9 +449,9 @@ void bench_free(struct bench *b)
 	assert_int_equal(d->questions.count, 0);
 	assert_int_equal(d->destinations.count, 0);
 	assert_true(list_empty(&d->idle) && list_empty(&d->starved));
-	assert_null(loop.ios);
+	bench_loop_is_idle();
 	deliver_free(d);
-	assert_null(loop.timers);
+	bench_loop_is_empty();
 	window_free(window);
 	if (b->text_fd >= 0) (void)close(b->text_fd);
 	event_log_free(&b->log);

@@ -154,5 +154,12 @@ bool bench_told(const struct bench *b, unsigned event, const char *text);
 /* The loop, for peers. */
 extern struct bench *bench_now;
 struct loop *bench_loop(void);
+/* bench_loop.c, for bench.c: one step each, false if there is none. */
+bool bench_loop_turn_end(void);
+bool bench_loop_io(void);
+bool bench_loop_timer(void);
+void bench_loop_forget(void);  /* whatever a test before left when it failed */
+void bench_loop_is_idle(void); /* no descriptor is watched */
+void bench_loop_is_empty(void); /* nor is there a timer */
 
 #endif

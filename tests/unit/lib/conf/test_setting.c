@@ -419,6 +419,7 @@ static const struct {
 	{ "route a", "via h.example; login ann; secret s; tls verify; mechanisms PLAIN LOGIN", "" },
 	{ "route a", "via a.example; tls maybe", "'maybe' is not one of off, may, require, verify or dane; did you mean 'may'?" },
 #include "setting_clients.def"
+#include "setting_egress.def"
 };
 
 static void case_text(size_t i, char *text, size_t size)
@@ -461,6 +462,7 @@ static bool is_tried(enum conf_block_id block, struct str word)
 		    block == CONF_BLOCK_conf_dovecot || block == CONF_BLOCK_conf_pam)
 			name = STR("directory");
 		if (block == CONF_BLOCK_conf_sender_map && str_eq(word, name)) name = STR("");
+		if (block == CONF_BLOCK_conf_warm_up) name = STR("egress");
 		if (block == CONF_BLOCK_conf_check_client) name = STR("check");
 		if (block == CONF_BLOCK_conf_check_helo) name = STR("check");
 		if (!str_eq(str_word(&of), name)) continue;

@@ -64,7 +64,10 @@ static const char *const texts[] = {
 	"greylist { on; delay 1m; keep 1w; known 2; network 20 56; listener a; except 10.0.0.0/8 }\n"
 	"pacing p { match a.example .b.example; mx .c.example; connections 5; rate 60/1m; connection-rate 9/1h\n"
 	"messages-per-connection 20; recipients 50 }; pacing default { recipients 9 }\n"
-	"limit { unknown-recipients 5 }; expn authenticated\n",
+	"limit { unknown-recipients 5 }; expn authenticated\n"
+	"egress e { address 192.0.2.1 2001:db8::1; helo e.example; weight 3\n"
+	"warm-up { start 2026-11-22; first 50/1d; double-every 36h } }\n"
+	"egress f { address 192.0.2.2 }\nroute g { mx; match z.example; egress f e }\n",
 	"postmaster p@a.example; notify all; relay { listed }\n",
 };
 

@@ -14,6 +14,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -139,6 +140,23 @@ static int do_connect_inside(void)
 	return OK;
 }
 
+/* An own address may be chosen, and no port. */
+static int bind_to(uint16_t port)
+{
+	struct sockaddr_in a = { .sin_family = AF_INET, .sin_port = htons(port),
+				 .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd < 0) return REFUSED;
+	int rc = bind(fd, (struct sockaddr *)&a, sizeof a);
+	close(fd);
+	return rc == 0 ? OK : REFUSED;
+}
+
+static int do_bind_address(void) { return bind_to(0); }
+
+static long landlock; /* version of the kernel's; the fourth knows of ports */
+static int do_bind_port(void) { return landlock < 4 ? REFUSED : bind_to(61798); }
+
 static int do_execve(void)
 {
 	char *argv[] = { NULL };
@@ -196,6 +214,8 @@ static const struct {
 	{ "deliver", do_loop, OK, 0, false, false },
 	{ "deliver", do_connect, OK, 0, false, false },
 	{ "deliver", do_connect_inside, OK, 0, true, true },
+	{ "deliver", do_bind_address, OK, 0, false, false },
+	{ "deliver", do_bind_port, REFUSED, 0, false, true },
 	{ "deliver", do_socket, 0, SIGSYS, true, false },
 	{ "deliver", do_netlink, 0, SIGSYS, true, false },
 	{ "deliver", do_listen, 0, SIGSYS, true, false },
@@ -230,6 +250,7 @@ static int run_case(size_t i)
 static void test_rows(void **state)
 {
 	(void)state;
+	landlock = syscall(444, NULL, 0, 1);
 	assert_non_null(mkdtemp(folder));
 	(void)snprintf(inside, sizeof inside, "%s/f", folder);
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {

@@ -69,6 +69,34 @@ static void test_tcp(void **state)
 	assert_int_equal(socket_error(-1), -EBADF);
 }
 
+/* From an address of the machine, of one family; and one that it does not have. */
+static void test_from(void **state)
+{
+	struct ip here, other, mine, away, six;
+	struct ip peer;
+	uint16_t port, from;
+	(void)state;
+	assert_true(ip_parse(STR("127.0.0.1"), &here) && ip_parse(STR("127.0.0.77"), &other));
+	assert_true(ip_parse(STR("192.0.2.77"), &away) && ip_parse(STR("::1"), &six));
+	int listener = socket_listen(here, 0);
+	assert_true(listener >= 0 && socket_local(listener, &mine, &port));
+	for (int i = 0; i < 3; i++) {
+		int client = socket_connect_from(here, port, other);
+		assert_true(client >= 0);
+		wait_readable(listener);
+		int server = socket_accept(listener, &peer, &from);
+		assert_true(server >= 0);
+		assert_true(ip_eq(peer, other));
+		assert_true(socket_local(client, &mine, &from));
+		assert_true(ip_eq(mine, other) && from != 0);
+		close(server);
+		close(client);
+	}
+	assert_int_equal(socket_connect_from(here, port, away), -EADDRNOTAVAIL);
+	assert_true(socket_connect_from(here, port, six) < 0);
+	close(listener);
+}
+
 static void test_unix(void **state)
 {
 	char folder[] = "/tmp/ims-test-XXXXXX";
@@ -112,6 +140,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_tcp),
+		cmocka_unit_test(test_from),
 		cmocka_unit_test(test_unix),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

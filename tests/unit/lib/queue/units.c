@@ -62,6 +62,38 @@ static void sizes(void **state)
 	check(units_size, rows, ROWS(rows));
 }
 
+static void dates(void **state)
+{
+	(void)state;
+	static const struct row rows[] = {
+		{ "1970-01-01", true, 0 },
+		{ "2000-02-29", true, 951782400000 },
+		{ "2026-02-28", true, 1772236800000 },
+		{ "2026-03-01", true, 1772323200000 },
+		{ "2024-12-31", true, 1735603200000 },
+		{ "9999-12-31", true, 253402214400000 },
+		{ "2026-02-29", false, 0 }, { "2100-02-29", false, 0 }, { "2026-04-31", false, 0 },
+		{ "2026-00-10", false, 0 }, { "2026-13-01", false, 0 }, { "2026-01-00", false, 0 },
+		{ "2026-01-32", false, 0 }, { "1969-12-31", false, 0 }, { "", false, 0 },
+		{ "2026-1-01", false, 0 },  { "2026-01-1", false, 0 },  { "26-01-01", false, 0 },
+		{ "2026-01", false, 0 },    { "2026", false, 0 },       { "2026-01-01 ", false, 0 },
+		{ "2026-01-01-", false, 0 }, { "02026-01-01", false, 0 }, { "2026/01/01", false, 0 },
+		{ "+026-01-01", false, 0 }, { "2026-+1-01", false, 0 }, { "2026--1-01", false, 0 },
+		{ "2026-01-0x", false, 0 },
+	};
+	check(units_date, rows, ROWS(rows));
+	/* Each day of 400 years and more is written as it was read. */
+	for (int64_t ms = 0; ms < INT64_C(86400000) * 160000; ms += 86400000) {
+		char text[16];
+		struct buf out;
+		int64_t again;
+		buf_init_fixed(&out, text, sizeof text);
+		units_date_write(&out, ms);
+		assert_true(units_date(buf_view(&out), &again));
+		assert_true(again == ms);
+	}
+}
+
 static void times(void **state)
 {
 	(void)state;
@@ -108,6 +140,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(durations),
 		cmocka_unit_test(sizes),
+		cmocka_unit_test(dates),
 		cmocka_unit_test(times),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
