@@ -137,6 +137,8 @@ void route_tls_write(struct buf *out, const struct route *route)
 		[CONF_ROUTE_TLS_REQUIRE] = "require: nothing without it, the certificate is not checked",
 		[CONF_ROUTE_TLS_VERIFY] = "verify: nothing without it and a certificate that is good",
 		[CONF_ROUTE_TLS_DANE] = "dane: as secure TLSA records want it, without any as may",
+		[CONF_ROUTE_TLS_AUTO] = "auto: as the domain's secure TLSA records or its MTA-STS policy want it, "
+					"else as may",
 	};
 	size_t all, implicit;
 	if (route->kind == ROUTE_LMTP) buf_str(out, str_of(words[CONF_ROUTE_TLS_OFF]));

@@ -33,6 +33,7 @@ bool connection_new(struct destination *dest, struct job *job)
 	job->on = c;
 	buf_init(&c->out, DELIVER_OUT_MAX);
 	buf_init(&c->dane, DELIVER_DANE_MAX);
+	buf_init(&c->sts_text, MTASTS_TEXT_MAX);
 	list_add_tail(&d->connections, &c->all);
 	pool_come(dest);
 	host_find(c);
@@ -57,12 +58,14 @@ void connection_free(struct connection *c)
 	struct deliver *d = c->d;
 	connection_close(c);
 	host_forget(c);
+	sts_stop(c);
 	link_remove(&c->idle);
 	link_remove(&c->idle_all);
 	link_remove(&c->all);
 	loop_timer_free(c->timer);
 	buf_free(&c->out);
 	buf_free(&c->dane);
+	buf_free(&c->sts_text);
 	if (c->job) c->job->on = NULL;
 	pool_gone(c->dest);
 	free(c);
@@ -132,7 +135,9 @@ static bool is_ours(int error)
 /* No connection came about; `ours`: for a reason that is no host's. */
 static bool connection_unmade(struct connection *c, const struct smtp_outcome *cause, bool ours)
 {
-	struct smtp_attempt_end end = { .how = SMTP_ATTEMPT_NOT_CONNECTED, .cause = cause };
+	struct smtp_attempt_end end = { .how = SMTP_ATTEMPT_NOT_CONNECTED,
+					.lacking = cause->state == SMTP_RCPT_PERMANENT,
+					.cause = cause };
 	if (ours) end.how = SMTP_ATTEMPT_NO_SOCKET;
 	connection_close(c);
 	tell_attempt(c, cause);
@@ -176,7 +181,7 @@ static void connection_reset(struct connection *c)
 	c->state = CONNECTION_OPENING;
 	c->target = c->job->attempt.target;
 	c->targets[c->target].tls[0] = '\0';
-	c->told = c->tls_told = c->sending = c->wants_text = c->more_text = false;
+	c->lacking = c->told = c->tls_told = c->sending = c->wants_text = c->more_text = false;
 	c->broken = 0;
 	buf_reset(&c->out);
 }
@@ -294,7 +299,10 @@ static void connection_timer(void *arg)
 {
 	struct connection *c = arg;
 	switch (c->state) {
-	case CONNECTION_RESOLVING: host_late(c); return;
+	case CONNECTION_RESOLVING:
+		if (c->sts_query) sts_late(c);
+		else host_late(c);
+		return;
 	case CONNECTION_OPENING:
 		if (connection_failed(c, ETIMEDOUT)) connection_open(c);
 		return;

@@ -18,6 +18,7 @@
 #include "lib/route/egress.h"
 #include "lib/route/secure.h"
 #include "lib/smtp/attempt.h"
+#include "lib/transport/mtasts.h"
 #include "services/frame.h"
 
 enum {
@@ -29,6 +30,7 @@ enum {
 	DELIVER_OUT_FILL = 64 * 1024,          /* over that no more text is put there */
 	DELIVER_TURN_MAX = 1024 * 1024,        /* octets of one connection in one turn */
 	DELIVER_RESOLVE_MS = 30 * 1000,        /* for all questions of one job */
+	DELIVER_STS_MS = 45 * 1000,            /* for a policy; http is done before */
 	DELIVER_TEXT_MS = 60 * 1000,           /* for spool to hand over a text */
 	DELIVER_DRAIN_MS = 30 * 1000,          /* for transactions in hand */
 	DELIVER_AGE_MS = 5 * 60 * 1000,        /* an older connection takes no new message */
@@ -36,6 +38,7 @@ enum {
 	DELIVER_FOLDERS_MAX = 64,              /* where sockets of LMTP servers lie */
 	DELIVER_SENTENCE_MAX = 400,
 	DELIVER_HANDSHAKES_MAX = 128,          /* at one time; others wait their turn */
+	DELIVER_FILES_MAX = CONF_ROUTE_FILES_MAX + 1, /* and those that routes share */
 	DELIVER_CLEAR_MAX = 256,               /* hosts whose TLS failed */
 	DELIVER_CLEAR_MS = 10 * 60 * 1000,     /* how long they are remembered */
 	DELIVER_DANE_MAX = 128 * 1024,         /* octets of TLSA records of one connection */
@@ -59,6 +62,7 @@ struct target {
 	bool secure;
 	enum mx_dane dane;
 	uint32_t base_at, base_len, tlsa_at, tlsa_len;
+	bool sts_has; /* the domain's MTA-STS policy lists it */
 	char tls[DELIVER_TLS_MAX]; /* of the last connection to it; empty: none, or clear */
 };
 
@@ -145,7 +149,7 @@ struct destination {
 };
 
 enum connection_state {
-	CONNECTION_RESOLVING, /* no socket; a question to dns is open */
+	CONNECTION_RESOLVING, /* no socket; a question to dns or http is open */
 	CONNECTION_OPENING,
 	CONNECTION_SECURING,  /* the handshake of TLS, or it waits for its turn */
 	CONNECTION_OPEN,      /* the machine speaks */
@@ -171,6 +175,10 @@ struct connection {
 	struct link all;
 	struct link unshaken; /* in d->unshaken: waits for its turn to shake hands */
 	struct tls *tls;      /* NULL: in the clear */
+	/* The domain's MTA-STS policy, and the question for it (0: none is open). */
+	struct mtasts_policy sts;
+	struct buf sts_text; /* what its strings point into; empty: it has none */
+	uint64_t sts_query;
 	struct loop_io *io;
 	struct loop_timer *timer;
 	struct smtp_client smtp;
@@ -183,6 +191,7 @@ struct connection {
 	bool machine;    /* smtp is in use */
 	bool shaking;    /* one of d->handshakes */
 	bool may_clear;  /* if TLS fails, this host may do without */
+	bool lacking;    /* its certificate is not what the job demands */
 	bool told;       /* the attempt's event is out */
 	bool tls_told;   /* how its encryption went */
 	bool sending;    /* the job's transaction was begun on this socket */
@@ -217,7 +226,7 @@ struct connection {
 
 /* What master has read for a route. */
 struct route_tls {
-	char name[128];
+	char name[128]; /* conf_route_files_name */
 	struct tls_client *client;
 	uint64_t digest; /* of what it was made of */
 	char secret[SMTP_CLIENT_SECRET_MAX];
@@ -241,17 +250,18 @@ struct clear_host {
 
 struct deliver {
 	struct frame *frame;
-	struct channel *spool, *dns; /* NULL: away */
+	struct channel *spool, *dns, *http; /* NULL: away */
 	struct window *window;       /* spool's; NULL: none */
 	struct map jobs;             /* number -> struct job */
 	struct map questions;        /* query -> struct connection */
+	struct map policies;         /* the same of questions for policies, to http */
 	struct map destinations;     /* hash of key -> struct destination */
 	struct link connections;     /* all of them */
 	struct link idle;            /* of all destinations, in the order of last use */
 	struct link due, starved;
 	struct link unshaken; /* struct connection, in order */
 	size_t handshakes;
-	struct route_tls routes[CONF_ROUTE_FILES_MAX];
+	struct route_tls routes[DELIVER_FILES_MAX];
 	size_t route_count;
 	struct tls_client *plain[TLS_LEGACY + 1]; /* by profile, for routes without files */
 	struct clear_host clear[DELIVER_CLEAR_MAX];
@@ -331,6 +341,17 @@ void host_ask_again(struct deliver *d); /* dns is back */
 enum { HOST_LABEL_MAX = DELIVER_NAME_MAX + 64 };
 struct str host_label(const struct target *t, char memory[HOST_LABEL_MAX]);
 
+/* sts.c: what a domain's MTA-STS policy says */
+/* Asks for it, if it counts for the connection's job; ends in connection_found, now or later.
+ * The targets are known. */
+void sts_find(struct connection *c);
+void sts_take(struct deliver *d, const struct msg_sts *m);
+void sts_late(struct connection *c); /* there is no answer */
+void sts_stop(struct connection *c);
+void sts_ask_again(struct deliver *d); /* http is back */
+/* Of the connection's domain. */
+enum secure_sts sts_of(const struct connection *c);
+
 /* folder.c: sockets that may be connected to */
 void folder_open_all(struct deliver *d);
 /* Whether the path lies where the process may look since it started. */
@@ -361,9 +382,13 @@ void encrypt_reload(struct deliver *d);
 void encrypt_close(struct deliver *d);
 /* What an open socket must have been opened under to serve the job. */
 uint64_t encrypt_policy(const struct deliver *d, const struct job *job);
+/* The sender demands proof of who gets the message (REQUIRETLS), or does without (TLS-Required:
+ * no). Another server of this site, by LMTP, is not asked. */
+bool encrypt_is_demanded(const struct job *job);
+bool encrypt_is_optional(const struct job *job);
 
-/* What has come of the route's files; NULL: nothing. */
-struct route_tls *encrypt_files_of(struct deliver *d, struct str route);
+/* What has come of the files of that name (conf_route_files_name); NULL: nothing. */
+struct route_tls *encrypt_files_of(struct deliver *d, struct str name);
 
 /* egress.c: by which own address mail leaves */
 /* Sets job->egress to one that can connect to the target (NULL: not known yet), and counts the

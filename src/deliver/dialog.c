@@ -114,6 +114,19 @@ static bool connection_ready(struct connection *c)
 	return true;
 }
 
+/* RFC 8689 4.2.1: X.7.10, encryption needed: for good, as far as this host goes. A handshake
+ * that only broke off may do better another time. */
+static bool lacks(const struct connection *c, const struct smtp_client *smtp,
+		  struct smtp_outcome *cause)
+{
+	bool refused = str_eq(str_of(smtp->cause.enhanced), STR("4.7.4"));
+	*cause = smtp->cause;
+	if (smtp->end != SMTP_END_TLS_FAILED || !encrypt_is_demanded(c->job)) return false;
+	if (!c->lacking && !refused) return false;
+	(void)str_to_cstr(STR("5.7.10"), cause->enhanced, sizeof cause->enhanced);
+	return true;
+}
+
 /* A transaction is over. When nothing is left to do for its job that does not wait for
  * an answer to RSET. */
 static void connection_done(struct connection *c)
@@ -128,11 +141,12 @@ static void connection_done(struct connection *c)
 static void connection_closed(struct connection *c)
 {
 	const struct smtp_client *smtp = &c->smtp;
+	struct smtp_outcome cause = smtp->cause;
 	struct smtp_attempt_end end = { .how = SMTP_ATTEMPT_CLOSED,
 					.end = smtp->end,
 					.stale = smtp_client_was_stale(smtp),
 					.may_clear = c->may_clear,
-					.cause = &smtp->cause };
+					.cause = &cause };
 	if (c->out.len && !c->broken) (void)wire_send(c, buf_view(&c->out));
 	if (!c->job) {
 		connection_free(c);
@@ -142,6 +156,7 @@ static void connection_closed(struct connection *c)
 	 * the next host does better. */
 	if (!end.stale && end.end != SMTP_END_QUIT) c->told = false;
 	tell_attempt(c, &smtp->cause);
+	end.lacking = lacks(c, smtp, &cause);
 	if (end.end == SMTP_END_AUTH_FAILED) login_failed(c);
 	if (end.end == SMTP_END_TLS_FAILED) {
 		bool offered = smtp->cause.step != SMTP_STEP_STARTTLS;

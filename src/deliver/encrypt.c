@@ -27,17 +27,17 @@ static const struct conf_route *route_of(const struct deliver *d, const struct j
 
 bool encrypt_open(void) { return tls_prepare(); }
 
-struct route_tls *encrypt_files_of(struct deliver *d, struct str route)
+struct route_tls *encrypt_files_of(struct deliver *d, struct str name)
 {
 	for (size_t i = 0; i < d->route_count; i++)
-		if (str_eq(str_of(d->routes[i].name), route)) return &d->routes[i];
+		if (str_eq(str_of(d->routes[i].name), name)) return &d->routes[i];
 	return NULL;
 }
 
 static struct route_tls *files_place(struct deliver *d, struct str route)
 {
 	struct route_tls *r = encrypt_files_of(d, route);
-	if (r || d->route_count == CONF_ROUTE_FILES_MAX) return r;
+	if (r || d->route_count == DELIVER_FILES_MAX) return r;
 	r = &d->routes[d->route_count++];
 	*r = (struct route_tls){ .client = NULL };
 	(void)str_to_cstr(route, r->name, sizeof r->name);
@@ -99,9 +99,7 @@ static void files_free(struct route_tls *r)
 void encrypt_reload(struct deliver *d)
 {
 	for (size_t i = d->route_count; i-- > 0;) {
-		const struct conf_route *r =
-			conf_route_find(d->frame->conf, str_of(d->routes[i].name));
-		if (r && conf_route_has_files(r)) continue;
+		if (conf_route_with_files(d->frame->conf, str_of(d->routes[i].name))) continue;
 		files_free(&d->routes[i]);
 		d->routes[i] = d->routes[--d->route_count];
 		explicit_bzero(&d->routes[d->route_count], sizeof d->routes[0]);
@@ -117,15 +115,20 @@ void encrypt_close(struct deliver *d)
 	}
 }
 
+/* Nothing may be sent before they are there. */
+static bool needs_files(const struct conf_route *route)
+{
+	return route->tls == CONF_ROUTE_TLS_VERIFY || route->login.len || route->certificate.len;
+}
+
 /* NULL: no memory, or the route's files have never been good. */
 static struct tls_client *client_for(struct deliver *d, const struct conf_route *route)
 {
 	char text[128];
 	struct buf why;
-	if (conf_route_has_files(route)) {
-		struct route_tls *r = encrypt_files_of(d, route->name);
-		return r && (r->secret_len || !route->login.len) ? r->client : NULL;
-	}
+	struct route_tls *r = encrypt_files_of(d, conf_route_files_name(route));
+	if (r && (r->secret_len || !route->login.len)) return r->client;
+	if (needs_files(route)) return NULL;
 	struct tls_client **plain = &d->plain[route->profile];
 	buf_init_fixed(&why, text, sizeof text);
 	if (!*plain)
@@ -134,10 +137,17 @@ static struct tls_client *client_for(struct deliver *d, const struct conf_route 
 	return *plain;
 }
 
+bool encrypt_is_demanded(const struct job *job)
+{
+	return job->tls_wish == MAIL_TLS_REQUIRED && job->to.kind != JOB_TO_LMTP;
+}
+
+bool encrypt_is_optional(const struct job *job) { return job->tls_wish == MAIL_TLS_OPTIONAL; }
+
 uint64_t encrypt_policy(const struct deliver *d, const struct job *job)
 {
 	const struct conf_route *route = route_of(d, job);
-	uint64_t policy = hash_str(job->route, d->seed);
+	uint64_t policy = hash_u64(job->tls_wish, hash_str(job->route, d->seed));
 	if (!route) return policy;
 	policy = hash_u64((uint64_t)route->tls << 16 | (uint64_t)route->start << 8 |
 				  (uint64_t)route->profile, policy);
@@ -145,7 +155,7 @@ uint64_t encrypt_policy(const struct deliver *d, const struct job *job)
 		policy = hash_u64((uint64_t)route->mechanisms << 1 | route->login_cleartext,
 				  hash_str(route->login, policy));
 	for (size_t i = 0; i < d->route_count; i++)
-		if (str_eq(str_of(d->routes[i].name), route->name))
+		if (str_eq(str_of(d->routes[i].name), conf_route_files_name(route)))
 			policy = hash_u64(d->routes[i].digest, policy);
 	return policy;
 }
@@ -197,11 +207,31 @@ void encrypt_plan(const struct connection *c, struct secure_plan *plan)
 			.mx_secure = t->secure,
 			.dane = t->dane,
 			.base = dane_text(c, t->base_at, t->base_len),
+			.sts = sts_of(c),
+			.sts_has = t->sts_has,
+			.optional = encrypt_is_optional(c->job),
+			.demanded = encrypt_is_demanded(c->job),
 			.failed = c->job->attempt.clear || failed_lately(c->d, t),
 		};
 	if (c->job->to.kind == JOB_TO_MX) facts.domain = c->job->to.domain;
 	else facts.domain = rotation_domain(c);
 	secure_plan_make(&facts, plan);
+}
+
+static void skip_write(const struct connection *c, enum secure_skip skip, struct buf *words)
+{
+	struct str host = str_of(c->targets[c->target].name);
+	if (skip == SECURE_SKIP_STS) {
+		buf_str(words, STR("the policy of "));
+		buf_str(words, c->job->to.domain);
+		buf_str(words, STR(" (MTA-STS) does not list "));
+		buf_str(words, host);
+		buf_str(words, STR(", which the DNS names as its host: it is not used now"));
+		return;
+	}
+	buf_str(words, STR("the DNS cannot say for sure how "));
+	buf_str(words, host);
+	buf_str(words, STR(" has to show who it is (TLSA records, DNSSEC): it is not used now"));
 }
 
 static bool refuse(struct smtp_outcome *cause, const char *enhanced, struct str text)
@@ -229,12 +259,16 @@ bool encrypt_allows(struct connection *c, struct smtp_outcome *cause, bool *ours
 						  "be used; the log says why"));
 	*ours = false;
 	if (!plan.skip) return true;
-	tls_result_of(c, TRANSPORT_DNSSEC_INVALID);
+	tls_result_of(c, plan.skip == SECURE_SKIP_STS ? TRANSPORT_VALIDATION_FAILURE
+						      : TRANSPORT_DNSSEC_INVALID);
 	struct buf words;
 	buf_init_fixed(&words, c->why, sizeof c->why);
-	buf_str(&words, STR("the DNS cannot say for sure how "));
-	buf_str(&words, str_of(c->targets[c->target].name));
-	buf_str(&words, STR(" has to show who it is (TLSA records, DNSSEC): it is not used now"));
+	skip_write(c, plan.skip, &words);
+	if (plan.skip == SECURE_SKIP_STS && encrypt_is_demanded(c->job)) {
+		(void)refuse(cause, "5.7.10", buf_view(&words));
+		cause->state = SMTP_RCPT_PERMANENT;
+		return false;
+	}
 	return refuse(cause, "4.7.5", buf_view(&words));
 }
 
@@ -271,7 +305,7 @@ static void peer_fill(const struct connection *c, const struct secure_plan *plan
 	const struct target *t = &c->targets[c->target];
 	struct cur records = cur_of(dane_text(c, t->tlsa_at, t->tlsa_len));
 	struct dns_tlsa r;
-	*peer = (struct tls_peer){ .check = checks[plan->check] };
+	*peer = (struct tls_peer){ .check = checks[plan->check], .lenient = plan->lenient };
 	if (is_fit_name(plan->sni)) peer->sni = plan->sni;
 	for (size_t i = 0; i < plan->name_count; i++) {
 		struct str name = plan->names[i];
@@ -301,6 +335,12 @@ static void fail(struct connection *c, const char *fault)
 		buf_str(&words, i ? STR(" or ") : STR("; its certificate was to name "));
 		buf_str(&words, plan.names[i]);
 	}
+	if (plan.policy == TRANSPORT_STS) {
+		buf_str(&words, STR(", as the policy of "));
+		buf_str(&words, c->job->to.domain);
+		buf_str(&words, STR(" (MTA-STS) demands"));
+	}
+	c->lacking = c->tls && tls_defect(c->tls) != TLS_DEFECT_NONE;
 	smtp_client_insecure(&c->smtp, "4.7.5", buf_view(&words));
 	c->state = CONNECTION_OPEN;
 }
@@ -378,6 +418,16 @@ static void describe(struct connection *c)
 	t->tls[out.len] = '\0';
 }
 
+/* What a handshake that went well leaves to be said. */
+static enum transport_failure verdict_of(const struct connection *c)
+{
+	struct secure_plan plan;
+	encrypt_plan(c, &plan);
+	if (plan.policy == TRANSPORT_STS && !c->targets[c->target].sts_has)
+		return TRANSPORT_VALIDATION_FAILURE;
+	return tls_defect(c->tls) == TLS_DEFECT_NONE ? TRANSPORT_GOOD : tls_result_defect(c->tls);
+}
+
 void encrypt_step(struct connection *c)
 {
 	if (!c->shaking) return;
@@ -391,7 +441,7 @@ void encrypt_step(struct connection *c)
 	c->moved = true; /* so that the timer is set */
 	if (rc == 0) {
 		describe(c);
-		tls_result_of(c, TRANSPORT_GOOD);
+		tls_result_of(c, verdict_of(c));
 		smtp_client_secured(&c->smtp);
 	} else {
 		tls_result_of(c, tls_result_defect(c->tls));

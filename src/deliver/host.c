@@ -58,7 +58,9 @@ static void target_add(struct connection *c, struct str name, struct ip ip, uint
 static bool wants_dane(const struct connection *c)
 {
 	const struct conf_route *r = conf_route_find(c->d->frame->conf, c->job->route);
-	return r && r->tls == CONF_ROUTE_TLS_DANE;
+	if (!r || r->tls == CONF_ROUTE_TLS_OFF || encrypt_is_optional(c->job)) return false;
+	return r->tls == CONF_ROUTE_TLS_DANE || r->tls == CONF_ROUTE_TLS_AUTO ||
+	       encrypt_is_demanded(c->job);
 }
 
 static void ask_send(struct connection *c)
@@ -162,7 +164,7 @@ static void go_on(struct connection *c)
 {
 	loop_timer_cancel(c->timer);
 	if (c->job->to.kind == JOB_TO_MX) {
-		connection_found(c);
+		sts_find(c);
 		return;
 	}
 	c->hop++;

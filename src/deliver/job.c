@@ -96,7 +96,9 @@ static bool job_fill(struct job *job, const struct msg_relay *m)
 		job->mail.rcpts[i].notify = r.notify;
 		job->places[i].index = r.index;
 	}
-	return job_target_get(copy(&at, m->target), &job->to);
+	bool good = job_target_get(copy(&at, m->target), &job->to);
+	job->mail.requiretls = encrypt_is_demanded(job);
+	return good;
 }
 
 /* Answers a job that there is no memory or no time for. */

@@ -38,6 +38,7 @@ static int role_open(struct frame *f)
 	d->tally = scoreboard_tally();
 	map_init(&d->jobs, DELIVER_JOBS_MAX, d->seed);
 	map_init(&d->questions, DELIVER_CONNECTIONS_MAX, d->seed);
+	map_init(&d->policies, DELIVER_CONNECTIONS_MAX, d->seed);
 	map_init(&d->destinations, DELIVER_CONNECTIONS_MAX + DELIVER_JOBS_MAX, d->seed);
 	list_init(&d->connections);
 	list_init(&d->idle);
@@ -161,6 +162,9 @@ static void role_peer_up(struct frame *f, struct channel *ch)
 	} else if (channel_peer(ch) == ROLE_DNS) {
 		d->dns = ch;
 		host_ask_again(d);
+	} else if (channel_peer(ch) == ROLE_HTTP) {
+		d->http = ch;
+		sts_ask_again(d);
 	}
 }
 
@@ -169,6 +173,7 @@ static void role_peer_down(struct frame *f, struct channel *ch)
 	struct deliver *d = f->role;
 	if (ch == d->spool) spool_lost(d);
 	else if (ch == d->dns) d->dns = NULL;
+	else if (ch == d->http) d->http = NULL;
 }
 
 static void role_window(struct deliver *d, int fd)
@@ -200,6 +205,7 @@ static void role_message(struct frame *f, struct channel *ch, enum msg_type type
 		struct msg_body body;
 		struct msg_resolved resolved;
 		struct msg_route_files files;
+		struct msg_sts sts;
 	} m;
 	(void)ch;
 	if (type == MSG_spool_window) role_window(d, fd);
@@ -211,6 +217,8 @@ static void role_message(struct frame *f, struct channel *ch, enum msg_type type
 		encrypt_files(d, &m.files, fd);
 	else if (type == MSG_resolved && msg_resolved_get(payload, &m.resolved))
 		host_resolved(d, &m.resolved);
+	else if (type == MSG_sts && msg_sts_get(payload, &m.sts))
+		sts_take(d, &m.sts);
 }
 
 static void role_reload(struct frame *f, struct conf *old)

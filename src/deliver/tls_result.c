@@ -63,17 +63,18 @@ void tls_result_of(struct connection *c, enum transport_failure failure)
 		return;
 	c->tls_told = true;
 	struct buf lines;
+	struct secure_plan plan;
 	buf_init(&lines, LINES_MAX);
 	struct tls_result r = { .domain = c->job->to.domain,
 				.mx = str_of(t->name),
 				.ip = t->ip,
 				.failure = failure };
-	if (route->tls == CONF_ROUTE_TLS_DANE && t->dane != MX_DANE_NONE) {
-		r.policy = TRANSPORT_TLSA;
+	encrypt_plan(c, &plan);
+	r.policy = plan.policy;
+	if (plan.policy == TRANSPORT_TLSA)
 		tlsa_write(&lines, str_sub(buf_view(&c->dane), t->tlsa_at, t->tlsa_len));
-	}
 	if (c->fd < 0) r.ip = (struct ip){ .octets = { 0 } };
-	r.lines = buf_view(&lines);
+	r.lines = plan.policy == TRANSPORT_STS ? buf_view(&c->sts_text) : buf_view(&lines);
 	tls_result(c->d, &r);
 	buf_free(&lines);
 }

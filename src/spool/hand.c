@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "lib/smtp/command.h"
 #include "spool/action.h"
 
 enum { JOB_ARENA = 8 * 1024 * 1024 };
@@ -268,7 +269,8 @@ static int job_know(struct job *job, const struct spool_msg *msg, struct envelop
 	job->from = e->sender;
 	job->envid = e->envid;
 	job->user = e->user;
-	job->ret = e->ret;
+	/* RFC 8689 5: no report may carry the text to where it is not protected. */
+	job->ret = e->tls_wish == MAIL_TLS_REQUIRED ? (uint8_t)SMTP_RET_HDRS : e->ret;
 	job->priority = msg->priority;
 	job->body8 = e->body8;
 	job->smtputf8 = e->smtputf8;

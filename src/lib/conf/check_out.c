@@ -39,9 +39,9 @@ static void check_route_tls(struct conf_parser *p, const struct conf_route *r)
 	if (off && r->certificate.len)
 		AT(p, CONF_WARNING, &r->certificate_from, STR("certificate"),
 		   "the certificate is not used: route '%.*s' has tls off", STR_ARG(r->name));
-	if (conf_is_said(&r->ca_from) && r->tls != CONF_ROUTE_TLS_VERIFY)
+	if (conf_is_said(&r->ca_from) && off)
 		AT(p, CONF_WARNING, &r->ca_from, STR("ca"),
-		   "'ca' is not used: route '%.*s' does not have tls verify", STR_ARG(r->name));
+		   "'ca' is not used: route '%.*s' has tls off", STR_ARG(r->name));
 	if (r->tls == CONF_ROUTE_TLS_DANE && !p->conf->resolver.trust_anchor.len)
 		AT(p, CONF_WARNING, &r->tls_from, STR("tls"),
 		   "no DNS answer is secure without resolver { trust-anchor }, so route '%.*s' "
@@ -92,11 +92,15 @@ static void check_route_files(struct conf_parser *p)
 {
 	const struct conf *conf = p->conf;
 	size_t count = 0;
-	for (size_t i = 0; i < conf->route_count; i++)
-		if (conf_route_has_files(&conf->routes[i]) && ++count == CONF_ROUTE_FILES_MAX + 1)
-			AT(p, CONF_ERROR, &conf->routes[i].origin, conf->routes[i].name,
-			   "more than %d routes have a certificate, a login or tls verify",
+	for (size_t i = 0; i < conf->route_count; i++) {
+		const struct conf_route *r = &conf->routes[i];
+		bool own = conf_route_has_files(r) && conf_route_files_name(r).len > 0;
+		if (own && ++count == CONF_ROUTE_FILES_MAX + 1)
+			AT(p, CONF_ERROR, &r->origin, r->name,
+			   "more than %d routes have a certificate, a login, or a ca or "
+			   "tls-profile of their own",
 			   CONF_ROUTE_FILES_MAX);
+	}
 }
 
 static bool check_routes(struct conf_parser *p)

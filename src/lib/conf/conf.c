@@ -151,6 +151,21 @@ void conf_free(struct conf *conf)
 
 bool conf_route_has_files(const struct conf_route *route)
 {
-	return route->tls == CONF_ROUTE_TLS_VERIFY || route->login.len > 0 ||
-	       (route->tls != CONF_ROUTE_TLS_OFF && route->certificate.len > 0);
+	return route->tls != CONF_ROUTE_TLS_OFF || route->login.len > 0;
+}
+
+struct str conf_route_files_name(const struct conf_route *route)
+{
+	bool shared = !conf_is_said(&route->ca_from) && !route->certificate.len &&
+		      !route->login.len && route->profile == CONF_TLS_MODERN;
+	return shared ? STR("") : route->name;
+}
+
+const struct conf_route *conf_route_with_files(const struct conf *conf, struct str name)
+{
+	for (size_t i = 0; i < conf->route_count; i++) {
+		const struct conf_route *r = &conf->routes[i];
+		if (conf_route_has_files(r) && str_eq(conf_route_files_name(r), name)) return r;
+	}
+	return NULL;
 }

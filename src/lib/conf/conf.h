@@ -374,7 +374,12 @@ const struct conf_route *conf_route_find(const struct conf *conf, struct str nam
 const struct conf_egress *conf_egress_find(const struct conf *conf, struct str name);
 /* Whether this route needs files: `ca`, or `certificate` and `key`, or `secret`. */
 bool conf_route_has_files(const struct conf_route *route);
-enum { CONF_ROUTE_FILES_MAX = 64 }; /* routes that do */
+/* By which name it has them: its own, or empty: those that routes share which say nothing
+ * about files. */
+struct str conf_route_files_name(const struct conf_route *route);
+/* A route that has the files of that name, or NULL. */
+const struct conf_route *conf_route_with_files(const struct conf *conf, struct str name);
+enum { CONF_ROUTE_FILES_MAX = 64 }; /* routes with files of their own */
 /* Of what a route is chosen: the recipient's domain, the sender (local@domain; empty: null)
  * and who has logged in (empty: nobody). */
 struct conf_route_ask {

@@ -19,6 +19,7 @@ struct job {
 	char *url, *body, *type, *login, *at; /* all but the first may be NULL */
 	struct str ca;
 	struct buf answer, answer_type, why;
+	bool untrusted;
 	long code;
 	char type_text[TYPE_MAX], why_text[WHY_MAX];
 };
@@ -181,6 +182,7 @@ static void job_run(struct fetcher *f, struct job *job, CURL *curl)
 	struct curl_slist *lists[2] = { NULL, NULL };
 	CURLcode result = lists_set(curl, job, lists) ? curl_easy_perform(curl) : CURLE_OUT_OF_MEMORY;
 	if (result == CURLE_OK) answer_look(curl, job);
+	job->untrusted = result == CURLE_PEER_FAILED_VERIFICATION;
 	curl_slist_free_all(lists[0]);
 	curl_slist_free_all(lists[1]);
 	if (job->answer.overflowed) buf_str(&job->why, STR("the answer is too long"));
@@ -201,8 +203,11 @@ static void done(void *arg, struct link *link)
 {
 	struct fetcher *f = arg;
 	struct job *job = CONTAINER(link, struct job, link);
-	const struct fetched result = { buf_view(&job->answer), buf_view(&job->answer_type),
-					buf_view(&job->why), job->code };
+	const struct fetched result = { .text = buf_view(&job->answer),
+					.type = buf_view(&job->answer_type),
+					.why = buf_view(&job->why),
+					.untrusted = job->untrusted,
+					.code = job->code };
 	f->spec.fn(f->spec.arg, job->id, &result);
 	job_free(job);
 }

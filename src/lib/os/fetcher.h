@@ -31,6 +31,7 @@ struct fetched {
 	struct str text; /* of the answer: also beside a code that is not 200 */
 	struct str type; /* Content-Type as the server said it */
 	struct str why;  /* why it is not an answer with code 200; empty: it is */
+	bool untrusted;  /* it is none because the server's certificate is not good */
 	long code;       /* 0: the server did not get as far */
 };
 

@@ -27,7 +27,7 @@ static void plan_verify(const struct secure_facts *f, struct secure_plan *plan)
 		name_add(plan, f->host);
 		return;
 	}
-	bool own = !f->domain.len || f->mx_secure || is_below(f->host, f->domain);
+	bool own = !f->domain.len || f->mx_secure || f->sts_has || is_below(f->host, f->domain);
 	name_add(plan, f->domain);
 	if (own) name_add(plan, f->host);
 }
@@ -43,6 +43,46 @@ static void plan_dane(const struct secure_facts *f, struct secure_plan *plan)
 	name_add(plan, f->domain);
 }
 
+static bool plan_tlsa(const struct secure_facts *f, struct secure_plan *plan)
+{
+	plan->policy = TRANSPORT_TLSA;
+	if (f->dane == MX_DANE_UNKNOWN) plan->skip = SECURE_SKIP_DANE;
+	else plan_dane(f, plan);
+	return true;
+}
+
+static bool plan_sts(const struct secure_facts *f, struct secure_plan *plan)
+{
+	bool enforced = f->sts == SECURE_STS_ENFORCE;
+	if (f->sts == SECURE_STS_NONE) return false;
+	plan->policy = TRANSPORT_STS;
+	if (enforced && !f->sts_has) plan->skip = SECURE_SKIP_STS;
+	if (!f->sts_has) return enforced;
+	/* RFC 8461 4.1: the name of the host, and no other. */
+	plan->check = SECURE_BY_NAME;
+	plan->lenient = !enforced;
+	name_add(plan, f->host);
+	return enforced;
+}
+
+static bool plan_policies(const struct secure_facts *f, struct secure_plan *plan)
+{
+	if (f->optional) return false;
+	if (f->dane != MX_DANE_NONE) return plan_tlsa(f, plan);
+	return f->tls == CONF_ROUTE_TLS_AUTO && plan_sts(f, plan);
+}
+
+/* RFC 8689 4.2.1: proof of the host, where the plan has none so far. */
+static bool plan_demanded(const struct secure_facts *f, struct secure_plan *plan)
+{
+	if (plan->skip || (plan->check != SECURE_UNCHECKED && !plan->lenient)) return true;
+	if (f->dane != MX_DANE_NONE) return plan_tlsa(f, plan);
+	plan->lenient = false;
+	plan->name_count = 0;
+	plan_verify(f, plan);
+	return true;
+}
+
 /* Whether it has to be encrypted; if so `plan` says how. */
 static bool plan_level(const struct secure_facts *f, struct secure_plan *plan)
 {
@@ -52,10 +92,7 @@ static bool plan_level(const struct secure_facts *f, struct secure_plan *plan)
 	case CONF_ROUTE_TLS_REQUIRE: return true;
 	case CONF_ROUTE_TLS_VERIFY: plan_verify(f, plan); return true;
 	case CONF_ROUTE_TLS_DANE:
-		plan->skip = f->dane == MX_DANE_UNKNOWN;
-		if (f->dane == MX_DANE_NONE) break;
-		if (!plan->skip) plan_dane(f, plan);
-		return true;
+	case CONF_ROUTE_TLS_AUTO: return plan_policies(f, plan);
 	}
 	return false;
 }
@@ -66,6 +103,7 @@ void secure_plan_make(const struct secure_facts *f, struct secure_plan *plan)
 	if (f->tls == CONF_ROUTE_TLS_OFF) return;
 	if (!is_address(f->host)) plan->sni = f->host;
 	bool must = plan_level(f, plan) || f->must;
+	if (f->demanded) must = plan_demanded(f, plan);
 	bool implicit = f->start == CONF_ROUTE_START_IMPLICIT ||
 			(f->start == CONF_ROUTE_START_AUTO && f->port == SECURE_IMPLICIT_PORT);
 	if (implicit) plan->tls = SMTP_CL_TLS_IMPLICIT;

@@ -156,6 +156,17 @@ static void forget_session(struct smtp_attempt *a)
 				(struct smtp_outcome){ .state = SMTP_RCPT_OPEN };
 }
 
+/* What becomes of those who had no answer of their own when the host was given up. */
+static struct smtp_outcome cause_of(struct smtp_attempt *a, const struct smtp_attempt_end *end)
+{
+	struct smtp_outcome cause = keep(a, end->cause);
+	cause.state = end->lacking ? SMTP_RCPT_PERMANENT : SMTP_RCPT_TEMPORARY;
+	cause.enhanced[0] = end->lacking ? '5' : '4';
+	cause.host_scoped = end->lacking;
+	cause.session = true;
+	return cause;
+}
+
 static enum smtp_attempt_action closed(struct smtp_attempt *a,
 				       const struct smtp_attempt_end *end)
 {
@@ -184,11 +195,8 @@ static enum smtp_attempt_action closed(struct smtp_attempt *a,
 		a->progress = a->served = false;
 		return SMTP_ATTEMPT_RESEND;
 	}
-	struct smtp_outcome cause = keep(a, end->cause);
-	cause.state = SMTP_RCPT_TEMPORARY;
-	cause.enhanced[0] = '4';
-	cause.in_doubt = cause.host_scoped = false;
-	cause.session = true;
+	struct smtp_outcome cause = cause_of(a, end);
+	cause.in_doubt = false;
 	leave_target(a, &cause);
 	return next_target(a);
 }
@@ -246,10 +254,7 @@ enum smtp_attempt_action smtp_attempt_next(struct smtp_attempt *a,
 	case SMTP_ATTEMPT_NOT_CONNECTED: break;
 	case SMTP_ATTEMPT_NO_SOCKET: break;
 	}
-	struct smtp_outcome cause = keep(a, end->cause);
-	cause.state = SMTP_RCPT_TEMPORARY;
-	cause.enhanced[0] = '4';
-	cause.session = true;
+	struct smtp_outcome cause = cause_of(a, end);
 	leave_target(a, &cause);
 	return end->how == SMTP_ATTEMPT_NO_SOCKET ? stop(a) : next_target(a);
 }

@@ -17,7 +17,8 @@
  *   - TEMPORARY, and PERMANENT only for this host, go on to the next address (next host).
  *     When all have been tried, TEMPORARY beats host-scoped PERMANENT where they
  *     disagree: the host that failed today may be the one that can.
- *   - A greeting or HELO refused with 5xx, or anything else about a host, is TEMPORARY.
+ *   - A greeting or HELO refused with 5xx, or anything else about a host, is TEMPORARY, but that
+ *     it lacks what the message demands: PERMANENT for this host.
  *   - No socket here is no host's fault: the attempt stops.
  *
  * Pure; never more than SMTP_ATTEMPT_TARGETS_MAX addresses, never a loop. */
@@ -54,6 +55,7 @@ struct smtp_attempt_end {
 	enum smtp_client_end end;          /* CLOSED: smtp_client.end */
 	bool stale;                        /* CLOSED: smtp_client_was_stale */
 	bool may_clear;                    /* TLS_FAILED: this address may do without */
+	bool lacking;                      /* `cause`: the host lacks what the message demands */
 	const struct smtp_outcome *cause;  /* why, but for DONE; text is copied */
 };
 

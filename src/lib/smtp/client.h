@@ -130,6 +130,7 @@ struct smtp_client_mail {
 	uint8_t ret;         /* enum smtp_ret */
 	bool body8;          /* the text has 8-bit octets */
 	bool smtputf8;       /* the message wants SMTPUTF8 */
+	bool requiretls;     /* it may only go over TLS, to a host that does the same (RFC 8689) */
 	uint32_t rcpt_count; /* > 0 */
 	struct smtp_client_rcpt *rcpts;
 	int8_t priority;     /* RFC 6710, -9 to 9; said where it is offered, but for 0 */
@@ -142,7 +143,7 @@ struct smtp_client_mail {
 
 /* What EHLO or LHLO told; all false and 0 after HELO. */
 struct smtp_client_caps {
-	bool pipelining, size, body8, smtputf8, chunking, dsn, enhanced, starttls;
+	bool pipelining, size, body8, smtputf8, chunking, dsn, enhanced, starttls, requiretls;
 	uint64_t size_max;          /* octets; 0: not told */
 	uint32_t rcptmax, mailmax;  /* RFC 9422; 0: not told */
 	struct str auth;            /* names with blanks between; printable */

@@ -69,6 +69,7 @@ void smtp_client_cap(struct smtp_client *c, struct str line)
 		{ STR("DSN"), &caps->dsn, NULL },
 		{ STR("ENHANCEDSTATUSCODES"), &caps->enhanced, NULL },
 		{ STR("STARTTLS"), &caps->starttls, NULL },
+		{ STR("REQUIRETLS"), &caps->requiretls, NULL },
 		{ STR("LIMITS"), NULL, cap_limits },
 		{ STR("AUTH"), NULL, cap_auth },
 		{ STR("MT-PRIORITY"), &caps->priority, NULL },

@@ -111,6 +111,17 @@ static struct smtp_outcome check_by(const struct smtp_client *c)
 	return no;
 }
 
+/* RFC 8689 4.2.1: what was said before TLS does not count, nor HELO. */
+static struct smtp_outcome no_requiretls(void)
+{
+	struct smtp_outcome none =
+		smtp_client_own(SMTP_STEP_MAIL, SMTP_RCPT_PERMANENT, "5.7.30",
+				STR("the message demands REQUIRETLS, which the host does not "
+				    "offer"));
+	none.host_scoped = true;
+	return none;
+}
+
 /* What speaks against the message as a whole; SMTP_RCPT_OPEN: nothing. */
 static struct smtp_outcome check_mail(const struct smtp_client *c)
 {
@@ -119,6 +130,7 @@ static struct smtp_outcome check_mail(const struct smtp_client *c)
 	if (!is_fit(mail->sender))
 		return smtp_client_own(SMTP_STEP_MAIL, SMTP_RCPT_PERMANENT, "5.1.7",
 				       STR("the sender's address can not be sent"));
+	if (mail->requiretls && !(c->secured && c->caps.requiretls)) return no_requiretls();
 	if (utf8 && !c->caps.smtputf8) return no_utf8(c);
 	if (!c->caps.size_max || mail->size <= c->caps.size_max) return check_by(c);
 	struct smtp_outcome large =

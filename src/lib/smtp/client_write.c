@@ -48,6 +48,7 @@ static void write_mail(struct smtp_client *c)
 	}
 	if (c->caps.body8 && mail->body8) buf_str(out, STR(" BODY=8BITMIME"));
 	if (c->utf8) buf_str(out, STR(" SMTPUTF8"));
+	if (mail->requiretls) buf_str(out, STR(" REQUIRETLS"));
 	if (c->caps.dsn && mail->ret == SMTP_RET_FULL) buf_str(out, STR(" RET=FULL"));
 	if (c->caps.dsn && mail->ret == SMTP_RET_HDRS) buf_str(out, STR(" RET=HDRS"));
 	/* RFC 3461 4.4: 100 octets before they became xtext. */

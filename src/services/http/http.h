@@ -4,7 +4,7 @@
 #define IMS_HTTP_HTTP_H
 
 #include "services/frame.h"
-#include "services/http/web.h"
+#include "services/http/sts.h"
 
 enum { HTTP_CA_MAX = 4 * 1024 * 1024 };
 
@@ -12,7 +12,8 @@ struct http {
 	struct frame *frame;
 	struct names names;
 	struct web web;
-	struct buf ca; /* the system's authorities, PEM; empty: it has none, so nobody is trusted */
+	struct sts sts;
+	struct buf ca; /* authorities of web servers, PEM; empty: there are none, so nobody is trusted */
 	int folder;    /* state/http, for what must outlive the process; negative: -errno */
 };
 

@@ -8,20 +8,21 @@
 #include <openssl/crypto.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "lib/ipc/scoreboard.h"
 #include "lib/os/sandbox.h"
 #include "services/http/http.h"
 
-static const char ca_path[] = "/etc/ssl/certs/ca-certificates.crt";
-
 static void ca_read(struct http *h)
 {
-	char piece[16 * 1024];
+	char piece[16 * 1024], path[PATH_MAX];
 	ssize_t n;
 	buf_init(&h->ca, HTTP_CA_MAX);
-	int fd = open(ca_path, O_RDONLY | O_CLOEXEC);
+	if (!str_to_cstr(h->frame->conf->http.ca, path, sizeof path)) return;
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0) return;
 	while ((n = read(fd, piece, sizeof piece)) > 0) buf_bytes(&h->ca, piece, (size_t)n);
 	if (n < 0 || h->ca.overflowed) buf_free(&h->ca);
@@ -57,10 +58,25 @@ static int http_open(struct frame *f)
 	return 0;
 }
 
+/* A folder below the role's own. */
+static int folder_below(const struct http *h, const char *name)
+{
+	if (h->folder < 0) return h->folder;
+	if (mkdirat(h->folder, name, 0700) != 0 && errno != EEXIST) return -errno;
+	int fd = openat(h->folder, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	return fd < 0 ? -errno : fd;
+}
+
 static int http_serve(struct frame *f)
 {
 	struct http *h = f->role;
-	return web_init(&h->web, f->loop, &h->names) ? 0 : EX_OSERR;
+	struct census *census = scoreboard_census();
+	h->sts = (struct sts){ .loop = f->loop, .log = f->log, .names = &h->names, .web = &h->web,
+			       .ca = buf_view(&h->ca), .folder = folder_below(h, "sts"),
+			       .seed = census ? census->seed : 0 };
+	if (!web_init(&h->web, f->loop, &h->names) || !sts_init(&h->sts)) return EX_OSERR;
+	sts_store_load(&h->sts);
+	return 0;
 }
 
 static void http_peer_up(struct frame *f, struct channel *ch)
@@ -73,6 +89,7 @@ static void http_peer_down(struct frame *f, struct channel *ch)
 {
 	struct http *h = f->role;
 	if (channel_peer(ch) == ROLE_DNS) names_down(&h->names);
+	else if (channel_peer(ch) == ROLE_DELIVER) sts_forget(&h->sts, ch);
 }
 
 static void http_message(struct frame *f, struct channel *ch, enum msg_type type,
@@ -80,16 +97,26 @@ static void http_message(struct frame *f, struct channel *ch, enum msg_type type
 {
 	struct http *h = f->role;
 	struct msg_dns_found found;
-	(void)ch;
+	struct msg_sts_want want;
 	if (fd >= 0) (void)close(fd);
 	if (type == MSG_dns_found && msg_dns_found_get(payload, &found))
 		names_found(&h->names, &found);
+	else if (type == MSG_sts_want && msg_sts_want_get(payload, &want))
+		sts_ask(&h->sts, ch, &want);
+}
+
+/* Files cannot be read again without the rights that this process gave up: it goes, and a
+ * fresh one reads them. */
+static void http_reload(struct frame *f, struct conf *old)
+{
+	if (!str_eq(old->http.ca, f->conf->http.ca)) frame_leave(f);
 }
 
 static void http_drain(struct frame *f, bool now)
 {
 	struct http *h = f->role;
 	(void)now;
+	sts_free(&h->sts);
 	web_free(&h->web);
 	names_free(&h->names);
 	frame_leave(f);
@@ -102,5 +129,6 @@ const struct role_ops http_role = {
 	.peer_up = http_peer_up,
 	.peer_down = http_peer_down,
 	.message = http_message,
+	.reload = http_reload,
 	.drain = http_drain,
 };

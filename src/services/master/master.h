@@ -74,7 +74,8 @@ struct listener {
 };
 
 struct certificates; /* of one listener block */
-struct route_files;  /* of one route */
+struct route_files;  /* of one route, or of those that share */
+enum { MASTER_ROUTE_FILES_MAX = CONF_ROUTE_FILES_MAX + 1 };
 
 /* The channel between two children, by its latest number. */
 struct peer_link {
@@ -119,7 +120,7 @@ struct master {
 	struct listener_set *listeners;
 	struct certificates *certificates[MASTER_LISTENERS_MAX];
 	size_t certificates_count;
-	struct route_files *route_files[CONF_ROUTE_FILES_MAX];
+	struct route_files *route_files[MASTER_ROUTE_FILES_MAX];
 	size_t route_files_count;
 	struct loop_timer *stop_timer, *listen_timer, *certificate_timer, *link_timer;
 	int secrets_fd; /* memfd of the last ones that could be read; -1: none */

@@ -26,12 +26,19 @@ static struct str key_path(const struct conf_route *r)
 	return r->key.len ? r->key : r->certificate;
 }
 
-static bool verifies(const struct conf_route *r) { return r->tls == CONF_ROUTE_TLS_VERIFY; }
+/* A system without authorities is none to complain about before a route says `verify`: what a
+ * domain's policy then demands cannot be met, and its mail waits. */
+static bool wants_trust(const struct conf_route *r)
+{
+	char path[SECRET_PATH_MAX];
+	if (r->tls == CONF_ROUTE_TLS_OFF) return false;
+	return r->tls == CONF_ROUTE_TLS_VERIFY || r->ca_from.line > 0 ||
+	       (str_to_cstr(r->ca, path, sizeof path) && access(path, F_OK) == 0);
+}
 
 static uint64_t stamp_of(const struct conf_route *r)
 {
-	uint64_t stamp = (uint64_t)r->profile;
-	if (verifies(r)) stamp = pem_file_stamp(r->ca, stamp);
+	uint64_t stamp = pem_file_stamp(r->ca, (uint64_t)r->profile);
 	if (r->certificate.len)
 		stamp = pem_file_stamp(key_path(r), pem_file_stamp(r->certificate, stamp));
 	return stamp;
@@ -105,7 +112,7 @@ static bool read_all(const struct conf *conf, const struct conf_route *r, struct
 {
 	fault_init(fault);
 	bool pair = r->certificate.len > 0;
-	return add(r->ca, verifies(r), TLS_TRUST_MAX, files, fault) &&
+	return add(r->ca, wants_trust(r), TLS_TRUST_MAX, files, fault) &&
 	       add(r->certificate, pair, TLS_PEM_MAX, files, fault) &&
 	       add(key_path(r), pair, TLS_PEM_MAX, files, fault) &&
 	       add_secret(conf, r, files, fault) && try_all(r, buf_view(files), own, fault);
@@ -172,15 +179,15 @@ static void files_load(struct master *m, struct route_files *f, const struct con
 
 /* --- life ------------------------------------------------------------------------------- */
 
-static struct route_files *files_for(struct master *m, const struct conf_route *r)
+static struct route_files *files_for(struct master *m, struct str name)
 {
 	for (size_t i = 0; i < m->route_files_count; i++)
-		if (str_eq(str_of(m->route_files[i]->name), r->name)) return m->route_files[i];
+		if (str_eq(str_of(m->route_files[i]->name), name)) return m->route_files[i];
 	struct route_files *f = NULL;
-	if (m->route_files_count < CONF_ROUTE_FILES_MAX) f = calloc(1, sizeof *f);
+	if (m->route_files_count < MASTER_ROUTE_FILES_MAX) f = calloc(1, sizeof *f);
 	if (!f) return NULL;
 	f->fd = -1;
-	(void)str_to_cstr(r->name, f->name, sizeof f->name);
+	(void)str_to_cstr(name, f->name, sizeof f->name);
 	return m->route_files[m->route_files_count++] = f;
 }
 
@@ -194,8 +201,7 @@ static void drop_unwanted(struct master *m)
 {
 	for (size_t i = m->route_files_count; i-- > 0;) {
 		struct str name = str_of(m->route_files[i]->name);
-		const struct conf_route *r = conf_route_find(m->conf, name);
-		if (r && conf_route_has_files(r)) continue;
+		if (conf_route_with_files(m->conf, name)) continue;
 		files_free(m->route_files[i]);
 		m->route_files[i] = m->route_files[--m->route_files_count];
 	}
@@ -206,7 +212,9 @@ void route_files_look(struct master *m, bool all)
 	if (all) drop_unwanted(m);
 	for (size_t i = 0; i < m->conf->route_count; i++) {
 		const struct conf_route *r = &m->conf->routes[i];
-		struct route_files *f = conf_route_has_files(r) ? files_for(m, r) : NULL;
+		struct str name = conf_route_files_name(r);
+		if (conf_route_with_files(m->conf, name) != r) continue;
+		struct route_files *f = files_for(m, name);
 		if (!f) continue;
 		uint64_t stamp = stamp_of(r);
 		if (all || stamp != f->stamp) {
@@ -243,7 +251,7 @@ bool route_files_check(const struct conf *conf, struct buf *text)
 		struct certificate own;
 		struct fault fault;
 		struct buf files;
-		if (!conf_route_has_files(r)) continue;
+		if (conf_route_with_files(conf, conf_route_files_name(r)) != r) continue;
 		buf_init(&files, FILES_MAX);
 		if (!read_all(conf, r, &files, &own, &fault)) {
 			good = false;

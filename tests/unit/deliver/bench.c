@@ -76,8 +76,7 @@ static void event_note(void *arg, struct str record)
 	unsigned name = cur_u16(&cur);
 	assert_in_range(name, 1, EVENT_COUNT - 1);
 	b->events[name]++;
-	buf_reset(&b->record);
-	buf_str(&b->record, record);
+	b->last = name;
 	buf_reset(&b->records[name]);
 	buf_str(&b->records[name], record);
 }
@@ -88,11 +87,7 @@ static int64_t event_wall(void *arg)
 	return 1800000000000;
 }
 
-bool bench_said(const struct bench *b, const char *text)
-{
-	return b->record.len &&
-	       memmem(b->record.at, b->record.len, text, str_of(text).len) != NULL;
-}
+bool bench_said(const struct bench *b, const char *text) { return bench_told(b, b->last, text); }
 
 bool bench_told(const struct bench *b, unsigned event, const char *text)
 {
@@ -124,6 +119,7 @@ SEND(done)
 SEND(body_want)
 SEND(pooled)
 SEND(resolve)
+SEND(sts_want)
 
 void bench_message(struct bench *b, struct channel *ch, enum msg_type type,
 		   struct buf *record, int fd)
@@ -200,30 +196,6 @@ static void give_text(struct bench *b, struct str payload)
 	buf_free(&ranges);
 }
 
-static uint8_t dns_list(const char *answer, struct buf *out)
-{
-	struct mx_list list = { 0 };
-	struct str rest = str_of(answer);
-	static char names[MX_HOSTS_MAX][32];
-	if (str_eq(rest, STR("never"))) return 1;
-	if (str_eq(rest, STR("later"))) return 2;
-	if (str_eq(rest, STR("junk"))) buf_str(out, STR("junk"));
-	for (struct str word; !out->len && (word = str_word(&rest)).len; list.count++) {
-		struct mx_next *host = &list.hosts[list.count];
-		(void)snprintf(names[list.count], 32, "mx%zu.example", list.count + 1);
-		host->name = str_of(names[list.count]);
-		host->preference = (uint16_t)(list.count * 10);
-		host->count = 1;
-		host->secure = bench_now->dns_secure;
-		host->dane = bench_now->dane;
-		host->base = host->dane == MX_DANE_FOUND ? STR("base.example") : STR("");
-		host->tlsa = host->dane == MX_DANE_FOUND ? bench_now->tlsa : STR("");
-		assert_true(ip_parse(word, &host->ips[0]));
-	}
-	if (list.count) mx_list_put(out, &list);
-	return 0;
-}
-
 static void give_hosts(struct bench *b, struct str payload)
 {
 	struct msg_resolve ask;
@@ -232,12 +204,22 @@ static void give_hosts(struct bench *b, struct str payload)
 	b->asked++;
 	if (b->dns_silent) return;
 	buf_init(&hosts, 1 << 16);
-	uint8_t result = dns_list(b->dns_answer, &hosts);
+	uint8_t result = peers_list(b->dns_answer, &hosts);
 	RECORD(resolved, ask.query, result, result == 1 ? STR("5.1.2") : STR("4.4.3"),
 	       result == 1 ? STR("no such domain") : STR("the DNS fails"),
 	       buf_view(&hosts));
 	bench_message(b, b->dns, MSG_resolved, &record, -1);
 	buf_free(&hosts);
+}
+
+static void give_policy(struct bench *b, struct str payload)
+{
+	struct msg_sts_want ask;
+	assert_true(msg_sts_want_get(payload, &ask));
+	b->sts_asked++;
+	if (b->sts_silent) return;
+	RECORD(sts, ask.query, (uint8_t)b->sts_failure, str_of(b->sts ? b->sts : ""));
+	bench_message(b, b->http, MSG_sts, &record, -1);
 }
 
 static bool answer_one(struct bench *b)
@@ -250,6 +232,7 @@ static bool answer_one(struct bench *b)
 	if (s.type == MSG_pooled && b->spool) take_pooled(b, payload);
 	if (s.type == MSG_body_want && b->spool) give_text(b, payload);
 	if (s.type == MSG_resolve && b->dns) give_hosts(b, payload);
+	if (s.type == MSG_sts_want && b->http) give_policy(b, payload);
 	buf_free(&s.payload);
 	return true;
 }
@@ -305,6 +288,7 @@ uint64_t bench_give(struct bench *b, const struct bench_job *j)
 	       .arrived_ms = 1800000000000,
 	       .sender = str_of(j->sender ? j->sender : "a@us.example"),
 	       .flags = j->flags,
+	       .tls_wish = (uint8_t)j->tls_wish,
 	       .key = str_of(j->key  ? j->key
 			     : j->mx ? j->mx
 				     : j->hops),
@@ -359,13 +343,18 @@ void bench_text(struct bench *b, const char *text)
 	b->text = (struct str){ at, len };
 }
 
+static struct channel **channel_place(struct bench *b, enum role peer)
+{
+	if (peer == ROLE_SPOOL) return &b->spool;
+	return peer == ROLE_DNS ? &b->dns : &b->http;
+}
+
 void bench_up(struct bench *b, enum role peer)
 {
 	struct channel *ch = calloc(1, sizeof *ch);
 	assert_non_null(ch);
 	ch->peer = peer;
-	if (peer == ROLE_SPOOL) b->spool = ch;
-	else b->dns = ch;
+	*channel_place(b, peer) = ch;
 	deliver_role.peer_up(&b->frame, ch);
 	if (peer != ROLE_SPOOL) return;
 	RECORD(spool_window, WINDOW_SIZE);
@@ -374,10 +363,9 @@ void bench_up(struct bench *b, enum role peer)
 
 void bench_down(struct bench *b, enum role peer)
 {
-	struct channel *ch = peer == ROLE_SPOOL ? b->spool : b->dns;
+	struct channel *ch = *channel_place(b, peer);
 	deliver_role.peer_down(&b->frame, ch);
-	if (peer == ROLE_SPOOL) b->spool = NULL;
-	else b->dns = NULL;
+	*channel_place(b, peer) = NULL;
 	free(ch);
 }
 
@@ -412,6 +400,7 @@ struct bench *bench_new(const char *conf_text)
 	bench_text(b, "Subject: x\r\n\r\n.dot\r\ntext\r\n");
 	bench_up(b, ROLE_SPOOL);
 	bench_up(b, ROLE_DNS);
+	bench_up(b, ROLE_HTTP);
 	return b;
 }
 
@@ -427,6 +416,7 @@ static void deliver_free(struct deliver *d)
 {
 	map_free(&d->jobs);
 	map_free(&d->questions);
+	map_free(&d->policies);
 	map_free(&d->destinations);
 	buf_free(&d->results);
 	loop_timer_free(d->drain_timer);
@@ -441,12 +431,14 @@ void bench_free(struct bench *b)
 	assert_int_equal(b->left, 1);
 	if (b->spool) bench_down(b, ROLE_SPOOL);
 	if (b->dns) bench_down(b, ROLE_DNS);
+	if (b->http) bench_down(b, ROLE_HTTP);
 	peers_free();
 	bench_turn(b);
 	assert_int_equal(d->connection_count, 0);
 	assert_int_equal(d->jobs.count, 0);
 	assert_int_equal(d->job_memory, 0);
 	assert_int_equal(d->questions.count, 0);
+	assert_int_equal(d->policies.count, 0);
 	assert_int_equal(d->destinations.count, 0);
 	assert_true(list_empty(&d->idle) && list_empty(&d->starved));
 	bench_loop_is_idle();
@@ -455,7 +447,6 @@ void bench_free(struct bench *b)
 	window_free(window);
 	if (b->text_fd >= 0) (void)close(b->text_fd);
 	event_log_free(&b->log);
-	buf_free(&b->record);
 	for (size_t i = 0; i < EVENT_COUNT; i++) buf_free(&b->records[i]);
 	conf_free(b->frame.conf);
 	bench_now = NULL;

@@ -14,6 +14,7 @@
 #include <cmocka.h>
 
 #include "deliver/deliver.h"
+#include "lib/transport/failure.h"
 #include "pem.h"
 
 #define ROWS(table) (sizeof(table) / sizeof((table)[0]))
@@ -64,6 +65,8 @@ void peer_close_all(struct peer *p); /* its open connections */
 void peers_free(void);
 void peers_forget(void); /* what a failed test left */
 uint16_t peers_port(void);
+/* What dns answers, by bench.dns_answer: the result, and the record of the hosts. */
+uint8_t peers_list(const char *answer, struct buf *out);
 
 /* --- the role ------------------------------------------------------------------------- */
 
@@ -92,10 +95,10 @@ struct bench {
 	struct deliver *d;
 	struct frame frame;
 	struct event_log log;
-	struct channel *spool, *dns;
+	struct channel *spool, *dns, *http;
 	size_t events[EVENT_COUNT];
-	struct buf record; /* of the last attempt, relay_error or config_notice */
 	struct buf records[EVENT_COUNT]; /* the last of each name */
+	unsigned last;                   /* which name came last; 0: none */
 	unsigned left;
 	int64_t now_ms;
 	/* What spool and dns do. */
@@ -107,6 +110,11 @@ struct bench {
 	bool dns_secure;
 	enum mx_dane dane;
 	struct str tlsa;
+	/* What http says of each domain. */
+	const char *sts; /* NULL: no policy */
+	enum transport_failure sts_failure;
+	bool sts_silent;
+	unsigned sts_asked;
 	const char *dns_answer; /* "127.0.0.1 127.0.0.2", "never", "later" or "junk" */
 	uint64_t next_job;
 	unsigned dones;
@@ -129,6 +137,7 @@ struct bench_job {
 	bool spread;
 	const char *key;   /* NULL: the one of mx or hops */
 	const char *sender;
+	enum mail_tls_wish tls_wish;
 	bool lmtp;
 	uint8_t flags;
 	const char *site;

@@ -14,7 +14,7 @@ static const char *last(struct bench *b, enum event_field field)
 {
 	static struct event_view view;
 	static char text[512];
-	assert_true(event_view_read(&view, buf_view(&b->record)));
+	assert_true(event_view_read(&view, buf_view(&b->records[b->last])));
 	assert_true(str_to_cstr(event_view_get(&view, field, NULL), text, sizeof text));
 	return text;
 }

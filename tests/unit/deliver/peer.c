@@ -441,3 +441,27 @@ void peers_free(void)
 		free(p);
 	}
 }
+
+uint8_t peers_list(const char *answer, struct buf *out)
+{
+	struct mx_list list = { 0 };
+	struct str rest = str_of(answer);
+	static char names[MX_HOSTS_MAX][32];
+	if (str_eq(rest, STR("never"))) return 1;
+	if (str_eq(rest, STR("later"))) return 2;
+	if (str_eq(rest, STR("junk"))) buf_str(out, STR("junk"));
+	for (struct str word; !out->len && (word = str_word(&rest)).len; list.count++) {
+		struct mx_next *host = &list.hosts[list.count];
+		(void)snprintf(names[list.count], 32, "mx%zu.example", list.count + 1);
+		host->name = str_of(names[list.count]);
+		host->preference = (uint16_t)(list.count * 10);
+		host->count = 1;
+		host->secure = bench_now->dns_secure;
+		host->dane = bench_now->dane;
+		host->base = host->dane == MX_DANE_FOUND ? STR("base.example") : STR("");
+		host->tlsa = host->dane == MX_DANE_FOUND ? bench_now->tlsa : STR("");
+		assert_true(ip_parse(word, &host->ips[0]));
+	}
+	if (list.count) mx_list_put(out, &list);
+	return 0;
+}

@@ -68,7 +68,7 @@ void channel_send_certificates_fd(struct channel *ch, const struct msg_certifica
 }
 
 static unsigned files_sent, files_profile;
-static char files_name[128], files_text[64 * 1024];
+static char files_name[128], files_text[TLS_TRUST_MAX];
 
 void channel_send_route_files_fd(struct channel *ch, const struct msg_route_files *m, int fd)
 {
@@ -415,10 +415,16 @@ static void routes(void **state)
 	certificates_timer(&master);
 	assert_int_equal(events[EVENT_certificate_error], 2);
 	assert_true(last_says("/b.key"));
+	/* those that say nothing about files share what the system has */
+	reload("}\nroute r { mx; tls require }\nroute s { via h.example }\nroute t { mx; tls dane");
+	assert_int_equal(master.route_files_count, 1);
+	assert_int_equal(files_sent, 5);
+	assert_string_equal(files_name, "");
+	assert_false(files_hold(one.cert) || files_hold(two.cert));
 	/* nothing is needed: nothing is sent, and what there was is forgotten */
-	reload("}\nroute r { mx; tls require }\nroute q { mx; tls off; certificate @/a.pem");
+	reload("}\nroute q { mx; tls off; certificate @/a.pem");
 	assert_int_equal(master.route_files_count, 0);
-	assert_int_equal(files_sent, 4);
+	assert_int_equal(files_sent, 5);
 }
 
 static void check(void **state)
@@ -436,7 +442,9 @@ static void check(void **state)
 		{ "tls offer; certificate @/a.pem", "listener 'in': @/a.pem: there is no private key" },
 		{ "tls offer; certificate @/a.key; key @/a.key", "there is no certificate" },
 		{ "}\nroute r { mx; tls verify; ca @/a.pem; certificate @/a.pem; key @/a.key", "" },
-		{ "}\nroute r { mx; tls may; ca @/nothing", "" },
+		{ "}\nroute r { mx; tls may", "" },
+		{ "}\nroute r { mx; tls off; ca @/nothing", "" },
+		{ "}\nroute r { mx; tls may; ca @/nothing", "route 'r': @/nothing: No such file" },
 		{ "}\nroute r { mx; tls verify; ca @/nothing", "route 'r': @/nothing: No such file" },
 		{ "}\nroute r { mx; tls verify; ca @", "route 'r': @: Invalid argument" },
 		{ "}\nroute r { mx; certificate @/a.pem", "route 'r': @/a.pem: there is no private key" },
@@ -471,7 +479,8 @@ static int make_folder(void **state)
 
 static int remove_folder(void **state)
 {
-	static const char *const names[] = { "a.pem", "a.key", "b.pem", "b.key", "huge" };
+	static const char *const names[] = { "a.pem", "a.key", "b.pem", "b.key", "huge",
+					     "ca.pem", "ca.key", "crl.pem" };
 	(void)state;
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
 		char path[256];

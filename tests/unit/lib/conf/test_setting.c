@@ -196,6 +196,8 @@ static const struct {
 	{ "resolver", "families ipv4", "" },
 	{ "resolver", "families 4", "'4' is not one of both, ipv4 or ipv6" },
 	{ "resolver", "trust-anchor /k", "" },
+	{ "http", "ca /c", "" },
+	{ "http", "ca c", "'c' is a relative path; paths begin with /" },
 	{ "resolver", "trust-anchor k", "'k' is a relative path; paths begin with /" },
 	{ "resolver", "timeout 1m", "" },
 	{ "resolver", "timeout 61s", "'61s' is out of range: timeout is 1s to 1m" },
@@ -417,7 +419,7 @@ static const struct {
 	{ "route a", "via h.example; login ann; secret s; mechanisms CRAM-MD5", "'CRAM-MD5' is not one of SCRAM-SHA-256, PLAIN or LOGIN" },
 	{ "route a", "via h.example; login ann; secret s; tls off; login-cleartext yes", "" },
 	{ "route a", "via h.example; login ann; secret s; tls verify; mechanisms PLAIN LOGIN", "" },
-	{ "route a", "via a.example; tls maybe", "'maybe' is not one of off, may, require, verify or dane; did you mean 'may'?" },
+	{ "route a", "via a.example; tls maybe", "'maybe' is not one of off, may, require, verify, dane or auto; did you mean 'may'?" },
 #include "setting_clients.def"
 #include "setting_egress.def"
 };

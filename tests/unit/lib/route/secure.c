@@ -2,6 +2,8 @@
 #include "../policy/conf_text.h"
 #include "lib/route/secure.h"
 
+#include <string.h>
+
 #define OFF      SMTP_CL_TLS_OFF
 #define MAY      SMTP_CL_TLS_MAY
 #define MUST     SMTP_CL_TLS_MUST
@@ -97,6 +99,89 @@ static void plans(void **state)
 	}
 }
 
+/* What policies and the sender's own word make of an MX host. */
+enum { N = SECURE_STS_NONE, T = SECURE_STS_TESTING, E = SECURE_STS_ENFORCE };
+static const struct {
+	enum conf_route_tls tls;
+	enum mx_dane dane;
+	int sts;
+	bool has, optional, demanded;
+	enum smtp_client_tls want;
+	enum secure_skip skip;
+	const char *check; /* "lenient" for one that is */
+	const char *names;
+	enum transport_policy policy;
+} cases[] = {
+#define AUTO    CONF_ROUTE_TLS_AUTO
+#define DANE    CONF_ROUTE_TLS_DANE
+#define REQUIRE CONF_ROUTE_TLS_REQUIRE
+#define VERIFY  CONF_ROUTE_TLS_VERIFY
+#define RMAY    CONF_ROUTE_TLS_MAY
+#define HOST    "mx.isp.example"
+	{ AUTO, 0, N, 0, 0, 0, MAY, 0, "none", "", 0 },
+	{ AUTO, 0, E, 1, 0, 0, MUST, 0, "verified", HOST, TRANSPORT_STS },
+	{ AUTO, 0, E, 0, 0, 0, MUST, SECURE_SKIP_STS, "none", "", TRANSPORT_STS },
+	{ AUTO, 0, T, 1, 0, 0, MAY, 0, "lenient", HOST, TRANSPORT_STS },
+	{ AUTO, 0, T, 0, 0, 0, MAY, 0, "none", "", TRANSPORT_STS },
+	/* RFC 8461 2: DANE stands before it, whatever comes of that */
+	{ AUTO, MX_DANE_FOUND, E, 0, 0, 0, MUST, 0, "dane", "base.example " HOST " far.example",
+	  TRANSPORT_TLSA },
+	{ AUTO, MX_DANE_UNKNOWN, E, 1, 0, 0, MUST, SECURE_SKIP_DANE, "none", "", TRANSPORT_TLSA },
+	/* only `auto` asks for it */
+	{ DANE, 0, E, 1, 0, 0, MAY, 0, "none", "", 0 },
+	{ RMAY, 0, E, 1, 0, 0, MAY, 0, "none", "", 0 },
+	{ REQUIRE, 0, E, 0, 0, 0, MUST, 0, "none", "", 0 },
+	/* TLS-Required: no */
+	{ AUTO, 0, E, 0, 1, 0, MAY, 0, "none", "", 0 },
+	{ AUTO, MX_DANE_FOUND, E, 1, 1, 0, MAY, 0, "none", "", 0 },
+	{ DANE, MX_DANE_UNKNOWN, N, 0, 1, 0, MAY, 0, "none", "", 0 },
+	{ REQUIRE, 0, N, 0, 1, 0, MUST, 0, "none", "", 0 },
+	{ VERIFY, 0, N, 0, 1, 0, MUST, 0, "verified", "far.example", 0 },
+	/* REQUIRETLS */
+	{ AUTO, 0, N, 0, 0, 1, MUST, 0, "verified", "far.example", 0 },
+	{ AUTO, 0, E, 1, 0, 1, MUST, 0, "verified", HOST, TRANSPORT_STS },
+	{ AUTO, 0, E, 0, 0, 1, MUST, SECURE_SKIP_STS, "none", "", TRANSPORT_STS },
+	{ AUTO, 0, T, 1, 0, 1, MUST, 0, "verified", "far.example " HOST, TRANSPORT_STS },
+	{ AUTO, 0, T, 0, 0, 1, MUST, 0, "verified", "far.example", TRANSPORT_STS },
+	{ AUTO, MX_DANE_FOUND, N, 0, 0, 1, MUST, 0, "dane", "base.example " HOST " far.example",
+	  TRANSPORT_TLSA },
+	{ RMAY, 0, E, 1, 0, 1, MUST, 0, "verified", "far.example " HOST, 0 },
+	{ RMAY, MX_DANE_FOUND, N, 0, 0, 1, MUST, 0, "dane", "base.example " HOST " far.example",
+	  TRANSPORT_TLSA },
+	{ RMAY, MX_DANE_UNKNOWN, N, 0, 0, 1, MUST, SECURE_SKIP_DANE, "none", "", TRANSPORT_TLSA },
+	{ VERIFY, 0, N, 0, 0, 1, MUST, 0, "verified", "far.example", 0 },
+	{ CONF_ROUTE_TLS_OFF, 0, N, 0, 0, 1, OFF, 0, "none", "", 0 },
+};
+
+static void policies(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct secure_facts f = { .tls = cases[i].tls, .port = 25, .host = STR(HOST),
+					  .domain = STR("far.example"), .dane = cases[i].dane,
+					  .base = STR("base.example"), .sts = (enum secure_sts)cases[i].sts,
+					  .sts_has = cases[i].has, .optional = cases[i].optional,
+					  .demanded = cases[i].demanded };
+		struct secure_plan plan;
+		char text[256];
+		struct buf names;
+		secure_plan_make(&f, &plan);
+		print_message("case %zu\n", i);
+		assert_int_equal(plan.tls, cases[i].want);
+		assert_int_equal(plan.skip, cases[i].skip);
+		assert_int_equal(plan.may_clear, cases[i].want == MAY);
+		assert_int_equal(plan.policy, cases[i].policy);
+		bool lenient = strcmp(cases[i].check, "lenient") == 0;
+		assert_int_equal(plan.lenient, lenient);
+		assert_true(str_eq(secure_check_word(plan.check),
+				   lenient ? STR("verified") : str_of(cases[i].check)));
+		buf_init_fixed(&names, text, sizeof text);
+		for (size_t k = 0; k < plan.name_count; k++)
+			buf_fmt(&names, "%s%.*s", k ? " " : "", STR_ARG(plan.names[k]));
+		assert_true(str_eq(buf_view(&names), str_of(cases[i].names)));
+	}
+}
+
 static void unknown_is_skipped(void **state)
 {
 	struct secure_facts f = { .tls = CONF_ROUTE_TLS_DANE, .port = 25, .host = STR("h.example"),
@@ -104,7 +189,8 @@ static void unknown_is_skipped(void **state)
 	struct secure_plan plan;
 	(void)state;
 	secure_plan_make(&f, &plan);
-	assert_true(plan.skip && !plan.may_clear);
+	assert_int_equal(plan.skip, SECURE_SKIP_DANE);
+	assert_false(plan.may_clear);
 	assert_int_equal(plan.tls, MUST);
 }
 
@@ -112,6 +198,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(plans),
+		cmocka_unit_test(policies),
 		cmocka_unit_test(unknown_is_skipped),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -348,6 +348,41 @@ static void without_tls(void **state)
 	smtp_attempt_free(&r.attempt);
 }
 
+/* What every host lacks is permanent; one that only failed may do better another time. */
+static void what_hosts_lack(void **state)
+{
+	static const struct {
+		bool lacking[2];
+		enum smtp_rcpt_state want;
+		const char *enhanced;
+	} cases[] = {
+		{ { true, true }, SMTP_RCPT_PERMANENT, "5" },
+		{ { true, false }, SMTP_RCPT_TEMPORARY, "4" },
+		{ { false, true }, SMTP_RCPT_TEMPORARY, "4" },
+	};
+	static const uint32_t hosts[] = { 0, 1 };
+	static const enum smtp_attempt_how hows[] = { CLOSED, SMTP_ATTEMPT_NOT_CONNECTED };
+	(void)state;
+	for (size_t n = 0; n < 2 * sizeof cases / sizeof *cases; n++) {
+		static struct run r;
+		const size_t i = n / 2;
+		begin(&r, hosts, 2);
+		for (size_t h = 0; h < 2; h++) {
+			struct smtp_outcome cause = outcome_of(SESSION, SMTP_STEP_TLS);
+			struct smtp_attempt_end end = { .how = hows[n % 2], .end = SMTP_END_TLS_FAILED,
+							.lacking = cases[i].lacking[h], .cause = &cause };
+			assert_int_equal(smtp_attempt_next(&r.attempt, &end),
+					 h ? SMTP_ATTEMPT_STOP : SMTP_ATTEMPT_NEXT_HOST);
+		}
+		for (uint32_t k = 0; k < RCPTS; k++) {
+			assert_int_equal(r.rcpts[k].now.state, cases[i].want);
+			assert_true(r.rcpts[k].now.enhanced[0] == cases[i].enhanced[0]);
+			assert_true(r.rcpts[k].final && r.rcpts[k].now.session);
+		}
+		smtp_attempt_free(&r.attempt);
+	}
+}
+
 /* Addresses that stand there under several names: each is asked once, but for one that
  * did not get over TLS, which belongs to the name. */
 static void same_addresses(void **state)
@@ -492,6 +527,7 @@ int main(void)
 		cmocka_unit_test(without_tls),
 		cmocka_unit_test(same_addresses),
 		cmocka_unit_test(same_address_not_asked),
+		cmocka_unit_test(what_hosts_lack),
 		cmocka_unit_test(no_hosts),
 		cmocka_unit_test(more_addresses_than_are_tried),
 		cmocka_unit_test(connections_max),

@@ -54,6 +54,11 @@ static void bad_sender(struct smtp_client_mail *mail)
 	mail->sender = STR("a@c.example\nRSET");
 }
 
+static void demands_tls(struct smtp_client_mail *mail)
+{
+	mail->requiretls = true;
+}
+
 static void wants_utf8(struct smtp_client_mail *mail)
 {
 	mail->smtputf8 = true;
@@ -358,6 +363,24 @@ const struct client_script client_scripts[] = {
 	{ "LMTP lost at LHLO under TLS", 1, .lines =
 	  "S: 220 h.example\nC: LHLO us.example\nS: 250-h.example\nS: 250 STARTTLS\n" ASKED
 	  "T: \nC: LHLO us.example\nX: close\nE: tls-failed\n", MUST, .lmtp = true },
+	{ "REQUIRETLS", 1, .lines =
+	  OFFERS ASKED "T: \nC: EHLO us.example\nS: 250-h.example\nS: 250 requiretls\n"
+	  "C: MAIL FROM:<a@c.example> REQUIRETLS\nX: close\nE: lost\n", MUST, .change = demands_tls },
+	{ "REQUIRETLS is offered and not demanded", 1, .lines =
+	  OFFERS ASKED "T: \nC: EHLO us.example\nS: 250-h.example\nS: 250 REQUIRETLS\n" MAIL
+	  "X: close\nE: lost\n", MUST },
+	{ "REQUIRETLS is not offered", 2, .lines =
+	  OFFERS ASKED "T: \nC: EHLO us.example\nS: 250 h.example\n"
+	  "=: permanent 0 5.7.30 host; permanent 0 5.7.30 host\nQ:\nC: QUIT\n", MUST, .change = demands_tls },
+	{ "REQUIRETLS is offered before TLS only", 1, .lines =
+	  TO_EHLO "S: 250-h.example\nS: 250-REQUIRETLS\nS: 250 STARTTLS\n" ASKED
+	  "T: \nC: EHLO us.example\nS: 250 h.example\n=: permanent 0 5.7.30 host\n", MUST,
+	  .change = demands_tls },
+	{ "REQUIRETLS in the clear", 1, .lines =
+	  TO_EHLO "S: 250-h.example\nS: 250 REQUIRETLS\n=: permanent 0 5.7.30 host\n",
+	  .change = demands_tls },
+	{ "REQUIRETLS after HELO", 1, .lines =
+	  TO_HELO "=: permanent 0 5.7.30 host\n", .helo = true, .change = demands_tls },
 	{ "TLS from the first octet", 1, .lines =
 	  "T: \nS: 220 h.example\nC: EHLO us.example\nS: 250-h.example\nS: 250 STARTTLS\n" MAIL
 	  "X: close\nE: lost\n", IMPLICIT },
