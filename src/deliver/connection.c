@@ -199,7 +199,9 @@ void connection_open(struct connection *c)
 		}
 		int error = connection_try(c);
 		if (error == 0) {
-			loop_timer_set(c->timer, c->d->frame->conf->timeout.connect_ms);
+			int64_t ms = c->d->frame->conf->timeout.connect_ms;
+			if (c->job->hurry && ms > DELIVER_HURRY_MS) ms = DELIVER_HURRY_MS;
+			loop_timer_set(c->timer, ms);
 			return;
 		}
 		/* Not the host's fault: another address, or another egress. */

@@ -33,6 +33,7 @@ enum {
 	DELIVER_STS_MS = 45 * 1000,            /* for a policy; http is done before */
 	DELIVER_TEXT_MS = 60 * 1000,           /* for spool to hand over a text */
 	DELIVER_DRAIN_MS = 30 * 1000,          /* for transactions in hand */
+	DELIVER_HURRY_MS = 5 * 1000,           /* to connect, where the job is to hurry */
 	DELIVER_AGE_MS = 5 * 60 * 1000,        /* an older connection takes no new message */
 	DELIVER_NAME_MAX = 256,                /* of a host, or the path of a socket */
 	DELIVER_FOLDERS_MAX = 64,              /* where sockets of LMTP servers lie */
@@ -118,6 +119,7 @@ struct job {
 	uint32_t messages;      /* over one connection; 0: no limit */
 	bool settled;           /* the site is not looked for */
 	bool last;              /* others wait for its connection */
+	bool hurry;             /* others wait for hosts that do not answer */
 	int64_t begun_ms;       /* when its last transaction began */
 	bool moved;             /* its hosts belong to another site: */
 	struct str found;

@@ -7,7 +7,7 @@
 #include "lib/base/fault.h"
 #include "lib/ipc/scoreboard.h"
 
-enum { FLAG_BODY8 = 1, FLAG_SMTPUTF8 = 2, FLAG_SETTLED = 4, FLAG_LAST = 8 };
+enum { FLAG_BODY8 = 1, FLAG_SMTPUTF8 = 2, FLAG_SETTLED = 4, FLAG_LAST = 8, FLAG_HURRY = 16 };
 
 /* --- begin -------------------------------------------------------------------------- */
 
@@ -86,6 +86,7 @@ static bool job_fill(struct job *job, const struct msg_relay *m)
 	job->tls_wish = m->tls_wish < MAIL_TLS_WISHES ? m->tls_wish : MAIL_TLS_AS_ROUTED;
 	job->settled = m->flags & FLAG_SETTLED;
 	job->last = m->flags & FLAG_LAST;
+	job->hurry = m->flags & FLAG_HURRY;
 	job->site = copy(&at, m->site);
 	job->messages = m->messages;
 	struct cur c = cur_of(copy(&at, m->recipients));

@@ -66,7 +66,7 @@ void job_leave_lines(struct spool *s, struct job *job)
 	LIST_EACH(it, &job->parts) {
 		struct part *part = CONTAINER(it, struct part, link);
 		if (part->away) continue;
-		sched_leave(part->dest, &part->item);
+		sched_leave(&s->sched, part->dest, &part->item);
 		part_free(s, part);
 	}
 }
@@ -194,18 +194,15 @@ static void put_off(struct spool *s, struct job *job, uint32_t at, const struct 
 
 void line_put_off(struct spool *s, struct sched_dest *d)
 {
-	for (int line = 0; line < 2; line++)
-		LIST_EACH(it, &d->lines[line]) {
-			struct sched_item *item = CONTAINER(it, struct sched_item, link);
-			struct part *part = CONTAINER(item, struct part, item);
-			struct job *job = part->job;
-			sched_leave(d, item);
-			for (uint32_t i = part->first; i != JOB_NO_RCPT; i = job->rcpts[i].next)
-				put_off(s, job, i, d);
-			part_free(s, part);
-			report_send(s, job);
-			job_release(s, job);
-		}
+	for (struct line_item *item; (item = sched_drop(&s->sched, d));) {
+		struct part *part = CONTAINER(item, struct part, item);
+		struct job *job = part->job;
+		for (uint32_t i = part->first; i != JOB_NO_RCPT; i = job->rcpts[i].next)
+			put_off(s, job, i, d);
+		part_free(s, part);
+		report_send(s, job);
+		job_release(s, job);
+	}
 }
 
 static void place_rcpt(struct spool *s, struct job *job, uint32_t at, int64_t now_ms)
@@ -228,7 +225,7 @@ static void place_rcpt(struct spool *s, struct job *job, uint32_t at, int64_t no
 				: STR("Too many destinations at once; the message is kept") });
 		return;
 	}
-	enum sched_verdict verdict = sched_ask(d, now_ms);
+	enum sched_verdict verdict = sched_ask_for(&s->sched, d, job->owner, now_ms);
 	if (verdict == SCHED_BLOCKED && s->pump.put_off_left > 0) {
 		s->pump.put_off_left--;
 		put_off(s, job, at, d);
@@ -262,11 +259,22 @@ static void job_let_go(struct spool *s, struct job *job)
 	job->again = true;
 }
 
+/* Whose turn it is: a bulk sender that puts the recipient into each address (news+bob=…) is
+ * one sender. */
+static uint64_t sender_hash(struct str sender)
+{
+	struct str domain = sender, local = str_cut(&domain, '@');
+	size_t len = 0;
+	while (len < local.len && str_find(STR("+-="), local.at[len]) < 0) len++;
+	return hash_str_nocase(str_sub(local, 0, len), hash_str_nocase(domain, 0));
+}
+
 static int job_know(struct job *job, const struct spool_msg *msg, struct envelope *e)
 {
 	struct cur cur = cur_of(msg->envelope);
 	if (envelope_decode(&cur, &job->arena, e) != ENVELOPE_OK) return -EBADMSG;
 	job->from = e->sender;
+	job->owner = e->user.len ? hash_str_nocase(e->user, 0) : sender_hash(e->sender);
 	job->envid = e->envid;
 	job->user = e->user;
 	/* RFC 8689 5: no report may carry the text to where it is not protected. */
@@ -331,6 +339,7 @@ static int job_fill(struct spool *s, struct job *job)
 		struct part *part = CONTAINER(it, struct part, link);
 		job->in_line = true;
 		part->item.urgent = job->priority == MAIL_PRIORITY_URGENT;
+		part->item.owner = job->owner;
 		sched_wait(&s->sched, part->dest, &part->item);
 	}
 	return 0;

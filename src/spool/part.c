@@ -127,7 +127,8 @@ static int relay_send(struct spool *s, struct part *part, struct channel *ch, st
 			.envid = job->envid, .ret = job->ret,
 			.flags = (uint8_t)((job->body8 ? 1 : 0) | (job->smtputf8 ? 2 : 0) |
 				(pacing_is_settled(s, dest) ? 4 : 0) |
-				(sched_is_last(dest) ? 8 : 0)),
+				(sched_is_last(dest) ? 8 : 0) |
+				(sched_hurries(&s->sched, dest) ? 16 : 0)),
 			.key = dest->key, .route = dest->route,
 			.target = buf_view(&target), .recipients = list,
 			.site = dest->site ? dest->site->name : STR(""),
@@ -208,7 +209,7 @@ void parts_dispatch(struct spool *s)
 	struct sched_dest *dest;
 	if (s->draining || s->lost || !s->window) return;
 	for (;;) {
-		struct sched_item *item =
+		struct line_item *item =
 			sched_take(&s->sched, loop_wall_ms(s->frame->loop), &dest);
 		if (!item) return;
 		struct part *part = CONTAINER(item, struct part, item);
@@ -265,7 +266,7 @@ void part_back(struct spool *s, struct part *part, enum sched_end end, struct st
 	sched_done(&s->sched, dest, end, why, now_ms);
 	part_free(s, part);
 	if (end == SCHED_SUCCESS) tell_up(s, dest);
-	if (end == SCHED_FAILURE && sched_ask(dest, now_ms) == SCHED_BLOCKED) {
+	if (end == SCHED_FAILURE && sched_ask(&s->sched, dest, now_ms) == SCHED_BLOCKED) {
 		tell_down(s, dest);
 		line_put_off(s, dest);
 	}

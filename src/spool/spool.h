@@ -111,7 +111,7 @@ struct job_rcpt {
 /* The recipients of a message in hand that go to one destination together: one job of a
  * worker, which waits in its destination's line or is away. */
 struct part {
-	struct sched_item item;
+	struct line_item item;
 	struct link link; /* in job->parts */
 	struct link want; /* waits for room in the window */
 	struct job *job;
@@ -128,7 +128,7 @@ struct part {
 /* A message in hand: from the time that it is due until all outcomes of this attempt are
  * written. */
 struct job {
-	uint64_t id;
+	uint64_t id, owner; /* owner: a hash; whose it is, among those that wait */
 	struct arena arena;
 	struct str from, envid, user;
 	uint8_t ret, priority;

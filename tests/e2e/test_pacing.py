@@ -292,3 +292,25 @@ def test_profiles_come_with_the_program(serve, site):
     service.extra = site.conf("pacing-profile none")
     service.write_conf()
     assert "microsoft365" not in service.ctl("config", "--json"), rows
+
+
+# -- turns ------------------------------------------------------------------------------------
+
+def test_a_bulk_sender_does_not_hold_up_another(serve, site):
+    """A slow host, one connection, 400 messages of one list, each with an address of its own for
+    bounces; then one message of somebody else, who does not wait for all of them."""
+    site.small.delay_s = 0.01
+    service = serve(extra=site.conf("pacing small { match small.example; connections 1 }"))
+    with service.client() as client:
+        for number in range(400):
+            assert client.mail(f"news+u{number}=small.example@bulk.example",
+                               [f"u{number}@small.example"], wire.message(f"{number}"))[0] == 250
+    send_all(service, ["ann@small.example"])
+    before = len(site.small.messages)
+    assert before < 300
+    wait_until(lambda: any("ann@small.example" in rcpts for _, rcpts, _ in site.small.messages), 30,
+               "the one message")
+    at = next(n for n, (_, rcpts, _) in enumerate(site.small.messages) if "ann@small.example" in rcpts)
+    assert at - before < 60, (at, before)
+    wait_until(lambda: len(site.small.messages) == 401, 90, "all mail")
+    service.wait_empty()

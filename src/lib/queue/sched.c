@@ -5,8 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { URGENT, OTHERS };
-
 void sched_init(struct sched *s, uint32_t limit, uint64_t seed)
 {
 	*s = (struct sched){ .limit = limit, .seed = seed };
@@ -61,8 +59,7 @@ static struct sched_dest *dest_new(struct str key, struct str route)
 	d->key = (struct str){ text, key.len };
 	if (route.len) memcpy(text + key.len, route.at, route.len);
 	d->route = (struct str){ text + key.len, route.len };
-	list_init(&d->lines[URGENT]);
-	list_init(&d->lines[OTHERS]);
+	line_init(&d->line);
 	return d;
 }
 
@@ -81,6 +78,7 @@ struct sched_dest *sched_dest(struct sched *s, struct str key, struct str route,
 		}
 		d->window = local || limit < SCHED_WINDOW_FIRST ? limit : SCHED_WINDOW_FIRST;
 		pace_set(&d->pace, NULL, limit, INT64_MAX);
+		d->proved = local;
 	}
 	/* The limit follows the configuration. */
 	d->limit = limit ? limit : 1;
@@ -105,24 +103,51 @@ static bool is_thin(const struct sched_dest *d)
 	       (!d->site || d->site->waiting <= site_line_max(d->site) / 2);
 }
 
-static uint32_t window_now(const struct sched_dest *d)
+/* Many are being tried, and do not answer at once. */
+static bool is_pressed(const struct sched *s) { return s->trying > s->limit / 4; }
+
+static bool may_try(const struct sched *s) { return s->trying < (s->limit + 1) / 2; }
+
+static uint32_t window_now(const struct sched *s, const struct sched_dest *d)
 {
+	if (!d->proved && is_pressed(s)) return 1;
 	if (d->failures >= SCHED_FAILURES_MAX) return 1;
 	/* One goes over each connection, and one waits behind it. */
 	uint32_t most = d->local || d->site ? d->window : 2 * d->pace.connections;
 	return d->window < most ? d->window : most;
 }
 
-enum sched_verdict sched_ask(const struct sched_dest *d, int64_t now_ms)
+/* Whether one more may wait; `more`: than others. */
+static bool has_room(const struct sched *s, const struct sched_dest *d, uint32_t more)
+{
+	if (!d->proved && s->trying_waiting >= SCHED_UNPROVED_MAX) return false;
+	if (d->site && d->site->waiting >= site_line_max(d->site) + more) return false;
+	return d->waiting < line_max(d) + more;
+}
+
+static enum sched_verdict ask(const struct sched *s, const struct sched_dest *d, uint32_t more,
+			      int64_t now_ms)
 {
 	if (d->suspended) return SCHED_SKIP;
 	if (d->blocked_until_ms > now_ms) return SCHED_BLOCKED;
 	/* After a block one attempt has to show how things are; others wait for it. */
 	if (d->failures >= SCHED_FAILURES_MAX && d->in_flight + d->waiting > 0)
 		return SCHED_SKIP;
-	if (d->site && d->site->waiting >= site_line_max(d->site)) return SCHED_SKIP;
 	if (pace_stops(d->site ? &d->site->pace : &d->pace, now_ms)) return SCHED_SKIP;
-	return d->waiting < line_max(d) ? SCHED_LINE : SCHED_SKIP;
+	return has_room(s, d, more) ? SCHED_LINE : SCHED_SKIP;
+}
+
+enum sched_verdict sched_ask(const struct sched *s, const struct sched_dest *d, int64_t now_ms)
+{
+	return ask(s, d, 0, now_ms);
+}
+
+enum sched_verdict sched_ask_for(const struct sched *s, const struct sched_dest *d, uint64_t owner,
+				 int64_t now_ms)
+{
+	enum sched_verdict verdict = ask(s, d, 0, now_ms);
+	if (verdict != SCHED_SKIP || line_knows(&d->line, owner)) return verdict;
+	return ask(s, d, SCHED_GUESTS_MAX, now_ms);
 }
 
 static bool is_before(struct sched_place a, struct sched_place b)
@@ -145,48 +170,66 @@ void ring_add(struct sched *s, struct sched_dest *d)
 	if (!link_is_in(&d->ring)) list_add_tail(&s->ring, &d->ring);
 }
 
-void sched_wait(struct sched *s, struct sched_dest *d, struct sched_item *item)
+void sched_wait(struct sched *s, struct sched_dest *d, struct line_item *item)
 {
-	list_add_tail(&d->lines[item->urgent ? URGENT : OTHERS], &item->link);
-	waiting_add(d);
+	line_add(&d->line, item);
+	waiting_add(s, d);
 	ring_add(s, d);
 }
 
-void sched_leave(struct sched_dest *d, struct sched_item *item)
+void sched_leave(struct sched *s, struct sched_dest *d, struct line_item *item)
 {
-	assert(link_is_in(&item->link) && d->waiting > 0);
-	link_remove(&item->link);
-	waiting_sub(d);
+	assert(line_has(item) && d->waiting > 0);
+	line_leave(&d->line, item);
+	waiting_sub(s, d);
+}
+
+struct line_item *sched_drop(struct sched *s, struct sched_dest *d)
+{
+	struct line_item *item = line_take(&d->line);
+	if (item) waiting_sub(s, d);
+	return item;
+}
+
+bool sched_hurries(const struct sched *s, const struct sched_dest *d)
+{
+	return !d->proved && is_pressed(s);
 }
 
 static bool may_start(const struct sched *s, const struct sched_dest *d, int64_t now_ms)
 {
-	return !d->suspended && d->waiting > 0 && d->in_flight < window_now(d) &&
+	return !d->suspended && d->waiting > 0 && d->in_flight < window_now(s, d) &&
 	       d->blocked_until_ms <= now_ms && (d->local || s->in_flight < s->limit);
 }
 
-static struct sched_item *dest_take(struct sched *s, struct sched_dest *d, int64_t now_ms)
+static struct line_item *dest_take(struct sched *s, struct sched_dest *d, int64_t now_ms)
 {
-	struct link *link = list_take(&d->lines[URGENT]);
-	if (!link) link = list_take(&d->lines[OTHERS]);
-	waiting_sub(d);
-	pace_begin(d, now_ms);
+	struct line_item *item = line_take(&d->line);
+	waiting_sub(s, d);
+	pace_begin(s, d, now_ms);
 	if (!d->local) s->in_flight++;
 	if (d->waiting) ring_add(s, d);
 	s->refill |= d->from.id != 0;
 	/* Another one of its site may be filled now. */
 	if (d->site) s->refill |= d->site->waiting <= site_line_max(d->site) / 2;
-	return CONTAINER(link, struct sched_item, link);
+	return item;
 }
 
-struct sched_item *sched_take(struct sched *s, int64_t now_ms, struct sched_dest **dest)
+/* It would have to wait for the end of others' attempts. */
+static bool is_crowded_out(const struct sched *s, const struct sched_dest *d)
+{
+	if (!d->waiting || d->local) return false;
+	return s->in_flight >= s->limit || (!d->proved && !may_try(s));
+}
+
+struct line_item *sched_take(struct sched *s, int64_t now_ms, struct sched_dest **dest)
 {
 	struct link *it = s->ring.next;
 	while (it != &s->ring) {
 		struct sched_dest *d = CONTAINER(it, struct sched_dest, ring);
 		struct link *before = it->prev;
 		/* Who waits only for the end of others' attempts stays where he is. */
-		if (d->waiting && !d->local && s->in_flight >= s->limit) {
+		if (is_crowded_out(s, d)) {
 			it = it->next;
 			continue;
 		}
@@ -203,11 +246,10 @@ struct sched_item *sched_take(struct sched *s, int64_t now_ms, struct sched_dest
 	return NULL;
 }
 
-void sched_untake(struct sched *s, struct sched_dest *d, struct sched_item *item)
+void sched_untake(struct sched *s, struct sched_dest *d, struct line_item *item)
 {
-	struct link *head = &d->lines[item->urgent ? URGENT : OTHERS];
-	list_add_tail(head->next, &item->link); /* before the first */
-	waiting_add(d);
+	line_add_first(&d->line, item);
+	waiting_add(s, d);
 	pace_end(s, d);
 	if (!d->local) s->in_flight--;
 	ring_add(s, d);
@@ -215,12 +257,24 @@ void sched_untake(struct sched *s, struct sched_dest *d, struct sched_item *item
 
 /* --- ends --------------------------------------------------------------------------- */
 
-static void failed(struct sched_dest *d, struct str why, int64_t now_ms)
+static void prove(struct sched *s, struct sched_dest *d, bool proved)
 {
+	if (d->proved == proved || d->local) return;
+	d->proved = proved;
+	s->trying += proved ? -d->in_flight : d->in_flight;
+	s->trying_waiting += proved ? -d->waiting : d->waiting;
+}
+
+static void failed(struct sched *s, struct sched_dest *d, struct str why, int64_t now_ms)
+{
+	/* One attempt is enough where so many do not answer. */
+	bool pressed = sched_hurries(s, d);
 	d->why_len = why.len < sizeof d->why ? why.len : sizeof d->why;
 	if (d->why_len) memcpy(d->why, why.at, d->why_len);
 	d->window = 1;
 	if (d->failures < UINT32_MAX) d->failures++;
+	if (pressed && d->failures < SCHED_FAILURES_MAX) d->failures = SCHED_FAILURES_MAX;
+	prove(s, d, false);
 	if (d->failures < SCHED_FAILURES_MAX) return;
 	/* Those that were under way together are one failure of the host. */
 	if (d->blocked_until_ms > now_ms) {
@@ -240,32 +294,45 @@ void sched_done(struct sched *s, struct sched_dest *d, enum sched_end end, struc
 	pace_end(s, d);
 	if (!d->local) s->in_flight--;
 	if (end == SCHED_SUCCESS) {
+		prove(s, d, true);
 		d->failures = 0;
 		d->blocked_until_ms = 0;
 		d->why_len = 0;
 		if (d->window < d->limit) d->window++;
 	} else if (end == SCHED_FAILURE) {
-		failed(d, why, now_ms);
+		failed(s, d, why, now_ms);
 	}
 	s->refill |= d->from.id != 0;
 	if (d->waiting) ring_add(s, d);
+}
+
+static struct sched_dest *refill_one(struct sched_dest *d, struct sched_place *place)
+{
+	*place = d->from;
+	d->from = (struct sched_place){ 0, 0 };
+	d->skipped = 0;
+	link_remove(&d->skips);
+	return d;
 }
 
 struct sched_dest *sched_refill(struct sched *s, int64_t now_ms, bool blocked,
 				struct sched_place *place)
 {
 	if (!s->refill) return NULL;
+	const struct link *first = NULL;
+	size_t looked = 0;
 	LIST_EACH(it, &s->skips) {
 		struct sched_dest *d = CONTAINER(it, struct sched_dest, skips);
-		enum sched_verdict verdict = sched_ask(d, now_ms);
-		if (verdict == SCHED_SKIP || (verdict == SCHED_BLOCKED && !blocked)) continue;
+		if (it == first) break; /* all have been looked at */
+		enum sched_verdict verdict = sched_ask(s, d, now_ms);
 		/* What was skipped before its host was found dead is to be put off, too. */
-		if (verdict == SCHED_LINE && !is_thin(d)) continue;
-		*place = d->from;
-		d->from = (struct sched_place){ 0, 0 };
-		d->skipped = 0;
-		link_remove(&d->skips);
-		return d;
+		if ((verdict == SCHED_LINE && is_thin(d)) || (verdict == SCHED_BLOCKED && blocked))
+			return refill_one(d, place);
+		/* The rest of a long list comes next time. */
+		if (++looked == SCHED_LOOK_MAX) return NULL;
+		link_remove(it);
+		list_add_tail(&s->skips, it);
+		if (!first) first = it;
 	}
 	s->refill = false;
 	return NULL;

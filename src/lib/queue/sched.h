@@ -3,10 +3,17 @@
  * left alone for a while because nobody answers there. Pure: time is an argument.
  *
  * Fair between destinations: each has its own short line, and lines are served in turn.
+ * Fair between senders: in a line their turns follow each other (line.h), and who has
+ * nothing in a line that is full is let in, by a few.
  * A destination that is not proved (no success since it was made, or since a failure) has
  * few places, and gets one more with each success. After SCHED_FAILURES_MAX attempts in a
  * row that did not find its host it is *blocked*: nothing is tried until a time, then one
  * attempt, which opens it again or blocks it for longer.
+ *
+ * Those that are not proved never have more than half of all places and of the room in
+ * memory, so that any number of dead hosts leaves the others theirs. When they have a
+ * quarter of the places already, each gets one, is to hurry, and is blocked when that
+ * does not find its host.
  *
  * Mail that finds its line full or its destination suspended is *skipped*: it stays on
  * the disk, and the destination remembers the first place in the due-list where that
@@ -19,8 +26,8 @@
 #ifndef IMS_QUEUE_SCHED_H
 #define IMS_QUEUE_SCHED_H
 
-#include "lib/base/list.h"
 #include "lib/base/map.h"
+#include "lib/queue/line.h"
 #include "lib/queue/pace.h"
 
 enum {
@@ -33,6 +40,9 @@ enum {
 	SCHED_BLOCK_MAX_MS = 30 * 60 * 1000,
 	SCHED_SITES_MAX = 1024,
 	SCHED_SITE_KEPT_MS = 10 * 60 * 1000, /* which one it is, of a destination without mail */
+	SCHED_GUESTS_MAX = 32,   /* let into a full line, or that of a site */
+	SCHED_UNPROVED_MAX = 2048, /* that wait for destinations that are not proved */
+	SCHED_LOOK_MAX = 256,    /* destinations in one look for a line to be filled */
 	SCHED_TURN_MAX = 10, /* messages in a row over a connection that others wait for */
 };
 
@@ -40,12 +50,6 @@ enum {
 struct sched_place {
 	int64_t due_ms;
 	uint64_t id;
-};
-
-/* Part of a message that goes to one destination; embedded in the caller's. */
-struct sched_item {
-	struct link link;
-	bool urgent;
 };
 
 /* Destinations with common limits. */
@@ -81,7 +85,8 @@ struct sched_dest {
 	/* Its own. */
 	uint32_t limit, window; /* most, and at present, at one time */
 	bool local;             /* not counted in the total */
-	struct link lines[2];   /* urgent, others */
+	struct line line;
+	bool proved;
 	struct link ring;       /* in the ring of those with work, at its site, or not */
 	uint32_t expected;      /* new connections that are counted and not yet open */
 	uint32_t turn;          /* messages in a row while others waited for its site */
@@ -95,6 +100,7 @@ struct sched {
 	struct link skips; /* destinations with mail that was skipped */
 	struct map sites; /* hash of the name -> struct sched_site */
 	uint32_t in_flight, limit; /* of those that are not local */
+	uint32_t trying, trying_waiting; /* under way and in lines, not proved */
 	uint64_t seed;
 	bool refill; /* some destination may want to be filled */
 };
@@ -133,16 +139,23 @@ enum sched_verdict {
 	SCHED_SKIP,    /* its line is full, or it is suspended */
 	SCHED_BLOCKED, /* its host does not answer: put it off until blocked_until_ms */
 };
-enum sched_verdict sched_ask(const struct sched_dest *d, int64_t now_ms);
+enum sched_verdict sched_ask(const struct sched *s, const struct sched_dest *d, int64_t now_ms);
+/* The same, for mail of that owner, who may be let in where others are not. */
+enum sched_verdict sched_ask_for(const struct sched *s, const struct sched_dest *d, uint64_t owner,
+				 int64_t now_ms);
 void sched_skip(struct sched *s, struct sched_dest *d, struct sched_place place);
 
-void sched_wait(struct sched *s, struct sched_dest *d, struct sched_item *item);
+void sched_wait(struct sched *s, struct sched_dest *d, struct line_item *item);
 /* Takes a waiting item out of its line, because its message is gone. */
-void sched_leave(struct sched_dest *d, struct sched_item *item);
+void sched_leave(struct sched *s, struct sched_dest *d, struct line_item *item);
+/* Takes any out of the line; NULL: it is empty. */
+struct line_item *sched_drop(struct sched *s, struct sched_dest *d);
 /* The next that may start, or NULL; it counts as under way from then on. */
-struct sched_item *sched_take(struct sched *s, int64_t now_ms, struct sched_dest **dest);
+struct line_item *sched_take(struct sched *s, int64_t now_ms, struct sched_dest **dest);
 /* Could not be started after all: to the front of its line. */
-void sched_untake(struct sched *s, struct sched_dest *d, struct sched_item *item);
+void sched_untake(struct sched *s, struct sched_dest *d, struct line_item *item);
+/* Whether what was taken last for it is to hurry: too many do not answer. */
+bool sched_hurries(const struct sched *s, const struct sched_dest *d);
 
 enum sched_end {
 	SCHED_SUCCESS, /* the host took or answered for at least one recipient */

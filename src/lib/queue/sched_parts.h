@@ -9,8 +9,8 @@
 void ring_add(struct sched *s, struct sched_dest *d);
 
 /* sched_site.c */
-void waiting_add(struct sched_dest *d);
-void waiting_sub(struct sched_dest *d);
+void waiting_add(struct sched *s, struct sched_dest *d);
+void waiting_sub(struct sched *s, struct sched_dest *d);
 /* Whether its pace lets one more start. */
 bool pace_has_room(struct sched_dest *d, int64_t now_ms);
 /* It is in no ring, and waits for its site; without one, for the next sweep. */
@@ -18,7 +18,7 @@ void pace_wait(struct sched_dest *d);
 /* It cannot use the room that there may be at its site: the next one that waits may. */
 void pace_pass(struct sched *s, const struct sched_dest *d);
 /* One is under way, and is no more. */
-void pace_begin(struct sched_dest *d, int64_t now_ms);
+void pace_begin(struct sched *s, struct sched_dest *d, int64_t now_ms);
 void pace_end(struct sched *s, struct sched_dest *d);
 /* All that wait for a site may ask again. */
 void sites_wake(struct sched *s);

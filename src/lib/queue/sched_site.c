@@ -8,15 +8,17 @@
 
 /* --- how many ------------------------------------------------------------------------- */
 
-void waiting_add(struct sched_dest *d)
+void waiting_add(struct sched *s, struct sched_dest *d)
 {
 	d->waiting++;
+	if (!d->proved) s->trying_waiting++;
 	if (d->site) d->site->waiting++;
 }
 
-void waiting_sub(struct sched_dest *d)
+void waiting_sub(struct sched *s, struct sched_dest *d)
 {
 	d->waiting--;
+	if (!d->proved) s->trying_waiting--;
 	if (d->site) d->site->waiting--;
 }
 
@@ -70,7 +72,7 @@ void pace_wait(struct sched_dest *d)
 	if (d->site) list_add_tail(&d->site->waiters, &d->ring);
 }
 
-void pace_begin(struct sched_dest *d, int64_t now_ms)
+void pace_begin(struct sched *s, struct sched_dest *d, int64_t now_ms)
 {
 	struct pace *pace = sched_pace(d);
 	uint32_t before = used(d);
@@ -81,6 +83,7 @@ void pace_begin(struct sched_dest *d, int64_t now_ms)
 	}
 	d->turn = is_awaited(d->site) ? d->turn + 1 : 0;
 	d->in_flight++;
+	if (!d->proved) s->trying++;
 	if (d->site) d->site->used += used(d) - before;
 }
 
@@ -88,6 +91,7 @@ void pace_end(struct sched *s, struct sched_dest *d)
 {
 	uint32_t before = used(d);
 	d->in_flight--;
+	if (!d->proved) s->trying--;
 	if (d->in_flight == 0) d->expected = 0;
 	if (d->site) d->site->used -= before - used(d);
 	site_wake(s, d->site);

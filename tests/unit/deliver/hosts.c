@@ -58,9 +58,10 @@ static void all_refused(void **state)
 }
 
 /* A listener whose queue is full answers no SYN any more. */
-static void connect_timeout(void **state)
+static void connect_in(int64_t ms, uint8_t flags)
 {
-	(void)state;
+	struct bench_job j = to_mx;
+	j.flags = flags;
 	struct bench *b = bench_new(bench_conf);
 	struct peer *good = peer_new(2, NULL);
 	struct sockaddr_in a = { .sin_family = AF_INET,
@@ -73,15 +74,23 @@ static void connect_timeout(void **state)
 	for (size_t i = 0; i < ROWS(fill); i++)
 		fill[i] = socket_connect(ip_of_v4(0x7f000001), good->port);
 	b->dns_answer = "127.0.0.1 127.0.0.2";
-	(void)bench_relay(b, &to_mx);
+	(void)bench_relay(b, &j);
 	assert_int_equal(b->dones, 0);
-	bench_wait(b, 9000);
+	bench_wait(b, ms - 1000);
 	assert_int_equal(b->dones, 0);
 	bench_wait(b, 1000);
 	assert_int_equal(bench_result(b)->outcome, JOB_RELAYED);
 	for (size_t i = 0; i < ROWS(fill); i++) (void)close(fill[i]);
 	(void)close(deaf);
 	bench_free(b);
+}
+
+/* Sooner where too many hosts do not answer. */
+static void connect_timeout(void **state)
+{
+	(void)state;
+	connect_in(10000, 0);
+	connect_in(DELIVER_HURRY_MS, 16);
 }
 
 /* Our own trouble is no host's fault, and no other host is asked. */

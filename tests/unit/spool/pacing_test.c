@@ -231,7 +231,7 @@ static void a_destination_goes_slower(void **state)
 	bench_until(b, &b->events[EVENT_pace], 1);
 	assert_int_equal(d->pace.reason, HINT_CROWD);
 	assert_int_equal(d->pace.connections, 1);
-	assert_int_equal(sched_ask(d, loop_wall_ms(b->frame.loop)), SCHED_SKIP);
+	assert_int_equal(sched_ask(&b->spool->sched, d, loop_wall_ms(b->frame.loop)), SCHED_SKIP);
 }
 
 #define FRESH(test) cmocka_unit_test_setup_teardown(test, setup, bench_teardown)

@@ -13,7 +13,7 @@
 enum { LIMIT = 20, ITEMS = 4000 };
 
 static struct sched sched;
-static struct sched_item items[ITEMS];
+static struct line_item items[ITEMS];
 static size_t used;
 
 static int setup(void **state)
@@ -91,7 +91,7 @@ static void urgent_goes_first(void **state)
 {
 	(void)state;
 	struct sched_dest *d = dest("a"), *got;
-	struct sched_item first = { .urgent = false }, second = { .urgent = true };
+	struct line_item first = { .urgent = false }, second = { .urgent = true };
 	sched_wait(&sched, d, &first);
 	sched_wait(&sched, d, &second);
 	assert_ptr_equal(sched_take(&sched, 0, &got), &second);
@@ -105,6 +105,7 @@ static void the_total_is_limited_but_not_for_local_ones(void **state)
 	(void)state;
 	sched.limit = 7;
 	struct sched_dest *a = dest("a"), *b = dest("b");
+	a->proved = b->proved = true;
 	struct sched_dest *local = sched_dest(&sched, STR("mailbox"), STR("mailbox"), 50, true);
 	line_up(a, 10);
 	line_up(b, 10);
@@ -113,6 +114,62 @@ static void the_total_is_limited_but_not_for_local_ones(void **state)
 	assert_int_equal(take_all(0), 30);
 	sched_done(&sched, a, SCHED_NEITHER, STR(""), 0);
 	assert_int_equal(take_all(0), 1);
+}
+
+/* Those that nobody knows leave half of the places to others, and get one each. */
+static void who_is_not_proved_leaves_room(void **state)
+{
+	(void)state;
+	sched.limit = 40;
+	char key[2] = "a";
+	for (; key[0] < 'z'; key[0]++) line_up(dest(key), 3);
+	assert_int_equal(take_all(0), 20);
+	assert_int_equal(sched.trying, 20);
+	struct sched_dest *a = dest("a"), *known = dest("known");
+	assert_true(sched_hurries(&sched, a));
+	known->proved = true;
+	line_up(known, 3);
+	assert_int_equal(take_all(0), 3);
+	/* One that does not find its host is blocked at once; so the next may be tried. */
+	assert_int_equal(a->in_flight, 1);
+	sched_done(&sched, a, SCHED_FAILURE, STR("x"), 0);
+	assert_int_equal(sched_ask(&sched, a, 0), SCHED_BLOCKED);
+	assert_int_equal(take_all(0), 1);
+	/* One that does is none of them any more. */
+	struct sched_dest *b = dest("b");
+	uint32_t of_b = b->in_flight;
+	assert_true(of_b > 0);
+	sched_done(&sched, b, SCHED_SUCCESS, STR(""), 0);
+	assert_int_equal(sched.trying, 20 - of_b);
+	assert_false(sched_hurries(&sched, b));
+}
+
+/* However full the line is: who has nothing in it gets his turn, once. */
+static void a_bulk_sender_does_not_keep_others_out(void **state)
+{
+	(void)state;
+	struct sched_dest *d = dest("a"), *got;
+	d->proved = true;
+	while (sched_ask_for(&sched, d, 1, 0) == SCHED_LINE) {
+		items[used].owner = 1;
+		sched_wait(&sched, d, &items[used++]);
+	}
+	uint32_t full = d->waiting;
+	assert_int_equal(sched_ask(&sched, d, 0), SCHED_SKIP);
+	for (uint64_t owner = 2;; owner++) {
+		if (sched_ask_for(&sched, d, owner, 0) != SCHED_LINE) break;
+		items[used].owner = owner;
+		sched_wait(&sched, d, &items[used++]);
+		assert_int_equal(sched_ask_for(&sched, d, owner, 0), SCHED_SKIP);
+	}
+	assert_int_equal(d->waiting, full + SCHED_GUESTS_MAX);
+	/* The first of the others is second. */
+	assert_ptr_equal(sched_take(&sched, 0, &got), &items[0]);
+	assert_ptr_equal(sched_take(&sched, 0, &got), &items[full]);
+	sched_suspend(&sched, d, true);
+	assert_int_equal(sched_ask_for(&sched, d, 99, 0), SCHED_SKIP);
+	while (sched_drop(&sched, d)) continue;
+	assert_int_equal(d->waiting, 0);
 }
 
 static void end_badly(struct sched_dest *d, int64_t now_ms)
@@ -130,10 +187,10 @@ static void a_dead_host_is_left_alone_and_asked_again(void **state)
 	(void)state;
 	struct sched_dest *d = dest("dead");
 	for (int i = 0; i < SCHED_FAILURES_MAX; i++) {
-		assert_int_equal(sched_ask(d, 0), SCHED_LINE);
+		assert_int_equal(sched_ask(&sched, d, 0), SCHED_LINE);
 		end_badly(d, 0);
 	}
-	assert_int_equal(sched_ask(d, 0), SCHED_BLOCKED);
+	assert_int_equal(sched_ask(&sched, d, 0), SCHED_BLOCKED);
 	assert_int_equal(d->blocked_until_ms, SCHED_BLOCK_FIRST_MS);
 	assert_int_equal(d->why_len, 7);
 	/* One that still waits is not started before the time. */
@@ -142,7 +199,7 @@ static void a_dead_host_is_left_alone_and_asked_again(void **state)
 	sched_sweep(&sched, SCHED_BLOCK_FIRST_MS);
 	assert_int_equal(take_all(SCHED_BLOCK_FIRST_MS), 1);
 	/* While the one asks, others wait on the disk. */
-	assert_int_equal(sched_ask(d, SCHED_BLOCK_FIRST_MS), SCHED_SKIP);
+	assert_int_equal(sched_ask(&sched, d, SCHED_BLOCK_FIRST_MS), SCHED_SKIP);
 	sched_done(&sched, d, SCHED_FAILURE, STR("refused"), SCHED_BLOCK_FIRST_MS);
 	assert_int_equal(d->blocked_until_ms, 3 * SCHED_BLOCK_FIRST_MS);
 	/* For ever longer, up to a limit. */
@@ -157,7 +214,7 @@ static void a_dead_host_is_left_alone_and_asked_again(void **state)
 	line_up(d, 1);
 	assert_int_equal(take_all(now_ms), 1);
 	sched_done(&sched, d, SCHED_SUCCESS, STR(""), now_ms);
-	assert_int_equal(sched_ask(d, now_ms), SCHED_LINE);
+	assert_int_equal(sched_ask(&sched, d, now_ms), SCHED_LINE);
 	assert_int_equal(d->failures, 0);
 }
 
@@ -183,7 +240,7 @@ static void what_was_skipped_is_found_again(void **state)
 	(void)state;
 	struct sched_dest *d = dest("a"), *got;
 	struct sched_place place;
-	while (sched_ask(d, 0) == SCHED_LINE) line_up(d, 1);
+	while (sched_ask(&sched, d, 0) == SCHED_LINE) line_up(d, 1);
 	sched_skip(&sched, d, (struct sched_place){ 50, 2 });
 	sched_skip(&sched, d, (struct sched_place){ 40, 9 });
 	sched_skip(&sched, d, (struct sched_place){ 60, 1 });
@@ -205,7 +262,7 @@ static void what_was_skipped_for_a_dead_host_is_put_off(void **state)
 	struct sched_place place;
 	sched_skip(&sched, d, (struct sched_place){ 50, 2 });
 	for (int i = 0; i < SCHED_FAILURES_MAX; i++) end_badly(d, 0);
-	assert_int_equal(sched_ask(d, 0), SCHED_BLOCKED);
+	assert_int_equal(sched_ask(&sched, d, 0), SCHED_BLOCKED);
 	assert_null(sched_refill(&sched, 0, false, &place));
 	sched_sweep(&sched, 0);
 	assert_ptr_equal(sched_refill(&sched, 0, true, &place), d);
@@ -219,7 +276,7 @@ static void suspended_ones_wait(void **state)
 	struct sched_place place;
 	line_up(d, 1);
 	sched_suspend(&sched, d, true);
-	assert_int_equal(sched_ask(d, 0), SCHED_SKIP);
+	assert_int_equal(sched_ask(&sched, d, 0), SCHED_SKIP);
 	assert_null(sched_take(&sched, 0, &got));
 	sched_skip(&sched, d, (struct sched_place){ 1, 1 });
 	assert_null(sched_refill(&sched, 0, true, &place));
@@ -249,9 +306,9 @@ static void a_message_that_is_gone_leaves_the_line(void **state)
 {
 	(void)state;
 	struct sched_dest *d = dest("a"), *got;
-	struct sched_item item = { .urgent = false };
+	struct line_item item = { .urgent = false };
 	sched_wait(&sched, d, &item);
-	sched_leave(d, &item);
+	sched_leave(&sched, d, &item);
 	assert_null(sched_take(&sched, 0, &got));
 	assert_int_equal(d->waiting, 0);
 }
@@ -270,7 +327,7 @@ static void random_walk(void **state)
 		now_ms += (int64_t)(rng_next(&rng) % 2000);
 		switch (rng_next(&rng) % 4) {
 		case 0:
-			if (sched_ask(d, now_ms) != SCHED_LINE || used == ITEMS) break;
+			if (sched_ask(&sched, d, now_ms) != SCHED_LINE || used == ITEMS) break;
 			line_up(d, 1);
 			waiting++;
 			break;
@@ -311,6 +368,8 @@ int main(void)
 		FRESH(turns_are_fair),
 		FRESH(urgent_goes_first),
 		FRESH(the_total_is_limited_but_not_for_local_ones),
+		FRESH(who_is_not_proved_leaves_room),
+		FRESH(a_bulk_sender_does_not_keep_others_out),
 		FRESH(a_dead_host_is_left_alone_and_asked_again),
 		FRESH(failures_at_one_time_count_once),
 		FRESH(what_was_skipped_is_found_again),

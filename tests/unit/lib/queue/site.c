@@ -14,7 +14,7 @@
 enum { LIMIT = 20, ITEMS = 4000 };
 
 static struct sched sched;
-static struct sched_item items[ITEMS];
+static struct line_item items[ITEMS];
 static size_t used;
 
 static int setup(void **state)
@@ -215,10 +215,10 @@ static void a_site_stops(void **state)
 	line_up(b, 1);
 	assert_true(pace_hinted(sched_pace(a), HINT_RATE, STR("421 4.7.28"), site->used, 0, &change));
 	assert_int_equal(take_all(1000), 0);
-	assert_int_equal(sched_ask(b, 1000), SCHED_SKIP);
+	assert_int_equal(sched_ask(&sched, b, 1000), SCHED_SKIP);
 	sched_skip(&sched, b, (struct sched_place){ 1, 1 });
 	assert_null(sched_refill(&sched, 1000, false, &place));
-	assert_int_equal(sched_ask(other, 1000), SCHED_LINE);
+	assert_int_equal(sched_ask(&sched, other, 1000), SCHED_LINE);
 	/* Slower, then: half of the seven. */
 	while (a->in_flight) end(a);
 	while (b->in_flight) end(b);
@@ -240,7 +240,7 @@ static void lines_of_a_site(void **state)
 		key[0] = (char)('a' + i / 20);
 		key[1] = (char)('a' + i % 20);
 		struct sched_dest *d = member(site, key);
-		if (sched_ask(d, 0) == SCHED_LINE) line_up(d, 1);
+		if (sched_ask(&sched, d, 0) == SCHED_LINE) line_up(d, 1);
 		else sched_skip(&sched, d, (struct sched_place){ i + 1, 1 });
 	}
 	assert_int_equal(site->waiting, 66);
@@ -338,7 +338,7 @@ static void random_walk(void **state)
 		now_ms += (int64_t)(rng_next(&rng) % 50);
 		switch (rng_next(&rng) % 5) {
 		case 0:
-			if (sched_ask(d, now_ms) == SCHED_LINE && used < ITEMS) line_up(d, 1);
+			if (sched_ask(&sched, d, now_ms) == SCHED_LINE && used < ITEMS) line_up(d, 1);
 			break;
 		case 1:
 			if (sched_take(&sched, now_ms, &got) && got->pooled < got->in_flight)
