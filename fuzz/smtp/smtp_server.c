@@ -113,6 +113,7 @@ static void handle(struct talk *t, struct smtp_event ev)
 		answer(t);
 		break;
 	case SMTP_EV_VRFY:
+	case SMTP_EV_ETRN:
 	case SMTP_EV_EXPN: see(t, s->vrfy); answer(t); break;
 	case SMTP_EV_XCLIENT: handle_xclient(t); break;
 	case SMTP_EV_AUTH:
@@ -197,6 +198,7 @@ static void begin(struct talk *t, const uint8_t *head)
 	smtp_server_init(&t->server, &t->cfg, STR("[192.0.2.1]"), &t->out);
 	t->server.vrfy_asked = head[0] & 32;
 	t->server.expn_asked = head[1] & 32;
+	t->server.etrn_asked = head[1] & 32;
 	t->server.tls_offered = head[0] & 128;
 	t->server.tls_required = head[1] & 128;
 	if (head[1] & 64)

@@ -85,7 +85,9 @@ static void domain_rule_write(struct buf *out, const struct conf_domain *domain)
 	case CONF_DELIVER_MAILDIR: buf_str(out, STR(" delivers to maildirs")); break;
 	case CONF_DELIVER_LMTP: buf_str(out, STR(" delivers by lmtp")); break;
 	case CONF_DELIVER_ROUTE:
-		buf_str(out, STR(" delivers by route "));
+		if (domain->deliver.held) buf_str(out, STR(" waits for ETRN"));
+		if (!domain->deliver.name.len) break;
+		buf_str(out, domain->deliver.held ? STR(", then goes by route ") : STR(" delivers by route "));
 		buf_str(out, domain->deliver.name);
 		break;
 	}

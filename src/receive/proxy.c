@@ -39,6 +39,7 @@ static void proxy_done(struct session *s, const struct smtp_proxy *header)
 	session_find_rules(s); /* those of the speaker, too */
 	auth_offer(s);
 	extra_offer(s);
+	etrn_offer(s);
 	bool implicit = s->listener->conf->tls == CONF_LISTENER_TLS_IMPLICIT;
 	/* Others may have begun theirs while the header came. */
 	if (v.kind == VERDICT_ACCEPT && implicit) v = accept_tls(s->listener);

@@ -44,14 +44,16 @@ enum {
 	RECEIVE_HANDSHAKE_MS = 30 * 1000,
 	RECEIVE_TLS_FAILS_MAX = 20, /* told in each minute; the rest is counted */
 	AUTH_OFFERS = 8, /* with and without TLS, channel binding, client's certificate */
+	RECEIVE_ETRN_MAX = 20, /* in one session */
+	RECEIVE_ETRN_DOMAINS = 64 * 1024, /* octets of the domains of one */
 	RECEIVE_NOTES_MAX = 500, /* refusals of one second of which spool is told; the log has all */
 };
 
 struct session;
 struct receive;
 
-/* For which event of the machine a session waits for directory. */
-enum asked { ASKED_SENDER, ASKED_RECIPIENT, ASKED_AUTHOR, ASKED_VERIFY };
+/* For which event of the machine a session waits for directory (RELEASE: for spool). */
+enum asked { ASKED_RELEASE, ASKED_SENDER, ASKED_RECIPIENT, ASKED_AUTHOR, ASKED_VERIFY };
 
 /* What an address stands for, as directory says; see `found` in messages.def. */
 struct expanded {
@@ -161,6 +163,7 @@ struct session {
 	int fd;
 	unsigned messages;
 	unsigned unknown; /* recipients that do not exist */
+	unsigned etrns;   /* asked for and not refused */
 	unsigned census_index; /* of the listener when the session began */
 	uint16_t port;
 	uint8_t state, idle_class;
@@ -378,6 +381,13 @@ enum dialog verify_event(struct session *s);
 /* Counts a refusal of somebody who does not exist; may become one that ends the session. */
 void verify_unknown(struct session *s, struct verdict *v);
 
+/* etrn.c: who asks for mail that waits */
+void etrn_offer(struct session *s); /* after whatever decides about it has changed */
+enum dialog etrn_event(struct session *s);
+/* What spool says to it; NULL: it does not answer (in time). */
+void etrn_released(struct session *s, const struct msg_released *m);
+void etrn_spool_lost(struct receive *rx);
+
 /* transaction.c */
 struct transaction *transaction_new(struct session *s);
 /* Lets go of the session's transaction; freed now, or when spool has answered. */
@@ -422,6 +432,8 @@ void tell_hold(struct session *s, struct str from, struct str to, const struct v
 void tell_grey_pass(struct session *s, struct str to, int64_t waited_ms);
 void tell_receive(struct transaction *tx);
 void tell_repair(struct session *s); /* what was mended, if anything */
+/* `count` 0: it is not known. */
+void tell_etrn(struct session *s, unsigned code, uint64_t count);
 void tell_auth(struct session *s, struct str mechanism);
 /* `user`: what the client called itself; empty if it did not get that far. */
 void tell_auth_fail(struct session *s, struct str user, unsigned code, const char *dsn,

@@ -72,7 +72,9 @@ static void role_directory_lost(struct receive *rx)
 	auth_directory_lost(rx);
 	for (;;) {
 		size_t at = 0;
-		struct session *s = map_next(&rx->lookups, &at, NULL);
+		struct session *s;
+		do s = map_next(&rx->lookups, &at, NULL);
+		while (s && s->asked == ASKED_RELEASE);
 		if (!s) return;
 		dialog_found(s, &(struct owner){ .known = ANSWER_CANNOT_TELL });
 	}
@@ -86,6 +88,7 @@ static void role_peer_up(struct frame *f, struct channel *ch)
 		 * said of its disk is over: the new one says when that is low. */
 		rx->spool = NULL;
 		transaction_spool_lost(rx);
+		etrn_spool_lost(rx);
 		rx->disk_low = false;
 		rx->spool = ch;
 		uint32_t size = (uint32_t)(rx->window_blocks * WINDOW_BLOCK);
@@ -105,6 +108,7 @@ static void role_peer_down(struct frame *f, struct channel *ch)
 	if (ch == rx->spool) {
 		rx->spool = NULL;
 		transaction_spool_lost(rx);
+		etrn_spool_lost(rx);
 	} else if (ch == rx->directory) {
 		role_directory_lost(rx);
 	} else if (ch == rx->dns) {
@@ -115,13 +119,19 @@ static void role_peer_down(struct frame *f, struct channel *ch)
 static void role_found(struct receive *rx, const struct msg_found *m)
 {
 	struct session *s = map_get(&rx->lookups, m->query);
-	if (!s) return;
+	if (!s || s->asked == ASKED_RELEASE) return;
 	struct owner found = { .known = ANSWER_CANNOT_TELL, m->address, m->home };
 	if (m->result == DIRECTORY_YES) found.known = ANSWER_YES;
 	if (m->result == DIRECTORY_NO) found.known = ANSWER_NO;
 	if (m->result == DIRECTORY_CIRCLE) found.known = ANSWER_CIRCLE;
 	s->expanded = (struct expanded){ m->how, m->targets, m->rule };
 	dialog_found(s, &found);
+}
+
+static void role_released(struct receive *rx, const struct msg_released *m)
+{
+	struct session *s = map_get(&rx->lookups, m->query);
+	if (s && s->asked == ASKED_RELEASE) etrn_released(s, m);
 }
 
 static void role_shun(struct receive *rx, const struct msg_shun *m)
@@ -148,6 +158,7 @@ static void role_message(struct frame *f, struct channel *ch, enum msg_type type
 		struct msg_listener_end listener_end;
 		struct msg_shun shun;
 		struct msg_certificates certificates;
+		struct msg_released released;
 	} m;
 	(void)ch;
 	if (type == MSG_committed && msg_committed_get(payload, &m.committed)) {
@@ -174,6 +185,8 @@ static void role_message(struct frame *f, struct channel *ch, enum msg_type type
 		role_shun(rx, &m.shun);
 	} else if (type == MSG_certificates && msg_certificates_get(payload, &m.certificates)) {
 		secure_certificates(rx, &m.certificates, fd);
+	} else if (type == MSG_released && msg_released_get(payload, &m.released)) {
+		role_released(rx, &m.released);
 	}
 }
 

@@ -255,6 +255,16 @@ void tell_receive(struct transaction *tx)
 	tell_named(tx);
 }
 
+void tell_etrn(struct session *s, unsigned code, uint64_t count)
+{
+	struct event_log *log = tell_begin(s, EVENT_etrn, 0);
+	event_str(log, FIELD_user, s->user.len ? s->user : STR("-"));
+	event_str(log, FIELD_domain, s->smtp.vrfy);
+	event_i64(log, FIELD_code, code);
+	if (count) event_i64(log, FIELD_count, (int64_t)count);
+	event_end(log);
+}
+
 void tell_auth(struct session *s, struct str mechanism)
 {
 	struct event_log *log = tell_begin(s, EVENT_auth, 0);

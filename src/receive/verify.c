@@ -10,6 +10,7 @@ void verify_offer(struct session *s)
 	struct facts facts = dialog_facts(s);
 	s->smtp.vrfy_asked = policy_may_vrfy(&facts);
 	s->smtp.expn_asked = policy_may_expn(&facts);
+	etrn_offer(s);
 }
 
 void verify_unknown(struct session *s, struct verdict *v)

@@ -56,7 +56,8 @@ static void act_answer_end(struct act *act)
 void act_finish_if_done(struct act *act)
 {
 	if (!act->walked || act->pending > 0) return;
-	act_answer_end(act);
+	if (act->release) wait_walked(act->spool, act->count, act->failed);
+	else act_answer_end(act);
 	act_free(act);
 }
 
@@ -100,6 +101,22 @@ void act_begin(struct spool *s, const struct msg_act *m)
 	loop_timer_set(s->act_timer, 1);
 }
 
+bool act_release(struct spool *s)
+{
+	struct act *act = calloc(1, sizeof *act);
+	if (!act) return false;
+	act->spool = s;
+	arena_init(&act->arena, ACT_ARENA);
+	s->act_count++;
+	list_add_tail(&s->acts, &act->link);
+	act->action = QUEUE_RETRY;
+	act->release = true;
+	act->begun_ms = loop_wall_ms(s->frame->loop);
+	act->reason = STR("asked for");
+	loop_timer_set(s->act_timer, 1);
+	return true;
+}
+
 /* --- one slice --------------------------------------------------------------------------- */
 
 struct slice {
@@ -139,7 +156,7 @@ static int slice_msg(void *ctx, const struct spool_msg *msg)
 	/* The reports that it makes are not meant. */
 	if (slice->act->action == QUEUE_BOUNCE && msg->arrived_ms >= slice->act->begun_ms)
 		return SPOOL_PASS;
-	slice->meant = !filter_has_recipient(filter);
+	slice->meant = !filter_has_recipient(filter) && !slice->act->release;
 	return !unknown && action_applies(slice->act->action, facts.state) &&
 	       filter_matches(filter, &facts) ? 0 : SPOOL_PASS;
 }
@@ -163,7 +180,9 @@ static int slice_rcpt(void *ctx, const struct spool_rcpt *rcpt)
 	bool retry = act->action == QUEUE_RETRY || act->action == QUEUE_REROUTE;
 	if (!spool_rcpt_is_open(rcpt->state)) return 0;
 	struct route route = action_route(slice->conf, &slice->envelope, rcpt);
-	if (!filter_matches_recipient(&act->filter, rcpt->address, route_name(&route))) return 0;
+	if (act->release ? !wait_is_asked_for(act->spool, &route)
+	                 : !filter_matches_recipient(&act->filter, rcpt->address, route_name(&route)))
+		return 0;
 	slice->meant = true;
 	if (!retry || act->dry) return SPOOL_PASS;
 	act_unblock(act->spool, &route);

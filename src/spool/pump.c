@@ -156,6 +156,7 @@ void pump_tick(void *arg)
 		clock_watch(s);
 		jobs_unstick(s);
 		suspend_tick(s);
+		wait_tick(s);
 		sched_sweep(&s->sched, loop_wall_ms(s->frame->loop));
 		s->pump.scan = true; /* time has brought something new behind the cursor */
 	}

@@ -33,6 +33,8 @@ static void role_tables(struct spool *s)
 	map_init(&s->in_hand, SPOOL_JOBS_MAX + SPOOL_DEATHS_MAX * FRAME_INDEX_MAX,
 		(uint64_t)clock_wall_ms());
 	map_init(&s->stops, SPOOL_NOTES_MAX, (uint64_t)clock_wall_ms());
+	map_init(&s->wait.open, SPOOL_OPEN_MAX, (uint64_t)clock_wall_ms());
+	list_init(&s->wait.asks);
 	list_init(&s->acts);
 	list_init(&s->wants);
 	list_init(&s->big_wants);
@@ -149,6 +151,7 @@ static void role_message(struct frame *f, struct channel *ch, enum msg_type type
 	struct msg_big_piece piece;
 	struct msg_big_abort abort_it;
 	struct msg_refused_note refused;
+	struct msg_release release;
 	if (channel_peer(ch) != ROLE_RECEIVE) {
 		role_worker(s, ch, type, payload, fd);
 		return;
@@ -160,6 +163,8 @@ static void role_message(struct frame *f, struct channel *ch, enum msg_type type
 		arrive_abort(s, worker, abort_it.handle);
 	else if (type == MSG_refused_note && msg_refused_note_get(payload, &refused))
 		notice_note(s, &refused);
+	else if (type == MSG_release && msg_release_get(payload, &release))
+		wait_release(s, worker, &release);
 	else if (type == MSG_window) arrive_worker_up(s, worker, fd);
 }
 
@@ -169,6 +174,8 @@ static void role_reload(struct frame *f, struct conf *old)
 	(void)old;
 	if (s->sched.limit) s->sched.limit = (uint32_t)f->conf->limit.connections.out;
 	pacing_reload(s);
+	s->drained = false;
+	if (f->conf->transfer == CONF_TRANSFER_IN) jobs_drain(s); /* what is under way comes to its end */
 	pump_rescan(s); /* a route or a mode may have changed */
 }
 

@@ -54,6 +54,7 @@ enum {
 	SPOOL_STUCK_MS = 30 * 1000,
 	/* More than any backlog should be old: by how much urgent mail is due earlier. */
 	SPOOL_URGENT_AHEAD_MS = 24 * 3600 * 1000,
+	SPOOL_OPEN_MAX = 20000,    /* domains whose mail was asked for and may go */
 	SPOOL_NOTICES_MAX = 8,     /* messages to the postmaster on their way into the spool */
 };
 
@@ -179,6 +180,7 @@ struct act {
 	uint64_t next_id, count;
 	unsigned pending; /* operations in batches, and messages in hand for it */
 	bool dry, walked, failed;
+	bool release; /* nobody's: for wait.c */
 	/* Messages that were under way and are met again, the first of them, and until when. */
 	uint64_t busy_count, busy_from;
 	int64_t deadline_ms, wait_until_ms;
@@ -220,6 +222,16 @@ struct pump {
 	int64_t lead_ms;        /* of the wall clock before the loop's, when last seen */
 };
 
+/* Mail that waits to be asked for (wait.c). */
+struct wait {
+	struct map open;  /* hash of a domain -> struct release */
+	struct link asks; /* of clients that wait for an answer */
+	size_t ask_count;
+	uint64_t walk;    /* number of the last walk over the queue */
+	bool walking;     /* it goes on */
+	bool due;         /* another one is wanted */
+};
+
 struct spool {
 	struct frame *frame;
 	struct store *store;
@@ -247,6 +259,8 @@ struct spool {
 	struct rng rng;
 	/* suspend.c */
 	struct map stops; /* hash of the key -> struct stop */
+	/* wait.c */
+	struct wait wait;
 	/* pump.c */
 	struct pump pump;
 	struct loop_timer *due_timer, *watch_timer;
@@ -266,6 +280,7 @@ struct spool {
 	size_t act_count;
 	struct loop_timer *act_timer;
 	bool disk_low, draining, trim, lost;
+	bool drained; /* transfer drain: nothing is left, and that is told */
 };
 
 /* batch.c */
@@ -311,7 +326,7 @@ void job_stick(struct spool *s, struct job *job);
 void jobs_unstick(struct spool *s);
 /* The host of the destination does not answer: who waits in its line is put off. */
 void line_put_off(struct spool *s, struct sched_dest *d);
-/* Nothing is begun any more: whatever only waits is let go. */
+/* Nothing is begun any more, for now: whatever only waits is let go. */
 void jobs_drain(struct spool *s);
 /* Takes the message in hand with its open recipients that the filter means, whether they
  * are due or not and whatever its state; they stand in no line. -EBUSY: somebody has it;
@@ -405,6 +420,8 @@ void notice_tick(struct spool *s);
 /* act.c */
 void act_begin(struct spool *s, const struct msg_act *m);
 void act_committed(struct spool *s, const struct spool_op *op, const struct note *note);
+/* A walk for wait.c: wait_walked follows. False: no memory. */
+bool act_release(struct spool *s);
 void act_slice(void *arg);
 void act_finish_if_done(struct act *act);
 /* A job that was taken for an act has ended. */
@@ -443,6 +460,16 @@ void pacing_rows(struct spool *s, uint64_t query);
 void pacing_pooled(struct spool *s, unsigned worker, const struct msg_pooled *m);
 void pacing_worker_down(struct spool *s, unsigned worker);
 void pacing_reload(struct spool *s);
+/* wait.c: mail that waits until somebody asks for it */
+/* True: the recipient is not to be tried now, and has been put off. */
+bool wait_put_off(struct spool *s, struct job *job, uint32_t at, const struct route *route);
+/* A client asks; it is answered. */
+void wait_release(struct spool *s, unsigned worker, const struct msg_release *m);
+/* Whether this walk looks for it. */
+bool wait_is_asked_for(const struct spool *s, const struct route *route);
+/* The walk has ended and has found so many messages. */
+void wait_walked(struct spool *s, uint64_t count, bool failed);
+void wait_tick(struct spool *s); /* every second */
 
 /* watch.c */
 void watch_tick(void *arg);

@@ -41,6 +41,23 @@ static void watch_pressure(struct spool *s, bool low, uint64_t free_b)
 	}
 }
 
+/* Mode drain: it is told when nothing is left that could go. Held mail waits for somebody. */
+static void watch_drained(struct spool *s)
+{
+	struct spool_totals t = { 0 };
+	bool drains = s->frame->conf->transfer == CONF_TRANSFER_DRAIN;
+	if (!drains || store_totals(s->store, &t) != 0 || t.messages > t.held + t.poison) {
+		s->drained = false;
+		return;
+	}
+	if (s->drained) return;
+	s->drained = true;
+	struct event_log *log = s->frame->log;
+	event_begin(log, EVENT_drained, 0, 0);
+	event_i64(log, FIELD_count, (int64_t)t.messages);
+	event_end(log);
+}
+
 /* Once a second. Leaving low needs an eighth more than entering it, so that it does not
  * flap with every message. */
 void watch_tick(void *arg)
@@ -53,6 +70,7 @@ void watch_tick(void *arg)
 	else if (s->disk_low && health.free_bytes >= min_b + min_b / 8)
 		watch_pressure(s, false, health.free_bytes);
 	notice_tick(s);
+	watch_drained(s);
 	if (s->trim) store_trim(s->store);
 	s->trim = false;
 	loop_timer_set(s->watch_timer, SPOOL_WATCH_MS);

@@ -198,6 +198,21 @@ static void check_deliver(struct conf_parser *p, struct conf_domain *d)
 	}
 }
 
+static void check_held(struct conf_parser *p, const struct conf_domain *d)
+{
+	bool asks = conf_is_said(&d->etrn_from_from) || conf_is_said(&d->etrn_user_from);
+	struct conf_quote quote;
+	if (d->deliver.held) p->conf->held_count++;
+	if (d->deliver.held && !asks)
+		AT(p, CONF_WARNING, &d->deliver_from, STR("hold-for-etrn"),
+		   "nobody may ask for the mail of %s; write etrn-from NETWORK or etrn-user USER",
+		   conf_quote(&quote, d->names[0]));
+	else if (asks && !d->deliver.held && conf_is_said(&d->deliver_from))
+		AT(p, CONF_WARNING, &d->origin, d->names[0],
+		   "mail of %s does not wait for ETRN; write deliver hold-for-etrn",
+		   conf_quote(&quote, d->names[0]));
+}
+
 static void check_catch_all(struct conf_parser *p, const struct conf_domain *d)
 {
 	struct conf_quote quote;
@@ -227,6 +242,7 @@ static bool check_domains(struct conf_parser *p)
 		check_users(p, d);
 		check_deliver(p, d);
 		check_catch_all(p, d);
+		check_held(p, d);
 	}
 	return true;
 }

@@ -141,8 +141,9 @@ struct conf_deliver {
 	 * and % occur. */
 	struct str maildir;
 	struct conf_hops lmtp;          /* empty unless CONF_DELIVER_LMTP */
-	const struct conf_route *route; /* NULL unless CONF_DELIVER_ROUTE */
+	const struct conf_route *route; /* NULL unless CONF_DELIVER_ROUTE; held: or none is named */
 	struct str name;                /* of the route */
+	bool held; /* CONF_DELIVER_ROUTE: only when somebody has asked for it (ETRN) */
 };
 
 #define CONF_PROFILE(id, word, addresses, role, sentence) CONF_PROFILE_##id,
@@ -228,6 +229,7 @@ struct conf_levels {
 	struct conf_index *domain_index; /* conf_domain_find */ \
 	struct conf_matching *matching;  /* conf_route_match */ \
 	struct conf_index *sender_index; /* conf_sender_find */ \
+	size_t held_count;               /* domains that are held */ \
 	struct arena arena;              /* everything that this struct points to */
 
 #define CONF_BLOCK_BEGIN(tag, word, key, sentence) \

@@ -58,6 +58,20 @@ static bool read_deliver_text(struct str value, struct arena *arena,
 	return copy.at != NULL;
 }
 
+/* hold-for-etrn, or hold-for-etrn ROUTE. */
+static bool read_deliver_held(const struct str *values, size_t count, struct arena *arena,
+			      struct conf_deliver *out, struct conf_problem *problem)
+{
+	struct conf_deliver deliver = { .kind = CONF_DELIVER_ROUTE, .held = true };
+	if (count > 2) {
+		conf_problem_set(problem, 2, "'deliver hold-for-etrn' takes the name of one route");
+		return false;
+	}
+	if (count == 2 && !read_deliver_text(values[1], arena, &deliver, problem)) return false;
+	*out = deliver;
+	return true;
+}
+
 bool conf_read_deliver(const struct str *values, size_t count, struct arena *arena,
 		       struct conf_deliver *out, struct conf_problem *problem)
 {
@@ -68,13 +82,15 @@ bool conf_read_deliver(const struct str *values, size_t count, struct arena *are
 	};
 	struct conf_quote quote;
 	struct conf_deliver deliver = { .kind = CONF_DELIVER_MAILDIR };
+	if (str_eq(values[0], STR("hold-for-etrn")))
+		return read_deliver_held(values, count, arena, out, problem);
 	while (deliver.kind <= CONF_DELIVER_ROUTE &&
 	       !str_eq(values[0], kinds[deliver.kind]))
 		deliver.kind++;
 	if (deliver.kind > CONF_DELIVER_ROUTE) {
 		conf_problem_set(problem, 0,
 				 "'%s' is no way to deliver; write maildir TEMPLATE, "
-				 "lmtp TARGET or route NAME",
+				 "lmtp TARGET, route NAME or hold-for-etrn",
 				 conf_quote(&quote, values[0]));
 		return false;
 	}

@@ -8,7 +8,7 @@
 /* DIRECTORY or any. The directory itself is looked up when all files are read. */
 bool conf_read_users(struct str value, struct arena *arena, struct conf_users *out,
 		     struct conf_problem *problem);
-/* maildir TEMPLATE, lmtp TARGET... or route NAME. */
+/* maildir TEMPLATE, lmtp TARGET..., route NAME or hold-for-etrn [NAME]. */
 bool conf_read_deliver(const struct str *values, size_t count, struct arena *arena,
 		       struct conf_deliver *out, struct conf_problem *problem);
 /* CATEGORY LEVEL, added to `out`. */

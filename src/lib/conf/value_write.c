@@ -69,6 +69,9 @@ static void write_deliver(const struct conf_deliver *deliver, struct buf *out)
 	} else if (deliver->maildir.len) {
 		buf_str(out, STR("maildir "));
 		conf_value_write_text(deliver->maildir, out);
+	} else if (deliver->held) {
+		buf_str(out, deliver->name.len ? STR("hold-for-etrn ") : STR("hold-for-etrn"));
+		if (deliver->name.len) conf_value_write_text(deliver->name, out);
 	} else if (deliver->name.len) {
 		buf_str(out, STR("route "));
 		conf_value_write_text(deliver->name, out);

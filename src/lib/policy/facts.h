@@ -156,6 +156,23 @@ enum policy_verify { POLICY_VERIFY_OK, POLICY_VERIFY_AMBIGUOUS, POLICY_VERIFY_BA
 enum policy_verify policy_verify_address(const struct conf *conf, struct str argument,
                                          struct buf *address);
 
+/* Whether the list has the user who has logged in, or his domain. */
+bool policy_user_is_in(struct str user, const struct conf_matches *owners);
+
+/* ETRN (RFC 1985): whether the client may ask for the mail of any domain that is held for it. */
+bool policy_may_etrn(const struct facts *f);
+/* The domains that an argument of ETRN means and that the client may ask for: a domain, all
+ * below it too ("@domain"), or all that go by a route ("#route"). Written to `domains`, each
+ * in lower case with a line end behind it. */
+enum policy_etrn {
+	POLICY_ETRN_OK,
+	POLICY_ETRN_BAD,    /* it is none of these */
+	POLICY_ETRN_DENIED, /* nothing is held under that name, or not for this client */
+	POLICY_ETRN_MANY,   /* more than there is room for in `domains` */
+};
+enum policy_etrn policy_etrn_domains(const struct facts *f, struct str argument,
+                                     struct buf *domains);
+
 /* The postmaster of any local domain, or of this server (RFC 5321 4.5.1): exact, ASCII
  * case does not matter (Q245041: prefixes of it were taken for it). */
 bool policy_is_postmaster(struct str local);

@@ -173,24 +173,11 @@ struct verdict policy_rate(const struct facts *f, struct tally *t, enum rate_wha
 
 /* --- baseline ---------------------------------------------------------------------------- */
 
-static bool owner_is_in(struct str user, const struct conf_matches *owners)
-{
-	struct str local, domain;
-	smtp_address_split(user, &local, &domain);
-	for (size_t i = 0; i < owners->count; i++) {
-		struct str one = owners->at[i];
-		if (str_starts(one, STR("@")) ? str_eq_nocase(str_from(one, 1), domain)
-					      : smtp_address_eq(one, user))
-			return true;
-	}
-	return false;
-}
-
 static bool baseline_key(const struct facts *f, const struct tally *t, uint64_t *key,
 			 struct baseline_limits *limits)
 {
 	const struct conf_baseline *b = &f->conf->baseline;
-	if (!t || !b->enabled || !f->authenticated || owner_is_in(f->user, &b->except)) return false;
+	if (!t || !b->enabled || !f->authenticated || policy_user_is_in(f->user, &b->except)) return false;
 	/* Averages of other windows mean nothing. */
 	*key = key_not_zero(hash_str_nocase(f->user, slots_read(&t->seed) + (uint64_t)b->window_ms));
 	*limits = (struct baseline_limits){ b->factor, b->floor, b->window_ms, b->learn_ms };

@@ -44,6 +44,15 @@ static struct verdict policy_store(const struct facts *f)
 	return verdict_accept();
 }
 
+/* Of a session that began before the mode was changed; what it has begun comes to its end. */
+static struct verdict policy_mode(const struct facts *f)
+{
+	if (f->conf->transfer != CONF_TRANSFER_OUT && f->conf->transfer != CONF_TRANSFER_DRAIN)
+		return verdict_accept();
+	return verdict_rule(421, "4.3.2",
+		STR("This server is not taking new mail now; try again later"), &f->conf->transfer_from);
+}
+
 /* Who may not send anyway is not told how the store is. */
 struct verdict policy_sender(const struct facts *f)
 {
@@ -51,6 +60,7 @@ struct verdict policy_sender(const struct facts *f)
 	struct verdict filter = policy_filter(f);
 	if (v.kind == VERDICT_ACCEPT && filter.kind == VERDICT_REFUSE) v = filter;
 	if (v.kind == VERDICT_ACCEPT) v = policy_submission(f);
+	if (v.kind == VERDICT_ACCEPT) v = policy_mode(f);
 	if (v.kind == VERDICT_ACCEPT) v = policy_store(f);
 	return v.kind == VERDICT_ACCEPT ? filter : v;
 }

@@ -44,6 +44,8 @@ static struct route route_by_domain(const struct conf *conf, const struct route_
 		return (struct route){ .kind = ROUTE_LMTP, .domain = domain, .mailbox = address };
 	case CONF_DELIVER_ROUTE: break;
 	}
+	if (domain->deliver.held && !domain->deliver.name.len)
+		return route_by_match(conf, ask, address);
 	return route_by_route(domain->deliver.route, address);
 }
 

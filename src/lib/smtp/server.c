@@ -47,10 +47,11 @@ static const struct smtp_verb verbs[] = {
 	{ STR_INIT("OPTIONS"),  TALKING,           smtp_verb_http,    false, NULL },
 	{ STR_INIT("POST"),     TALKING,           smtp_verb_http,    false, NULL },
 	{ STR_INIT("PUT"),      TALKING,           smtp_verb_http,    false, NULL },
+	{ STR_INIT("ETRN"),     TALKING,           smtp_verb_etrn,    false, NULL },
 	{ STR_INIT("STARTTLS"), BEFORE,            smtp_verb_starttls, false, tls_order },
 	{ STR_INIT("XCLIENT"),  TALKING,           smtp_verb_xclient, false, NULL },
 };
-/* TURN, ETRN, SEND and whatever else is known or thought out. */
+/* TURN, SEND and whatever else is known or thought out. */
 static const struct smtp_verb other_verb = {
 	STR_INIT(""), TALKING, smtp_verb_refused, false, NULL
 };

@@ -98,6 +98,7 @@ void smtp_verb_ehlo(struct smtp_server *s, struct str arg, struct smtp_event *ev
 	if (s->tls_offered && !s->tls) buf_str(s->out, STR("250-STARTTLS\r\n"));
 	if (s->vrfy_asked) buf_str(s->out, STR("250-VRFY\r\n"));
 	if (s->expn_asked) buf_str(s->out, STR("250-EXPN\r\n"));
+	if (s->etrn_asked) buf_str(s->out, STR("250-ETRN\r\n"));
 	if (s->auth.offer.len) {
 		buf_str(s->out, STR("250-AUTH "));
 		buf_str(s->out, s->auth.offer);

@@ -54,6 +54,31 @@ void smtp_verb_expn(struct smtp_server *s, struct str arg, struct smtp_event *ev
 	ev->type = SMTP_EV_EXPN;
 }
 
+/* RFC 1985 5.1: its argument is a domain, perhaps with an option character in front. */
+void smtp_verb_etrn(struct smtp_server *s, struct str arg, struct smtp_event *ev)
+{
+	if (!s->etrn_asked) {
+		smtp_verb_refused(s, arg, ev);
+		return;
+	}
+	if (s->state != SMTP_AT_READY) {
+		smtp_bad(s, 503, "5.5.1", "ETRN comes behind EHLO, and not inside of a transaction");
+		return;
+	}
+	if (arg.len == 0) {
+		smtp_bad(s, 501, "5.5.4", "ETRN wants a domain");
+		return;
+	}
+	char *to = smtp_slot(s, arg.len);
+	if (!to) {
+		smtp_reply(s, 458, "4.3.0", STR("Out of memory; try again later"));
+		return;
+	}
+	s->vrfy = smtp_copy(&to, arg);
+	s->owed = SMTP_OWED_VRFY;
+	ev->type = SMTP_EV_ETRN;
+}
+
 void smtp_verb_help(struct smtp_server *s, struct str arg, struct smtp_event *ev)
 {
 	(void)arg, (void)ev;

@@ -51,7 +51,7 @@ smtp_verb_fn smtp_verb_mail, smtp_verb_rcpt;
 smtp_verb_fn smtp_verb_data, smtp_verb_bdat;
 /* server_misc.c */
 smtp_verb_fn smtp_verb_noop, smtp_verb_rset, smtp_verb_vrfy, smtp_verb_expn, smtp_verb_help,
-	smtp_verb_quit;
+	smtp_verb_quit, smtp_verb_etrn;
 smtp_verb_fn smtp_verb_refused, smtp_verb_http;
 /* server_auth.c */
 smtp_verb_fn smtp_verb_auth;

@@ -225,6 +225,7 @@ SEND(auth_begin)
 SEND(auth_step)
 SEND(auth_end)
 SEND(dns_ask)
+SEND(release)
 
 void channel_send_window_fd(struct channel *ch, const struct msg_window *m, int fd)
 {

@@ -22,6 +22,7 @@ static const char conf_text[] =
 	"hostname mx.us.example\npostmaster ann@us.example\n"
 	"domain us.example { users any; deliver maildir /m/%d/%n }\n"
 	"domain away.example { deliver route away }\n"
+	"domain held.example too.example { deliver hold-for-etrn away; etrn-from 192.0.2.1 }\n"
 	"route away { via 127.0.0.1:25 }\n";
 
 struct channel *frame_peer(const struct frame *f, enum role role, unsigned index)
@@ -80,7 +81,13 @@ static void far_out(struct bench *b, enum msg_type type, struct str payload)
 	struct msg_report_job report;
 	struct msg_notice_job notice;
 	struct msg_body body;
-	if (type == MSG_relay) {
+	struct msg_released released;
+	if (type == MSG_released) {
+		assert_true(msg_released_get(payload, &released));
+		b->released = released.result;
+		b->released_query = released.query;
+		b->released_count = released.count;
+	} else if (type == MSG_relay) {
 		assert_true(msg_relay_get(payload, &relay));
 		b->relay = relay.job;
 		(void)str_to_cstr(relay.sender, b->relay_text, sizeof b->relay_text);

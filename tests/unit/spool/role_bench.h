@@ -47,6 +47,8 @@ struct bench {
 	uint32_t relay_connections, relay_messages;
 	unsigned body_result;
 	unsigned answer_status;
+	unsigned released; /* the last one's result */
+	uint64_t released_query, released_count;
 	/* Called for each job. */
 	void (*on_job)(struct bench *b, const struct msg_job *m);
 };

@@ -155,6 +155,28 @@ static void test_lmtp(void **state)
 	conf_free(conf);
 }
 
+static void test_held(void **state)
+{
+	(void)state;
+	struct conf *conf = help_good(
+		"domain a.example b.example { deliver hold-for-etrn up; etrn-from 192.0.2.0/24; etrn-window 5m }\n"
+		"domain c.example { deliver hold-for-etrn; etrn-user u@a.example @b.example }\n"
+		"domain d.example { deliver route up }\nroute up { via h.example }\n");
+	const struct conf_domain *d = conf->domains;
+	assert_int_equal(conf->held_count, 2);
+	assert_true(d[0].deliver.held && d[1].deliver.held && !d[2].deliver.held);
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(d[i].deliver.kind, CONF_DELIVER_ROUTE);
+		assert_true(d[i].users.any);
+	}
+	assert_ptr_equal(d[0].deliver.route, conf_route_find(conf, STR("up")));
+	assert_null(d[1].deliver.route);
+	assert_int_equal(d[0].etrn_window_ms, 5 * 60 * 1000);
+	assert_int_equal(d[1].etrn_window_ms, 15 * 60 * 1000);
+	assert_int_equal(d[1].etrn_user.count, 2);
+	conf_free(conf);
+}
+
 static void test_resolver(void **state)
 {
 	(void)state;
@@ -251,6 +273,7 @@ int main(void)
 		cmocka_unit_test(test_pacing),
 		cmocka_unit_test(test_route_of_domain), cmocka_unit_test(test_routes),
 		cmocka_unit_test(test_many_matches),    cmocka_unit_test(test_lmtp),
+		cmocka_unit_test(test_held),
 		cmocka_unit_test(test_resolver),        cmocka_unit_test(test_relay),
 		cmocka_unit_test(test_relay_limit),     cmocka_unit_test(test_notify),
 	};

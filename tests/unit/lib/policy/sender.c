@@ -128,11 +128,31 @@ static void tls_of_listener(void **state)
 }
 
 /* Relaying is a question of the recipient; a transfer mode is one of the connection. */
+/* A session that began before the mode was changed. */
+static void mode(void **state)
+{
+	static const struct { enum conf_transfer mode; unsigned code; } rows[] = {
+		{ CONF_TRANSFER_BOTH, 0 }, { CONF_TRANSFER_IN, 0 }, { CONF_TRANSFER_OUT, 421 },
+		{ CONF_TRANSFER_DRAIN, 421 },
+	};
+	(void)state;
+	struct conf *conf = conf_of(text);
+	for (size_t i = 0; i < ROWS(rows); i++) {
+		struct facts facts = { .conf = conf, .listener = &conf->listeners[0],
+			.host = &conf->hosts[0], .spool_up = true };
+		conf->transfer = rows[i].mode;
+		struct verdict v = policy_sender(&facts);
+		if (v.code != rows[i].code) fail_msg("row %zu: %u", i, v.code);
+		v = policy_data(&facts); /* what it has begun comes to its end */
+		verdict_is(i, &v, 0, "", "");
+	}
+	conf_free(conf);
+}
+
 static void not_asked_here(void **state)
 {
 	(void)state;
 	struct conf *conf = conf_of(text);
-	conf->transfer = CONF_TRANSFER_DRAIN;
 	conf->hosts[0].relay = CONF_YES_NO;
 	struct facts facts = { .conf = conf, .listener = &conf->listeners[0],
 		               .host = &conf->hosts[0], .spool_up = true };
@@ -147,6 +167,7 @@ int main(void)
 		cmocka_unit_test(auth),
 		cmocka_unit_test(tls_and_store),
 		cmocka_unit_test(tls_of_listener),
+		cmocka_unit_test(mode),
 		cmocka_unit_test(not_asked_here),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -23,8 +23,8 @@ struct run {
 	struct str auth;
 	bool auth_wants_tls;
 	struct smtp_server_settings cfg;
-	bool vrfy, expn;
 	uint8_t extra;
+	bool vrfy, expn, etrn;
 };
 
 static const struct smtp_server_settings defaults = {
@@ -122,6 +122,7 @@ static void start(struct run *r)
 	r->session.server.expn_asked = r->expn;
 	r->session.server.extra = r->extra;
 	r->session.server.future = STR("86400 2026-11-23T00:00:00Z");
+	r->session.server.etrn_asked = r->etrn;
 	r->session.server.tls_offered = r->tls.len > 0;
 	r->session.server.tls_required = str_eq(r->tls, STR("require"));
 	r->session.no_certificate = str_eq(r->tls, STR("broken"));
@@ -226,6 +227,7 @@ static void option(struct run *r, struct str text)
 		r->cfg.fix_newlines = str_eq(value, STR("fix"));
 	else if (str_eq(name, STR("vrfy"))) r->vrfy = on;
 	else if (str_eq(name, STR("expn"))) r->expn = on;
+	else if (str_eq(name, STR("etrn"))) r->etrn = on;
 	else if (str_eq(name, STR("tls"))) r->tls = value;
 	else if (str_eq(name, STR("extra"))) option_extra(r, value);
 	else if (str_eq(name, STR("auth"))) r->auth = value;
