@@ -7,7 +7,7 @@
 #include "lib/base/fault.h"
 #include "lib/ipc/scoreboard.h"
 
-enum { FLAG_BODY8 = 1, FLAG_SMTPUTF8 = 2, FLAG_SETTLED = 4, FLAG_LAST = 8, FLAG_HURRY = 16 };
+enum { FLAG_BODY8 = 1, FLAG_SMTPUTF8 = 2, FLAG_SETTLED = 4, FLAG_LAST = 8, FLAG_HURRYFLAG_ETRN = 16 };
 
 /* --- begin -------------------------------------------------------------------------- */
 
@@ -89,6 +89,7 @@ static bool job_fill(struct job *job, const struct msg_relay *m)
 	job->hurry = m->flags & FLAG_HURRY;
 	job->site = copy(&at, m->site);
 	job->messages = m->messages;
+	job->mail.etrn = m->flags & FLAG_ETRN;
 	struct cur c = cur_of(copy(&at, m->recipients));
 	struct job_recipient r;
 	for (uint32_t i = 0; job_recipient_next(&c, &r); i++) {
@@ -190,6 +191,7 @@ void job_send(struct job *job)
 	body_ask(job);
 	job->begun_ms = loop_now_ms(job->d->frame->loop);
 	job->begun = true;
+	if (!job->mail.etrn) body_ask(job);
 	smtp_client_send(&job->on->smtp, &job->mail);
 }
 

@@ -216,7 +216,7 @@ static void place_rcpt(struct spool *s, struct job *job, uint32_t at, int64_t no
 		return;
 	}
 	struct sched_dest *d = suspend_dest(s, &route, rcpt->address);
-	if (!d && wait_put_off(s, job, at, &route)) return;
+	if (!d && (wait_put_off(s, job, at, &route) || dial_put_off(s, job, at, &route))) return;
 	if (!d && route.kind != ROUTE_NONE) d = dest_of(s, &route);
 	if (!d) {
 		outcome_fate(s, job, at, (struct fate){ .state = SPOOL_DEFERRED,

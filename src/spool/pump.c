@@ -157,6 +157,7 @@ void pump_tick(void *arg)
 		jobs_unstick(s);
 		suspend_tick(s);
 		wait_tick(s);
+		dial_tick(s);
 		sched_sweep(&s->sched, loop_wall_ms(s->frame->loop));
 		s->pump.scan = true; /* time has brought something new behind the cursor */
 	}

@@ -23,6 +23,7 @@ static int role_open(struct frame *f)
 		return EX_CANTCREAT;
 	}
 	if (sandbox_allow_path(".", true) != 0) return EX_OSERR;
+	dial_zone_load(s);
 	return 0;
 }
 
@@ -64,6 +65,7 @@ static int role_serve(struct frame *f)
 	error = commit_start(s);
 	if (error) return error;
 	suspend_load(s);
+	dial_load(s);
 	pump_start(s);
 	loop_timer_set(s->watch_timer, 1);
 	return 0;
@@ -113,8 +115,11 @@ static void role_admin(struct spool *s, enum msg_type type, struct str payload)
 	struct msg_ask_paces paces;
 	struct msg_act act;
 	struct msg_death death;
-	if (type == MSG_ask_totals && msg_ask_totals_get(payload, &ask)) watch_totals(s, ask.query);
+	struct msg_program_done program;
+	if (type == MSG_program_done && msg_program_done_get(payload, &program))
+		dial_answer(s, &program);
 	else if (type == MSG_ask_paces && msg_ask_paces_get(payload, &paces)) pacing_rows(s, paces.query);
+	else if (type == MSG_ask_totals && msg_ask_totals_get(payload, &ask)) watch_totals(s, ask.query);
 	else if (type == MSG_act && msg_act_get(payload, &act)) act_begin(s, &act);
 	else if (type == MSG_death && msg_death_get(payload, &death)) role_death(s, &death);
 }
@@ -133,8 +138,9 @@ static void role_worker(struct spool *s, struct channel *ch, enum msg_type type,
 		text_wanted(s, worker, want.job);
 	else if (type == MSG_pooled && msg_pooled_get(payload, &pooled))
 		pacing_pooled(s, worker, &pooled);
-	else if (type == MSG_done && msg_done_get(payload, &done))
-		outcome_done(s, role, worker, &done);
+	else if (type == MSG_done && msg_done_get(payload, &done)) {
+		if (role != ROLE_DELIVER || !fetch_done(s, &done)) outcome_done(s, role, worker, &done);
+	}
 	else if (type == MSG_report_done && msg_report_done_get(payload, &report)) {
 		if (!notice_written(s, &report)) report_written(s, &report);
 	}
@@ -175,6 +181,7 @@ static void role_reload(struct frame *f, struct conf *old)
 	if (s->sched.limit) s->sched.limit = (uint32_t)f->conf->limit.connections.out;
 	pacing_reload(s);
 	s->drained = false;
+	dial_load(s);
 	if (f->conf->transfer == CONF_TRANSFER_IN) jobs_drain(s); /* what is under way comes to its end */
 	pump_rescan(s); /* a route or a mode may have changed */
 }
@@ -183,6 +190,7 @@ static void role_drain(struct frame *f, bool now)
 {
 	struct spool *s = f->role;
 	s->draining = true;
+	dial_drain(s);
 	parts_drain(s);
 	jobs_drain(s);
 	if (now) frame_leave(f);

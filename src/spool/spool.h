@@ -14,6 +14,7 @@
 #include "lib/policy/notices.h"
 #include "lib/queue/action.h"
 #include "lib/queue/deadline.h"
+#include "lib/queue/dial.h"
 #include "lib/queue/filter.h"
 #include "lib/queue/sched.h"
 #include "lib/queue/suspend.h"
@@ -55,6 +56,7 @@ enum {
 	/* More than any backlog should be old: by how much urgent mail is due earlier. */
 	SPOOL_URGENT_AHEAD_MS = 24 * 3600 * 1000,
 	SPOOL_OPEN_MAX = 20000,    /* domains whose mail was asked for and may go */
+	SPOOL_DIALS_MAX = 16,
 	SPOOL_NOTICES_MAX = 8,     /* messages to the postmaster on their way into the spool */
 };
 
@@ -232,6 +234,25 @@ struct wait {
 	bool due;         /* another one is wanted */
 };
 
+enum dial_state { DIAL_CLOSED, DIAL_BEFORE, DIAL_OPEN };
+
+/* A line that is up for some time only (dial.c): the dial block of the same place. */
+struct dial_line {
+	char name[128];
+	size_t name_len;
+	struct dial_plan plan;
+	struct dial_clock clock;
+	enum dial_state state;
+	const char *why, *wanted; /* a window opened, or is to open: the reason; NULL: none */
+	uint64_t query;     /* of the program that runs */
+	uint64_t call;      /* deliver's job that asks for mail; 0: none */
+	uint64_t waiting;   /* recipients put off since the last window */
+	uint64_t walk;      /* the one that looks for its mail */
+	int64_t until_ms;   /* monotonic: end of the window, or of patience with the program */
+	int64_t failed_ms;  /* monotonic: the program failed last; 0: never */
+	int64_t closed_ms;  /* of the wall clock: end of the last window; 0: none */
+};
+
 struct spool {
 	struct frame *frame;
 	struct store *store;
@@ -261,6 +282,11 @@ struct spool {
 	struct map stops; /* hash of the key -> struct stop */
 	/* wait.c */
 	struct wait wait;
+	/* dial.c */
+	struct dial_zone zone;
+	struct dial_line dials[SPOOL_DIALS_MAX];
+	size_t dial_count;
+	uint64_t dial_query;
 	/* pump.c */
 	struct pump pump;
 	struct loop_timer *due_timer, *watch_timer;
@@ -466,10 +492,27 @@ bool wait_put_off(struct spool *s, struct job *job, uint32_t at, const struct ro
 /* A client asks; it is answered. */
 void wait_release(struct spool *s, unsigned worker, const struct msg_release *m);
 /* Whether this walk looks for it. */
-bool wait_is_asked_for(const struct spool *s, const struct route *route);
+bool wait_is_asked_for(struct spool *s, const struct route *route);
 /* The walk has ended and has found so many messages. */
 void wait_walked(struct spool *s, uint64_t count, bool failed);
 void wait_tick(struct spool *s); /* every second */
+/* A walk begins, or another after the one that goes on: what asks for it has noted its number,
+ * s->wait.walk + 1. */
+void wait_walk(struct spool *s);
+
+/* dial.c: mail that waits for a window */
+void dial_zone_load(struct spool *s); /* while files can be read */
+void dial_load(struct spool *s); /* the blocks of this configuration */
+bool dial_put_off(struct spool *s, struct job *job, uint32_t at, const struct route *route);
+bool dial_is_asked_for(struct spool *s, const struct route *route);
+void dial_tick(struct spool *s); /* every second */
+void dial_answer(struct spool *s, const struct msg_program_done *m);
+void dial_drain(struct spool *s);
+
+/* fetch.c: a host is asked for mail when a window opens */
+void fetch_begin(struct spool *s, struct dial_line *line, const struct conf_dial *d);
+/* Whether the answer was about one of these. */
+bool fetch_done(struct spool *s, const struct msg_done *m);
 
 /* watch.c */
 void watch_tick(void *arg);

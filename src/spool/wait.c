@@ -101,10 +101,10 @@ bool wait_put_off(struct spool *s, struct job *job, uint32_t at, const struct ro
 	return true;
 }
 
-bool wait_is_asked_for(const struct spool *s, const struct route *route)
+bool wait_is_asked_for(struct spool *s, const struct route *route)
 {
 	const struct release *r = release_find(s, route_domain_of(route->mailbox));
-	return r && r->walk == s->wait.walk;
+	return (r && r->walk == s->wait.walk) || dial_is_asked_for(s, route);
 }
 
 /* --- who asks ---------------------------------------------------------------------------------- */
@@ -165,8 +165,13 @@ void wait_release(struct spool *s, unsigned worker, const struct msg_release *m)
 			&(struct msg_released){ m->query, RELEASED_NOT_NOW, 0 });
 		return;
 	}
-	s->wait.due = true;
 	ask_new(s, worker, m->query);
+	wait_walk(s);
+}
+
+void wait_walk(struct spool *s)
+{
+	s->wait.due = true;
 	walk_begin(s);
 }
 

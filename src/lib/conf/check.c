@@ -261,4 +261,5 @@ void conf_check(struct conf_parser *p)
 	conf_check_egresses(p);
 	conf_check_auth(p);
 	conf_check_pacing(p);
+	conf_check_dials(p);
 }

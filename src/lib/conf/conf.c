@@ -149,6 +149,14 @@ void conf_free(struct conf *conf)
 	free(conf);
 }
 
+const struct conf_dial *conf_dial_find(const struct conf *conf, struct str route)
+{
+	for (size_t i = 0; i < conf->dial_count; i++)
+		for (size_t n = 0; n < conf->dials[i].routes.count; n++)
+			if (str_eq(conf->dials[i].routes.at[n], route)) return &conf->dials[i];
+	return NULL;
+}
+
 bool conf_route_has_files(const struct conf_route *route)
 {
 	return route->tls != CONF_ROUTE_TLS_OFF || route->login.len > 0;

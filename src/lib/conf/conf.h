@@ -262,6 +262,7 @@ struct conf_levels {
 #define CONF_PLURAL_oauth     oauths
 #define CONF_PLURAL_sender_map sender_maps
 #define CONF_PLURAL_pacing    pacings
+#define CONF_PLURAL_dial      dials
 #define CONF_BLOCK_END(tag) \
 	} \
 	;
@@ -374,6 +375,8 @@ struct str conf_directory_secret(const struct conf_directory *d);
 bool conf_directory_is_same(const struct conf_directory *a, const struct conf_directory *b);
 const struct conf_route *conf_route_find(const struct conf *conf, struct str name);
 const struct conf_egress *conf_egress_find(const struct conf *conf, struct str name);
+/* The dial whose windows the mail of that route waits for, or NULL. */
+const struct conf_dial *conf_dial_find(const struct conf *conf, struct str route);
 /* Whether this route needs files: `ca`, or `certificate` and `key`, or `secret`. */
 bool conf_route_has_files(const struct conf_route *route);
 /* By which name it has them: its own, or empty: those that routes share which say nothing

@@ -134,6 +134,8 @@ bool conf_check_matches(struct conf_parser *p);
 void conf_check_pacing(struct conf_parser *p);
 /* check_egress.c: the addresses by which mail leaves */
 void conf_check_egresses(struct conf_parser *p);
+/* check_dial.c: windows */
+void conf_check_dials(struct conf_parser *p);
 /* check_out.c: the part about the way to other hosts. False without memory. */
 bool conf_check_out(struct conf_parser *p);
 

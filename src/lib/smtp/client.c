@@ -46,6 +46,7 @@ static enum smtp_step hello_step(const struct smtp_client *c)
 /* The oldest command without answer. */
 static enum smtp_step talk_step(const struct smtp_client *c)
 {
+	if (c->mail->etrn) return SMTP_STEP_ETRN;
 	if (!c->mail_heard) return SMTP_STEP_MAIL;
 	if (c->unheard || !c->text_asked) return SMTP_STEP_RCPT;
 	if (!c->chunk && !c->text_heard) return SMTP_STEP_DATA;
@@ -161,6 +162,10 @@ void smtp_client_send(struct smtp_client *c, struct smtp_client_mail *mail)
 	c->mail_sent = c->mail_heard = c->mail_ok = false;
 	c->text_asked = c->text_heard = c->end_sent = c->reset = false;
 	c->chunk = c->cfg->chunking && c->caps.chunking && !c->cfg->lmtp;
+	if (mail->etrn) {
+		c->mail_sent = c->mail_heard = true; /* there is no MAIL */
+		c->mails++;
+	}
 	c->state = SMTP_CLIENT_AT_TALK;
 	smtp_client_check(c);
 }
@@ -271,7 +276,7 @@ int64_t smtp_client_timeout_s(const struct smtp_client *c,
 	case SMTP_STEP_STARTTLS: case SMTP_STEP_AUTH: return limits->hello_s;
 	case SMTP_STEP_TLS: return limits->tls_s;
 	case SMTP_STEP_MAIL: case SMTP_STEP_RSET: return limits->mail_s;
-	case SMTP_STEP_RCPT: return limits->rcpt_s;
+	case SMTP_STEP_RCPT: case SMTP_STEP_ETRN: return limits->rcpt_s;
 	case SMTP_STEP_DATA: return limits->data_s;
 	case SMTP_STEP_BODY: return limits->body_s;
 	case SMTP_STEP_END: return limits->end_s;

@@ -131,6 +131,8 @@ struct smtp_client_mail {
 	bool body8;          /* the text has 8-bit octets */
 	bool smtputf8;       /* the message wants SMTPUTF8 */
 	bool requiretls;     /* it may only go over TLS, to a host that does the same (RFC 8689) */
+	bool etrn;           /* no message: the recipients are domains whose mail the host is
+			      * asked for, with one ETRN each (RFC 1985); `size` is 0 */
 	uint32_t rcpt_count; /* > 0 */
 	struct smtp_client_rcpt *rcpts;
 	int8_t priority;     /* RFC 6710, -9 to 9; said where it is offered, but for 0 */

@@ -92,6 +92,23 @@ static void rcpt_refused(struct smtp_client *c)
 	if (too_many) smtp_client_stop_rcpts(c);
 }
 
+static void etrn_heard(struct smtp_client *c, enum smtp_rcpt_state state)
+{
+	struct smtp_client_rcpt *domain = rcpt_heard(c);
+	domain->outcome = smtp_client_said(c, SMTP_STEP_ETRN, state);
+}
+
+static void etrn_good(struct smtp_client *c)
+{
+	etrn_heard(c, SMTP_RCPT_SENT);
+}
+
+/* Of no message's fate is this an answer: another time it may be another one. */
+static void etrn_refused(struct smtp_client *c)
+{
+	etrn_heard(c, SMTP_RCPT_TEMPORARY);
+}
+
 static void data_good(struct smtp_client *c)
 {
 	c->text_heard = true;
@@ -186,7 +203,7 @@ static void quit_answered(struct smtp_client *c)
 static bool is_unasked(const struct smtp_client *c, enum smtp_step step)
 {
 	return (step == SMTP_STEP_MAIL && !c->mail_sent) ||
-	       (step == SMTP_STEP_RCPT && c->unheard == 0);
+	       ((step == SMTP_STEP_RCPT || step == SMTP_STEP_ETRN) && c->unheard == 0);
 }
 
 void smtp_client_heard(struct smtp_client *c)
@@ -210,6 +227,7 @@ void smtp_client_heard(struct smtp_client *c)
 		[SMTP_STEP_DATA] = { 3, data_good, data_refused },
 		[SMTP_STEP_BODY] = { 0, NULL, body_refused },
 		[SMTP_STEP_END] = { 2, end_good, end_refused },
+		[SMTP_STEP_ETRN] = { 2, etrn_good, etrn_refused },
 		[SMTP_STEP_RSET] = { 2, smtp_client_become_ready, refused_session },
 		[SMTP_STEP_QUIT] = { 2, quit_answered, quit_answered },
 	};

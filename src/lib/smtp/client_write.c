@@ -81,6 +81,15 @@ static void write_notify(struct buf *out, uint8_t notify)
 	}
 }
 
+static void write_etrn(struct smtp_client *c, struct smtp_client_rcpt *domain)
+{
+	buf_str(c->out, STR("ETRN "));
+	buf_str(c->out, domain->address);
+	buf_crlf(c->out);
+	domain->sent = true;
+	c->unheard++;
+}
+
 static void write_rcpt(struct smtp_client *c, struct smtp_client_rcpt *rcpt)
 {
 	buf_str(c->out, STR("RCPT TO:<"));
@@ -153,12 +162,14 @@ static bool write_talk(struct smtp_client *c)
 		write_mail(c);
 		return true;
 	}
-	if (c->mail_sent && !quiet && !pipelines(c)) return false;
+	/* RFC 1985 5: ETRN is the last of a group of commands. */
+	if (c->mail_sent && !quiet && (!pipelines(c) || c->mail->etrn)) return false;
 	if (rcpt) {
 		/* RFC 2920 3.1: what a peer has to answer before it reads on must fit
 		 * into the windows of both sides, or both wait for ever. */
 		if (c->unheard >= SMTP_CLIENT_UNHEARD_MAX) return false;
-		write_rcpt(c, rcpt);
+		if (c->mail->etrn) write_etrn(c, rcpt);
+		else write_rcpt(c, rcpt);
 		c->rcpt_next++;
 		return true;
 	}

@@ -67,6 +67,11 @@ static void child_message(void *arg, struct channel *ch, enum msg_type type,
 		links_lost(m, lost.link);
 		return;
 	}
+	struct msg_program program;
+	if (type == MSG_program && msg_program_get(payload, &program)) {
+		programs_message(m, &program);
+		return;
+	}
 	if (type != MSG_ready) {
 		admin_message(c, type, payload);
 		return;
@@ -291,5 +296,6 @@ void children_reap(void *arg)
 	for (pid_t pid; (pid = waitpid(-1, &status, WNOHANG)) > 0;) {
 		struct child *c = child_by_pid(m, pid);
 		if (c) child_gone(c, status);
+		else (void)programs_reap(m, pid, status);
 	}
 }

@@ -80,7 +80,7 @@ static void stop_advance(struct master *m)
 		gone = stage_stop(m, stop_order[i]) && gone;
 		if (!gone && !m->now) return; /* one stage after the other */
 	}
-	if (!gone) return;
+	if (!gone || (!m->now && programs_run(m))) return;
 	if (!m->stop_told) stop_event(m);
 	records_flush(&m->records);
 	m->stop_told = true;
@@ -209,6 +209,7 @@ static void master_end(struct master *m)
 	loop_timer_free(m->listen_timer);
 	loop_timer_free(m->certificate_timer);
 	loop_timer_free(m->link_timer);
+	programs_free();
 	certificates_free(m);
 	if (m->listeners) listeners_close(m->listeners);
 	free(m->listeners);

@@ -12,6 +12,7 @@
  *   links.c      channels that broke
  *   secrets.c    secrets of directories; one of them: secret_file.c
  *   route_files.c  the same of routes    pem_file.c      their files
+ *   programs.c   programs of dials
  */
 #ifndef IMS_SERVICES_MASTER_MASTER_H
 #define IMS_SERVICES_MASTER_MASTER_H
@@ -210,6 +211,13 @@ void route_files_send(struct master *m, struct channel *deliver);
 void route_files_free(struct master *m);
 void route_files_tell(struct master *m, struct channel *console, uint64_t query);
 bool route_files_check(const struct conf *conf, struct buf *text);
+
+/* programs.c: what spool asks for */
+void programs_message(struct master *m, const struct msg_program *ask);
+/* A process has ended; false: it is none of these. */
+bool programs_reap(struct master *m, pid_t pid, int status);
+bool programs_run(const struct master *m); /* whether any does */
+void programs_free(void); /* kills what runs */
 
 /* admin.c */
 void admin_message(struct child *console, enum msg_type type, struct str payload);

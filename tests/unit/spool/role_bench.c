@@ -23,7 +23,9 @@ static const char conf_text[] =
 	"domain us.example { users any; deliver maildir /m/%d/%n }\n"
 	"domain away.example { deliver route away }\n"
 	"domain held.example too.example { deliver hold-for-etrn away; etrn-from 192.0.2.1 }\n"
-	"route away { via 127.0.0.1:25 }\n";
+	"route away { via 127.0.0.1:25 }\n"
+	"domain line.example { deliver route line }\nroute line { via 127.0.0.1:25 }\n"
+	"dial isp { route line; queued-for 30d; before /bin/true; after /bin/true; timeout 1s }\n";
 
 struct channel *frame_peer(const struct frame *f, enum role role, unsigned index)
 {
@@ -82,7 +84,11 @@ static void far_out(struct bench *b, enum msg_type type, struct str payload)
 	struct msg_notice_job notice;
 	struct msg_body body;
 	struct msg_released released;
-	if (type == MSG_released) {
+	struct msg_program program;
+	if (type == MSG_program) {
+		assert_true(msg_program_get(payload, &program));
+		b->program = program.query;
+	} else if (type == MSG_released) {
 		assert_true(msg_released_get(payload, &released));
 		b->released = released.result;
 		b->released_query = released.query;
@@ -230,7 +236,7 @@ void bench_reload(struct bench *b, const char *more)
 int bench_setup(void **state)
 {
 	static struct bench b;
-	char text[512];
+	char text[1024];
 	b = (struct bench){ .frame.ops = &spool_role };
 	*state = bench = &b;
 	(void)snprintf(b.folder, sizeof b.folder, "/tmp/ims-spool-XXXXXX");

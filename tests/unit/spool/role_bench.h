@@ -47,6 +47,7 @@ struct bench {
 	uint32_t relay_connections, relay_messages;
 	unsigned body_result;
 	unsigned answer_status;
+	uint64_t program; /* the last one asked for */
 	unsigned released; /* the last one's result */
 	uint64_t released_query, released_count;
 	/* Called for each job. */

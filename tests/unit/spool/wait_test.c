@@ -192,6 +192,7 @@ static void drain_tells_that_it_is_empty(void **state)
 	watch_tick(b->spool);
 	bench_until(b, &b->events[EVENT_drained], 2);
 	a_message(b, 3, "away.example");
+	bench_until(b, &b->sent[MSG_relay], 2);
 	watch_tick(b->spool);
 	assert_false(b->spool->drained);
 }

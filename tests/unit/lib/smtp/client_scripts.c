@@ -94,7 +94,34 @@ static void left_out(struct smtp_client_mail *mail)
 	mail->rcpts[0].outcome.state = SMTP_RCPT_PERMANENT;
 }
 
+static void asks_for_mail(struct smtp_client_mail *mail)
+{
+	static const struct str domains[] = { STR_INIT("a.example"), STR_INIT("b.example"), STR_INIT("c.example\r\nRSET") };
+	mail->etrn = true;
+	mail->size = 0;
+	for (uint32_t i = 0; i < mail->rcpt_count && i < 3; i++) mail->rcpts[i].address = domains[i];
+}
+
+#define ETRN(x) "C: ETRN " #x ".example\n"
+
 const struct client_script client_scripts[] = {
+	{ "ETRN", 2, .change = asks_for_mail, .lines =
+	  PIPED ETRN(a) "S: 250 2.0.0 started\n" ETRN(b) "S: 253 2.0.0 7 pending\n"
+	  "=: sent 250 2.0.0; sent 253 2.0.0\n" },
+	{ "ETRN refused, and not known", 3, .change = asks_for_mail, .lines =
+	  PLAIN ETRN(a) "S: 459 not you\n" ETRN(b) "S: 502 what\n"
+	  "=: temporary 459 4.7.1; temporary 502 4.5.1 protocol; permanent 0 5.1.3\n" },
+	{ "ETRN, 421", 2, .change = asks_for_mail, .lines =
+	  PLAIN ETRN(a) "S: 251 nothing\n" ETRN(b) "S: 421 later\nE: shut\n" },
+	{ "ETRN, lost", 2, .change = asks_for_mail, .lines =
+	  PLAIN ETRN(a) "X: close\nE: lost\nW: while sending ETRN\n" },
+	{ "ETRN, no answer that makes sense", 1, .change = asks_for_mail, .lines =
+	  PLAIN ETRN(a) "S: 354 go on\nE: garbage\n" },
+	{ "ETRN, an answer too many", 2, .change = asks_for_mail, .lines =
+	  PLAIN ETRN(a) "X: timeout\nE: timeout\n" },
+	{ "ETRN, more than one transaction takes", 2, .change = asks_for_mail, .rcpts_max = 1, .mails = 2, .lines =
+	  PLAIN ETRN(a) OK ETRN(b) OK "=: sent 250 2.0.0; sent 250 2.0.0\n" },
+
 	{ "plain", 2, .lines =
 	  PLAIN MAIL OK RCPT(0) OK RCPT(1) OK "C: DATA\nS: 354 go\n" TEXT
 	  "S: 250 2.6.0 queued\n=: sent 250 2.6.0; sent 250 2.6.0\n"

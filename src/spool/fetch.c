@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* When a window opens another host is asked for the mail that it holds for our domains
+ * (ETRN, RFC 1985). It is a job of deliver without a message, whose recipients are domains; it is
+ * tried once in a window, and nobody waits for it. */
+#include <errno.h>
+
+#include "lib/conf/value_net.h"
+#include "lib/mail/job.h"
+#include "spool/spool.h"
+
+enum { FLAG_NO_SITE = 4, FLAG_ETRN = 16, KEY_MAX = 160, TARGET_MAX = 1024, LIST_MAX = 64 * 1024 };
+
+static struct channel *any_deliver(struct spool *s)
+{
+	for (unsigned i = 0; i < s->deliver_count; i++) {
+		struct channel *ch = frame_peer(s->frame, ROLE_DELIVER, i);
+		if (ch && channel_backlog(ch) < SPOOL_BACKLOG_MAX) return ch;
+	}
+	return NULL;
+}
+
+static void tell(struct spool *s, const struct dial_line *line, struct str domain,
+                 const struct job_result *r)
+{
+	struct event_log *log = s->frame->log;
+	event_begin(log, r->outcome == JOB_RELAYED ? EVENT_fetch : EVENT_fetch_fail, 0, 0);
+	event_str(log, FIELD_dial, (struct str){ line->name, line->name_len });
+	event_str(log, FIELD_domain, domain);
+	event_str(log, FIELD_host, r->host);
+	event_str(log, FIELD_dsn, r->dsn);
+	event_str(log, FIELD_reply, r->text);
+	if (r->tls.len) event_str(log, FIELD_tls, r->tls);
+	event_end(log);
+}
+
+static bool target_put(struct buf *out, struct str host)
+{
+	struct arena arena;
+	struct conf_hops hops;
+	struct conf_problem problem;
+	struct job_target t = { .kind = JOB_TO_HOSTS, .hop_count = 1 };
+	arena_init(&arena, TARGET_MAX);
+	bool good = conf_read_hops(&host, 1, &arena, &hops, &problem);
+	if (good) t.hops[0] = (struct job_hop){ .host = hops.at[0].host, .port = hops.at[0].port };
+	if (good) job_target_put(out, &t);
+	arena_free(&arena);
+	return good;
+}
+
+static void domains_put(struct buf *out, const struct conf_dial *d)
+{
+	for (uint32_t i = 1; i < d->etrn.count; i++)
+		job_recipient_put(out, &(struct job_recipient){ .index = i, .address = d->etrn.at[i],
+			.mailbox = d->etrn.at[i] });
+}
+
+void fetch_begin(struct spool *s, struct dial_line *line, const struct conf_dial *d)
+{
+	char key_text[KEY_MAX], target_text[TARGET_MAX];
+	struct buf key, target, list;
+	struct channel *ch = any_deliver(s);
+	buf_init_fixed(&key, key_text, sizeof key_text);
+	buf_init_fixed(&target, target_text, sizeof target_text);
+	buf_init(&list, LIST_MAX);
+	buf_str(&key, STR("fetch:")); /* no destination of a route has such a key */
+	buf_str(&key, (struct str){ line->name, line->name_len });
+	domains_put(&list, d);
+	bool good = target_put(&target, d->etrn.at[0]) && ch && !list.overflowed;
+	line->call = good ? ++s->next_part : 0;
+	if (good)
+		channel_send_relay(ch, &(struct msg_relay){ .job = line->call, .flags = FLAG_ETRN | FLAG_NO_SITE, .connections = 1,
+			.arrived_ms = (uint64_t)loop_wall_ms(s->frame->loop), .key = buf_view(&key),
+			.route = d->routes.at[0], .target = buf_view(&target),
+			.recipients = buf_view(&list) });
+	else
+		tell(s, line, d->etrn.at[1], &(struct job_result){ .outcome = JOB_DEFERRED,
+			.dsn = STR("4.3.0"), .text = STR("no process is there that could ask") });
+	buf_free(&list);
+}
+
+bool fetch_done(struct spool *s, const struct msg_done *m)
+{
+	const struct conf *conf = s->frame->conf;
+	struct job_result r;
+	struct cur cur = cur_of(m->results);
+	size_t at = 0;
+	while (at < s->dial_count && (!s->dials[at].call || s->dials[at].call != m->job)) at++;
+	if (at == s->dial_count) return false;
+	s->dials[at].call = 0;
+	const struct conf_texts *words = &conf->dials[at].etrn;
+	/* The configuration may have changed meanwhile. */
+	while (job_result_next(&cur, &r))
+		if (r.index >= 1 && r.index < words->count) tell(s, &s->dials[at], words->at[r.index], &r);
+	return true;
+}
