@@ -7,7 +7,8 @@
 #include "lib/base/fault.h"
 #include "lib/ipc/scoreboard.h"
 
-enum { FLAG_BODY8 = 1, FLAG_SMTPUTF8 = 2, FLAG_SETTLED = 4, FLAG_LAST = 8, FLAG_HURRYFLAG_ETRN = 16 };
+enum { FLAG_BODY8 = 1, FLAG_SMTPUTF8 = 2, FLAG_SETTLED = 4, FLAG_LAST = 8, FLAG_HURRY = 16,
+       FLAG_ETRN = 32 };
 
 /* --- begin -------------------------------------------------------------------------- */
 

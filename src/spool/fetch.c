@@ -8,7 +8,7 @@
 #include "lib/mail/job.h"
 #include "spool/spool.h"
 
-enum { FLAG_NO_SITE = 4, FLAG_ETRN = 16, KEY_MAX = 160, TARGET_MAX = 1024, LIST_MAX = 64 * 1024 };
+enum { FLAG_NO_SITE = 4, FLAG_ETRN = 32, KEY_MAX = 160, TARGET_MAX = 1024, LIST_MAX = 64 * 1024 };
 
 static struct channel *any_deliver(struct spool *s)
 {
