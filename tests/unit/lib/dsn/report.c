@@ -286,6 +286,46 @@ static void record_round_trip(void **state)
 	}
 }
 
+/* RFC 2852: the time that the sender has set stands behind the recipients, if there is one; a
+ * record without it is one of a message without it. */
+static void senders_time(void **state)
+{
+	(void)state;
+	struct dsn_report r = sample("delayed"), back;
+	struct buf without, with, text;
+	struct arena arena;
+	buf_init(&without, DSN_RECORD_MAX);
+	buf_init(&with, DSN_RECORD_MAX);
+	arena_init(&arena, DSN_ARENA);
+	dsn_report_encode(&without, &r);
+	r.by_ms = 1795350896000;
+	dsn_report_encode(&with, &r);
+	assert_int_equal(with.len, without.len + 8);
+	assert_memory_equal(with.at, without.at, without.len);
+	assert_true(dsn_report_decode(buf_view(&with), &arena, &back));
+	assert_int_equal(back.by_ms, r.by_ms);
+	text = write_report(&r);
+	assert_non_null(memmem(text.at, text.len, "\r\nDeliver-By-Date: Sun, 22 Nov 2026 12:34:56 +0000\r\n", 51));
+	arena_free(&arena);
+	assert_true(dsn_report_decode(buf_view(&without), &arena, &back));
+	assert_int_equal(back.by_ms, 0);
+	for (size_t more = 1; more < 8; more++) {
+		arena_free(&arena);
+		assert_false(dsn_report_decode(str_sub(buf_view(&with), 0, without.len + more), &arena,
+					       &back));
+	}
+	memset(with.at + without.len, 0, 8); /* nobody writes that */
+	arena_free(&arena);
+	assert_false(dsn_report_decode(buf_view(&with), &arena, &back));
+	memset(with.at + without.len, 0xff, 8);
+	arena_free(&arena);
+	assert_false(dsn_report_decode(buf_view(&with), &arena, &back));
+	arena_free(&arena);
+	buf_free(&with);
+	buf_free(&without);
+	buf_free(&text);
+}
+
 static bool encodes(const struct dsn_report *r, struct buf *out)
 {
 	buf_reset(out);
@@ -349,7 +389,8 @@ int main(void)
 		cmocka_unit_test(originals),       cmocka_unit_test(header_is_cut),
 		cmocka_unit_test(boundary_is_free), cmocka_unit_test(many_recipients),
 		cmocka_unit_test(overflow),        cmocka_unit_test(no_room_for_the_whole),
-		cmocka_unit_test(record_round_trip), cmocka_unit_test(record_limits),
+		cmocka_unit_test(record_round_trip),
+		cmocka_unit_test(senders_time), cmocka_unit_test(record_limits),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
