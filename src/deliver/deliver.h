@@ -384,6 +384,9 @@ void encrypt_reload(struct deliver *d);
 void encrypt_close(struct deliver *d);
 /* What an open socket must have been opened under to serve the job. */
 uint64_t encrypt_policy(const struct deliver *d, const struct job *job);
+/* The word that says how the job's hosts are spoken to: of a `tls-policy` for its domain, where the
+ * DNS names them, else the route's. */
+enum conf_route_tls encrypt_word(const struct job *job, const struct conf_route *route);
 /* The sender demands proof of who gets the message (REQUIRETLS), or does without (TLS-Required:
  * no). Another server of this site, by LMTP, is not asked. */
 bool encrypt_is_demanded(const struct job *job);

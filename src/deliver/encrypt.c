@@ -116,25 +116,35 @@ void encrypt_close(struct deliver *d)
 }
 
 /* Nothing may be sent before they are there. */
-static bool needs_files(const struct conf_route *route)
+static bool needs_files(const struct conf_route *route, enum conf_route_tls word)
 {
-	return route->tls == CONF_ROUTE_TLS_VERIFY || route->login.len || route->certificate.len;
+	return word == CONF_ROUTE_TLS_VERIFY || route->login.len || route->certificate.len;
 }
 
 /* NULL: no memory, or the route's files have never been good. */
-static struct tls_client *client_for(struct deliver *d, const struct conf_route *route)
+static struct tls_client *client_for(struct deliver *d, const struct conf_route *route,
+				     enum conf_route_tls word)
 {
 	char text[128];
 	struct buf why;
 	struct route_tls *r = encrypt_files_of(d, conf_route_files_name(route));
 	if (r && (r->secret_len || !route->login.len)) return r->client;
-	if (needs_files(route)) return NULL;
+	if (needs_files(route, word)) return NULL;
 	struct tls_client **plain = &d->plain[route->profile];
 	buf_init_fixed(&why, text, sizeof text);
 	if (!*plain)
 		*plain = tls_client_new((enum tls_profile)route->profile, STR(""), STR(""),
 					STR(""), &why);
 	return *plain;
+}
+
+enum conf_route_tls encrypt_word(const struct job *job, const struct conf_route *route)
+{
+	const struct frame *f = job->d->frame;
+	if (job->to.kind != JOB_TO_MX) return route->tls;
+	const struct conf_tls_policy *own =
+		conf_tls_policy_find(f->conf, job->to.domain, loop_wall_ms(f->loop));
+	return own ? own->tls : route->tls;
 }
 
 bool encrypt_is_demanded(const struct job *job)
@@ -149,7 +159,7 @@ uint64_t encrypt_policy(const struct deliver *d, const struct job *job)
 	const struct conf_route *route = route_of(d, job);
 	uint64_t policy = hash_u64(job->tls_wish, hash_str(job->route, d->seed));
 	if (!route) return policy;
-	policy = hash_u64((uint64_t)route->tls << 16 | (uint64_t)route->start << 8 |
+	policy = hash_u64((uint64_t)encrypt_word(job, route) << 16 | (uint64_t)route->start << 8 |
 				  (uint64_t)route->profile, policy);
 	if (route->login.len)
 		policy = hash_u64((uint64_t)route->mechanisms << 1 | route->login_cleartext,
@@ -199,7 +209,7 @@ void encrypt_plan(const struct connection *c, struct secure_plan *plan)
 	struct secure_facts facts = { .tls = CONF_ROUTE_TLS_OFF };
 	if (route)
 		facts = (struct secure_facts){
-			.tls = route->tls,
+			.tls = encrypt_word(c->job, route),
 			.must = route->login.len && route->login_cleartext == CONF_YES_NO,
 			.start = route->start,
 			.port = t->port,
@@ -254,7 +264,7 @@ bool encrypt_allows(struct connection *c, struct smtp_outcome *cause, bool *ours
 		return refuse(cause, "4.3.5", STR("the route is no longer there"));
 	if (!route) return true;
 	encrypt_plan(c, &plan);
-	if ((plan.tls != SMTP_CL_TLS_OFF || route->login.len) && !client_for(d, route))
+	if ((plan.tls != SMTP_CL_TLS_OFF || route->login.len) && !client_for(d, route, encrypt_word(c->job, route)))
 		return refuse(cause, "4.3.5", STR("the route's certificates or its secret cannot "
 						  "be used; the log says why"));
 	*ours = false;
@@ -377,7 +387,8 @@ static struct tls *tls_make(struct connection *c)
 	char memory[DOMAIN_MAX];
 	struct secure_plan plan;
 	const struct conf_route *route = route_of(c->d, c->job);
-	struct tls_client *client = route ? client_for(c->d, route) : NULL;
+	struct tls_client *client =
+		route ? client_for(c->d, route, encrypt_word(c->job, route)) : NULL;
 	if (!client) return NULL;
 	encrypt_plan(c, &plan);
 	peer_fill(c, &plan, &peer, memory);

@@ -58,8 +58,10 @@ static void target_add(struct connection *c, struct str name, struct ip ip, uint
 static bool wants_dane(const struct connection *c)
 {
 	const struct conf_route *r = conf_route_find(c->d->frame->conf, c->job->route);
-	if (!r || r->tls == CONF_ROUTE_TLS_OFF || encrypt_is_optional(c->job)) return false;
-	return r->tls == CONF_ROUTE_TLS_DANE || r->tls == CONF_ROUTE_TLS_AUTO ||
+	if (!r || encrypt_is_optional(c->job)) return false;
+	enum conf_route_tls word = encrypt_word(c->job, r);
+	if (word == CONF_ROUTE_TLS_OFF) return false;
+	return word == CONF_ROUTE_TLS_DANE || word == CONF_ROUTE_TLS_AUTO ||
 	       encrypt_is_demanded(c->job);
 }
 

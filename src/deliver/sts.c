@@ -14,8 +14,10 @@ static const struct conf_route *route_of(const struct connection *c)
 static bool counts(const struct connection *c)
 {
 	const struct conf_route *route = route_of(c);
-	if (!route || route->tls == CONF_ROUTE_TLS_OFF || encrypt_is_optional(c->job)) return false;
-	if (route->tls != CONF_ROUTE_TLS_AUTO && !encrypt_is_demanded(c->job)) return false;
+	if (!route || encrypt_is_optional(c->job)) return false;
+	enum conf_route_tls word = encrypt_word(c->job, route);
+	if (word == CONF_ROUTE_TLS_OFF) return false;
+	if (word != CONF_ROUTE_TLS_AUTO && !encrypt_is_demanded(c->job)) return false;
 	for (uint32_t i = 0; i < c->target_count; i++)
 		if (c->targets[i].dane == MX_DANE_NONE)
 			return dns_name_is_host(c->job->to.domain);

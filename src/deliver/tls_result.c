@@ -59,7 +59,7 @@ void tls_result_of(struct connection *c, enum transport_failure failure)
 	const struct target *t = &c->targets[c->target];
 	const struct conf_route *route = conf_route_find(c->d->frame->conf, c->job->route);
 	if (c->tls_told || c->job->to.kind != JOB_TO_MX || !route ||
-	    route->tls == CONF_ROUTE_TLS_OFF)
+	    encrypt_word(c->job, route) == CONF_ROUTE_TLS_OFF)
 		return;
 	c->tls_told = true;
 	struct buf lines;

@@ -199,3 +199,19 @@ def test_other_words_do_not_ask(serve, world):
     assert outcome(service, "x@may.example")["event"] == "deliver"
     assert world.web.asked == {}
     assert ("_mta-sts.may.example", "TXT") not in world.dns.asked
+
+
+def test_exceptions(serve, world):
+    """An administrator's word stands before the domain's, until its last day has passed."""
+    for name in ("old.example", "sub.own.example", "over.example"):
+        world.domain(name, "wrong", policy("enforce", f"mx.{name}"))
+    service = serve(extra=world.conf(
+        "tls-policy old.example own.example { may; until 2999-12-31; reason \"they know\" }",
+        "tls-policy over.example { may; until 2020-01-31; reason \"long ago\" }"), retry="1h")
+    send(service, "x@old.example", "x@sub.own.example", "x@over.example")
+    assert outcome(service, "x@old.example")["event"] == "deliver"
+    assert outcome(service, "x@sub.own.example")["event"] == "deliver"
+    event = outcome(service, "x@over.example")
+    assert event["event"] == "defer" and "hostname mismatch" in event["reply"], event
+    (told,) = service.events("tls_policy_over")
+    assert (told["domain"], told["until"], told["reason"]) == ("over.example", "2020-01-31", "long ago")

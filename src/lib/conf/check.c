@@ -259,6 +259,7 @@ void conf_check(struct conf_parser *p)
 	conf_check_directories(p);
 	conf_check_rates(p);
 	conf_check_egresses(p);
+	conf_check_tls_policies(p);
 	conf_check_auth(p);
 	conf_check_pacing(p);
 	conf_check_dials(p);

@@ -259,6 +259,7 @@ struct conf_levels {
 #define CONF_PLURAL_filter    filters
 #define CONF_PLURAL_rate      rates
 #define CONF_PLURAL_dnsbl     dnsbls
+#define CONF_PLURAL_tls_policy tls_policies
 #define CONF_PLURAL_oauth     oauths
 #define CONF_PLURAL_sender_map sender_maps
 #define CONF_PLURAL_pacing    pacings
@@ -407,6 +408,11 @@ static inline bool conf_route_is_narrowed(const struct conf_route *route)
 {
 	return route->senders.count > 0 || route->users.count > 0;
 }
+/* The block that says how mail to the domain is encrypted: the longest of its names that is the
+ * domain, or stands above it; NULL: none. One whose last day has passed is none. Walks all. */
+const struct conf_tls_policy *conf_tls_policy_find(const struct conf *conf, struct str domain,
+						   int64_t now_ms);
+bool conf_tls_policy_is_over(const struct conf_tls_policy *policy, int64_t now_ms);
 /* The entry of a `filter senders` that means this sender (local@domain; empty: null) and
  * what its filter does, or NULL: an address stands before its domain, that before the
  * domains above it. Costs one hash look-up for each label. */

@@ -18,6 +18,18 @@ static_assert(offsetof(struct conf_egress, name) == offsetof(struct named, name)
 static_assert(offsetof(struct conf_route, name) == offsetof(struct named, name), "");
 static_assert(offsetof(struct conf_dnsbl, name) == offsetof(struct named, name), "");
 
+/* And every block that stands for domains. */
+struct domains {
+	struct conf_origin origin;
+	struct str *names;
+	size_t name_count;
+};
+
+static_assert(offsetof(struct conf_domain, names) == offsetof(struct domains, names), "");
+static_assert(offsetof(struct conf_domain, name_count) == offsetof(struct domains, name_count), "");
+static_assert(offsetof(struct conf_tls_policy, names) == offsetof(struct domains, names), "");
+static_assert(offsetof(struct conf_tls_policy, name_count) == offsetof(struct domains, name_count), "");
+
 static bool key_name(struct conf_parser *p, struct named *named, enum conf_block_id id,
 		     const struct conf_token *word)
 {
@@ -58,12 +70,14 @@ static bool key_zone(struct conf_parser *p, struct named *named,
 	return false;
 }
 
-static bool key_domains(struct conf_parser *p, struct conf_domain *domain,
+static bool key_domains(struct conf_parser *p, struct domains *domain, enum conf_block_id id,
 			const struct conf_token *word)
 {
 	struct conf_quote quote;
 	if (!p->value_count) {
-		CONF_REPORT(p, word, "'domain' needs a name: domain example.com { }");
+		struct str block = conf_blocks[id].word;
+		CONF_REPORT(p, word, "'%.*s' needs a name: %.*s example.com { }", STR_ARG(block),
+			    STR_ARG(block));
 		return false;
 	}
 	domain->names =
@@ -127,7 +141,7 @@ bool conf_read_key(struct conf_parser *p, enum conf_block_id id, void *at,
 	case CONF_KEYED_NAME:
 	case CONF_KEYED_ROUTE: *used = p->value_count; return key_name(p, at, id, word);
 	case CONF_KEYED_ZONE: *used = p->value_count; return key_zone(p, at, word);
-	case CONF_KEYED_DOMAINS: *used = p->value_count; return key_domains(p, at, word);
+	case CONF_KEYED_DOMAINS: *used = p->value_count; return key_domains(p, at, id, word);
 	case CONF_KEYED_NETWORK:
 		*used = 1;
 		if (p->value_count) return key_network(p, at, &p->values[0], p->texts[0]);

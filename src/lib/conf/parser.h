@@ -136,6 +136,8 @@ void conf_check_pacing(struct conf_parser *p);
 void conf_check_egresses(struct conf_parser *p);
 /* check_dial.c: windows */
 void conf_check_dials(struct conf_parser *p);
+/* check_transport.c: exceptions of domains */
+void conf_check_tls_policies(struct conf_parser *p);
 /* check_out.c: the part about the way to other hosts. False without memory. */
 bool conf_check_out(struct conf_parser *p);
 

@@ -242,6 +242,7 @@ static void certificates_look(struct master *m, bool all)
 		warn_of_end(m, set);
 	}
 	route_files_look(m, all);
+	exceptions_look(m, all);
 	loop_timer_set(m->certificate_timer, LOOK_MS);
 }
 

@@ -123,6 +123,7 @@ struct master {
 	size_t certificates_count;
 	struct route_files *route_files[MASTER_ROUTE_FILES_MAX];
 	size_t route_files_count;
+	int64_t exceptions_day; /* when those that are over were told, in days since 1970 */
 	struct loop_timer *stop_timer, *listen_timer, *certificate_timer, *link_timer;
 	int secrets_fd; /* memfd of the last ones that could be read; -1: none */
 	int pid_fd;
@@ -218,6 +219,10 @@ void programs_message(struct master *m, const struct msg_program *ask);
 bool programs_reap(struct master *m, pid_t pid, int status);
 bool programs_run(const struct master *m); /* whether any does */
 void programs_free(void); /* kills what runs */
+
+/* exceptions.c: tells once a day which of them have had their last one; `all`: at once. Called
+ * from certificates.c */
+void exceptions_look(struct master *m, bool all);
 
 /* admin.c */
 void admin_message(struct child *console, enum msg_type type, struct str payload);

@@ -362,6 +362,52 @@ static void not_shared(void **state)
 	bench_free(b);
 }
 
+/* `tls-policy`: what the administrator says of a domain stands before its own wishes and the
+ * route's word, as long as it counts. The clock says 2027-01-15. */
+static const struct {
+	const char *words, *sts;
+	struct peer_script script;
+	enum job_outcome want;
+	const char *tls;
+} exceptions[] = {
+	{ "mx }\ntls-policy far.example { may", ELSEWHERE, OFFERS(.pem = &other), JOB_RELAYED, " none" },
+	{ "mx }\ntls-policy example { may", ELSEWHERE, OFFERS(.pem = &other), JOB_RELAYED, " none" },
+	{ "mx }\ntls-policy r.example { may", ELSEWHERE, OFFERS(.pem = &other), JOB_DEFERRED, "-" },
+	{ "mx }\ntls-policy a.far.example { may", ELSEWHERE, OFFERS(.pem = &other), JOB_DEFERRED, "-" },
+	{ "mx }\ntls-policy example { may }\ntls-policy FAR.example { auto", ELSEWHERE,
+	  OFFERS(.pem = &other), JOB_DEFERRED, "-" },
+	{ "mx }\ntls-policy far.example { may; until 2027-01-15", ELSEWHERE, OFFERS(.pem = &other),
+	  JOB_RELAYED, " none" },
+	{ "mx }\ntls-policy far.example { may; until 2027-01-14", ELSEWHERE, OFFERS(.pem = &other),
+	  JOB_DEFERRED, "-" },
+	{ "mx }\ntls-policy example { may }\ntls-policy far.example { auto; until 2027-01-14", ELSEWHERE,
+	  OFFERS(.pem = &other), JOB_RELAYED, " none" },
+	{ "mx; tls may }\ntls-policy far.example { require", NULL, NOT_OFFERED, JOB_DEFERRED, "-" },
+	{ "mx; tls may }\ntls-policy far.example { verify", NULL, OFFERS(.pem = &other), JOB_DEFERRED, "-" },
+	{ "mx; tls may }\ntls-policy far.example { verify", NULL, OFFERS(.pem = &of_domain), JOB_RELAYED,
+	  " verified" },
+	{ "mx; tls may }\ntls-policy far.example { auto", ENFORCE, OFFERS(.pem = &good), JOB_RELAYED,
+	  " verified" },
+	{ "mx; tls verify }\ntls-policy far.example { off", NULL, OFFERS(.pem = &good), JOB_RELAYED, "-" },
+};
+
+static void own_exceptions(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ROWS(exceptions); i++) {
+		struct bench *b = bench_new(conf_with(exceptions[i].words));
+		(void)peer_new(1, &exceptions[i].script);
+		give_ca(b);
+		b->sts = exceptions[i].sts;
+		(void)bench_relay(b, &job);
+		const struct bench_result *r = bench_result(b);
+		print_message("exception %zu: %s: %s\n", i, exceptions[i].words, r->text);
+		assert_int_equal(r->outcome, exceptions[i].want);
+		assert_true(str_ends_nocase(str_of(r->tls), str_of(exceptions[i].tls)));
+		bench_free(b);
+	}
+}
+
 /* By LMTP the mail has arrived: nobody is asked for anything. */
 static void lmtp(void **state)
 {
@@ -383,7 +429,7 @@ int main(void)
 		cmocka_unit_test(http_away),     cmocka_unit_test(stops),
 		cmocka_unit_test(no_authorities), cmocka_unit_test(senders_wishes),
 		cmocka_unit_test(lacking_and_down), cmocka_unit_test(not_shared),
-		cmocka_unit_test(lmtp),
+		cmocka_unit_test(lmtp), cmocka_unit_test(own_exceptions),
 	};
 	return cmocka_run_group_tests(tests, make_all, NULL);
 }

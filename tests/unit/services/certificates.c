@@ -427,6 +427,28 @@ static void routes(void **state)
 	assert_int_equal(files_sent, 5);
 }
 
+/* An exception whose last day has passed is told: at once, and then once a day. */
+static void exceptions(void **state)
+{
+	(void)state;
+	wall_ms = 1800000000000; /* 2027-01-15 */
+	static const char words[] = "}\ntls-policy a.example b.example { may; until 2027-01-14; reason old }\n"
+				    "tls-policy c.example { may; until 2027-01-15 }\ntls-policy d.example { may";
+	reload(words);
+	assert_int_equal(events[EVENT_tls_policy_over], 1);
+	assert_true(last_says("a.example") && last_says("2027-01-14") && last_says("old"));
+	certificates_timer(&master);
+	assert_int_equal(events[EVENT_tls_policy_over], 1);
+	wall_ms += 24 * 60 * 60 * 1000;
+	certificates_timer(&master);
+	assert_int_equal(events[EVENT_tls_policy_over], 3);
+	assert_true(last_says("c.example"));
+	certificates_timer(&master);
+	assert_int_equal(events[EVENT_tls_policy_over], 3);
+	reload(words);
+	assert_int_equal(events[EVENT_tls_policy_over], 5);
+}
+
 static void check(void **state)
 {
 	(void)state;
@@ -498,6 +520,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(authorities_of_clients, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(ends_are_told, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(routes, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(exceptions, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(check, set_up, tear_down),
 	};
 	return cmocka_run_group_tests(tests, make_folder, remove_folder);
