@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "deliver/tls_result.h"
 
+#include "lib/mail/envelope.h"
+#include "lib/os/socket.h"
+
 enum { LINES_MAX = 2 * DNS_TLSA_MAX * (16 + DNS_TLSA_BYTES / DNS_TLSA_MAX) };
 
 /* --- the policy in words ---------------------------------------------------------------- */
@@ -41,9 +44,24 @@ enum transport_failure tls_result_defect(const struct tls *t)
 	return TRANSPORT_VALIDATION_FAILURE;
 }
 
+static struct str octets_of(const struct ip *ip)
+{
+	if (ip_is_none(*ip)) return STR("");
+	return (struct str){ (const char *)ip->octets, sizeof ip->octets };
+}
+
+static void count(struct deliver *d, const struct tls_result *r)
+{
+	if (d->frame->conf->tlsrpt.send != CONF_YES_YES || !d->http || r->of_report) return;
+	channel_send_tls_result(d->http, &(struct msg_tls_result){
+		.domain = r->domain, .policy = (uint8_t)r->policy, .lines = r->lines, .mx = r->mx,
+		.ip = octets_of(&r->ip), .own = octets_of(&r->own), .failure = (uint8_t)r->failure });
+}
+
 void tls_result(struct deliver *d, const struct tls_result *r)
 {
 	struct event_log *log = d->frame->log;
+	count(d, r);
 	/* Without a policy nobody was promised anything; the attempt's own event has it. */
 	if (r->failure == TRANSPORT_GOOD || r->policy == TRANSPORT_NO_POLICY) return;
 	event_begin(log, EVENT_tls_policy_fail, 0, 0);
@@ -73,7 +91,10 @@ void tls_result_of(struct connection *c, enum transport_failure failure)
 	r.policy = plan.policy;
 	if (plan.policy == TRANSPORT_TLSA)
 		tlsa_write(&lines, str_sub(buf_view(&c->dane), t->tlsa_at, t->tlsa_len));
+	uint16_t port;
 	if (c->fd < 0) r.ip = (struct ip){ .octets = { 0 } };
+	else (void)socket_local(c->fd, &r.own, &port);
+	r.of_report = c->job->mail.sender.len == 0 && c->job->tls_wish == MAIL_TLS_OPTIONAL;
 	r.lines = plan.policy == TRANSPORT_STS ? buf_view(&c->sts_text) : buf_view(&lines);
 	tls_result(c->d, &r);
 	buf_free(&lines);

@@ -15,6 +15,9 @@ struct tls_result {
 	struct str lines;     /* the policy as RFC 8460 4.2 wants it, a line each, LF */
 	struct str mx;        /* name of the host; an address where the domain is one */
 	struct ip ip;         /* none: it was not connected to */
+	struct ip own;        /* our address then; none: not known */
+	bool of_report;       /* for a report of ours on encryption: it is told in none, or they
+			       * would go on for ever */
 	enum transport_failure failure; /* GOOD: encrypted as the policy wants */
 };
 

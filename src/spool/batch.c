@@ -80,6 +80,7 @@ static void commit_tell(struct spool *s, struct batch *batch)
 		case NOTE_ACT: act_committed(s, op, note); break;
 		case NOTE_SUSPEND: suspend_committed(s, op, note); break;
 		case NOTE_NOTICE: notice_committed(s, op, note); break;
+		case NOTE_WRITTEN: written_committed(s, op, note); break;
 		}
 	}
 }

@@ -133,6 +133,7 @@ static void role_worker(struct spool *s, struct channel *ch, enum msg_type type,
 	struct msg_pooled pooled;
 	struct msg_body_want want;
 	struct msg_report_done report;
+	struct msg_letter letter;
 	if (type == MSG_window) report_window(s, fd);
 	else if (type == MSG_body_want && msg_body_want_get(payload, &want))
 		text_wanted(s, worker, want.job);
@@ -144,6 +145,7 @@ static void role_worker(struct spool *s, struct channel *ch, enum msg_type type,
 	else if (type == MSG_report_done && msg_report_done_get(payload, &report)) {
 		if (!notice_written(s, &report)) report_written(s, &report);
 	}
+	else if (type == MSG_letter && msg_letter_get(payload, &letter)) written_take(s, &letter);
 	else role_admin(s, type, payload);
 	watch_leave_if_idle(s);
 }

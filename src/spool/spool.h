@@ -69,7 +69,7 @@ struct spool_window {
 /* What one operation of a batch is for, and who waits for it. */
 enum note_kind {
 	NOTE_ARRIVAL, NOTE_OUTCOME, NOTE_REPORT, NOTE_DEATH, NOTE_PARK, NOTE_UNLIST, NOTE_ACT, NOTE_SUSPEND,
-	NOTE_NOTICE
+	NOTE_NOTICE, NOTE_WRITTEN
 };
 
 struct note {
@@ -90,6 +90,7 @@ struct note {
 	struct act *act;
 	struct str from;
 	struct notice_letter *notice; /* NOTICE */
+	struct written *written;      /* WRITTEN */
 };
 
 struct batch {
@@ -301,6 +302,7 @@ struct spool {
 	struct notices notices;
 	struct link notice_letters;
 	size_t notice_count;
+	size_t written_count; /* of written.c, that are not kept yet */
 	/* act.c */
 	struct link acts;
 	size_t act_count;
@@ -439,6 +441,10 @@ void notice_note(struct spool *s, const struct msg_refused_note *m);
 /* Whether the answer was about one of these. */
 bool notice_written(struct spool *s, const struct msg_report_done *m);
 void notice_committed(struct spool *s, const struct spool_op *op, const struct note *note);
+
+/* written.c: mail that the role http writes */
+void written_take(struct spool *s, const struct msg_letter *m);
+void written_committed(struct spool *s, const struct spool_op *op, const struct note *note);
 void notice_bounce_down(struct spool *s);
 /* Asks for what is due and what waits; every second. */
 void notice_tick(struct spool *s);

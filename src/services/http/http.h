@@ -4,6 +4,7 @@
 #define IMS_HTTP_HTTP_H
 
 #include "services/frame.h"
+#include "services/http/reports.h"
 #include "services/http/sts.h"
 
 enum { HTTP_CA_MAX = 4 * 1024 * 1024 };
@@ -13,6 +14,7 @@ struct http {
 	struct names names;
 	struct web web;
 	struct sts sts;
+	struct reports reports;
 	struct buf ca; /* authorities of web servers, PEM; empty: there are none, so nobody is trusted */
 	int folder;    /* state/http, for what must outlive the process; negative: -errno */
 };

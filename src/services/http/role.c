@@ -76,13 +76,17 @@ static int http_serve(struct frame *f)
 			       .seed = census ? census->seed : 0 };
 	if (!web_init(&h->web, f->loop, &h->names) || !sts_init(&h->sts)) return EX_OSERR;
 	sts_store_load(&h->sts);
-	return 0;
+	h->reports = (struct reports){ .frame = f, .names = &h->names, .web = &h->web,
+				       .ca = buf_view(&h->ca), .folder = h->folder,
+				       .seed = census ? census->seed : 0 };
+	return reports_init(&h->reports) ? 0 : EX_OSERR;
 }
 
 static void http_peer_up(struct frame *f, struct channel *ch)
 {
 	struct http *h = f->role;
 	if (channel_peer(ch) == ROLE_DNS) names_up(&h->names, ch);
+	else if (channel_peer(ch) == ROLE_SPOOL) reports_spool(&h->reports, ch);
 }
 
 static void http_peer_down(struct frame *f, struct channel *ch)
@@ -90,6 +94,7 @@ static void http_peer_down(struct frame *f, struct channel *ch)
 	struct http *h = f->role;
 	if (channel_peer(ch) == ROLE_DNS) names_down(&h->names);
 	else if (channel_peer(ch) == ROLE_DELIVER) sts_forget(&h->sts, ch);
+	else if (channel_peer(ch) == ROLE_SPOOL) reports_spool(&h->reports, NULL);
 }
 
 static void http_message(struct frame *f, struct channel *ch, enum msg_type type,
@@ -98,17 +103,25 @@ static void http_message(struct frame *f, struct channel *ch, enum msg_type type
 	struct http *h = f->role;
 	struct msg_dns_found found;
 	struct msg_sts_want want;
+	struct msg_tls_result result;
+	struct msg_letter_kept kept;
 	if (fd >= 0) (void)close(fd);
 	if (type == MSG_dns_found && msg_dns_found_get(payload, &found))
 		names_found(&h->names, &found);
 	else if (type == MSG_sts_want && msg_sts_want_get(payload, &want))
 		sts_ask(&h->sts, ch, &want);
+	else if (type == MSG_tls_result && msg_tls_result_get(payload, &result))
+		reports_take(&h->reports, &result);
+	else if (type == MSG_letter_kept && msg_letter_kept_get(payload, &kept))
+		reports_letter_kept(&h->reports, &kept);
 }
 
 /* Files cannot be read again without the rights that this process gave up: it goes, and a
  * fresh one reads them. */
 static void http_reload(struct frame *f, struct conf *old)
 {
+	struct http *h = f->role;
+	reports_reload(&h->reports);
 	if (!str_eq(old->http.ca, f->conf->http.ca)) frame_leave(f);
 }
 
@@ -116,6 +129,7 @@ static void http_drain(struct frame *f, bool now)
 {
 	struct http *h = f->role;
 	(void)now;
+	reports_free(&h->reports);
 	sts_free(&h->sts);
 	web_free(&h->web);
 	names_free(&h->names);

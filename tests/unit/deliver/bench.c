@@ -120,6 +120,7 @@ SEND(body_want)
 SEND(pooled)
 SEND(resolve)
 SEND(sts_want)
+SEND(tls_result)
 
 void bench_message(struct bench *b, struct channel *ch, enum msg_type type,
 		   struct buf *record, int fd)
@@ -222,6 +223,16 @@ static void give_policy(struct bench *b, struct str payload)
 	bench_message(b, b->http, MSG_sts, &record, -1);
 }
 
+static void take_result(struct bench *b, struct str payload)
+{
+	struct msg_tls_result m;
+	assert_true(msg_tls_result_get(payload, &m));
+	b->tls_results++;
+	b->tls_failure = m.failure;
+	b->tls_policy = m.policy;
+	b->tls_own = m.own.len == 16;
+}
+
 static bool answer_one(struct bench *b)
 {
 	if (!queue_count) return false;
@@ -232,6 +243,7 @@ static bool answer_one(struct bench *b)
 	if (s.type == MSG_pooled && b->spool) take_pooled(b, payload);
 	if (s.type == MSG_body_want && b->spool) give_text(b, payload);
 	if (s.type == MSG_resolve && b->dns) give_hosts(b, payload);
+	if (s.type == MSG_tls_result) take_result(b, payload);
 	if (s.type == MSG_sts_want && b->http) give_policy(b, payload);
 	buf_free(&s.payload);
 	return true;
@@ -386,7 +398,6 @@ struct bench *bench_new(const char *conf_text)
 	census.seed = 5;
 	memset(&tally, 0, sizeof tally);
 	tally.seed = 6;
-	buf_init(&b->record, EVENT_RECORD_MAX);
 	for (size_t i = 0; i < EVENT_COUNT; i++) buf_init(&b->records[i], EVENT_RECORD_MAX);
 	event_log_init(&b->log, "deliver[0]", event_note, event_wall, b);
 	b->frame = (struct frame){ .ops = &deliver_role,

@@ -117,6 +117,10 @@ struct bench {
 	unsigned sts_asked;
 	const char *dns_answer; /* "127.0.0.1 127.0.0.2", "never", "later" or "junk" */
 	uint64_t next_job;
+	/* What http was told of encryption. */
+	unsigned tls_results;
+	unsigned tls_failure, tls_policy; /* of the last */
+	bool tls_own;                     /* it had our address */
 	unsigned dones;
 	struct bench_done done; /* the last */
 	uint32_t pooled, pooled_max; /* connections, as spool was told */

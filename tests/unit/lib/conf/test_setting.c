@@ -456,6 +456,7 @@ static const struct {
 	{ "route a", "via a.example; tls maybe", "'maybe' is not one of off, may, require, verify, dane or auto; did you mean 'may'?" },
 #include "setting_clients.def"
 #include "setting_egress.def"
+#include "setting_tlsrpt.def"
 };
 
 static void case_text(size_t i, char *text, size_t size)

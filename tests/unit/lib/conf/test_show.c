@@ -67,7 +67,8 @@ static const char *const texts[] = {
 	"limit { unknown-recipients 5 }; expn authenticated\n"
 	"egress e { address 192.0.2.1 2001:db8::1; helo e.example; weight 3\n"
 	"warm-up { start 2026-11-22; first 50/1d; double-every 36h } }\n"
-	"egress f { address 192.0.2.2 }\nroute g { mx; match z.example; egress f e }\n",
+	"egress f { address 192.0.2.2 }\nroute g { mx; match z.example; egress f e }\n"
+	"tlsrpt { send yes; contact t@a.example; organization \"A B\"; every 1h }\n",
 	"postmaster p@a.example; notify all; relay { listed }\n",
 };
 
