@@ -49,7 +49,7 @@ enum {
 	PACING_SETTLE_MS = 60 * 1000,
 	PACING_MOVES_MAX = 3,
 	PACING_TOLD_MS = 60 * 1000, /* one event `pace` of each in that time */
-	PACING_ROWS_MAX = 2000,
+	PACING_ROWS_MAX = 1000,
 	SPOOL_BACKLOG_MAX = 8 * 1024 * 1024, /* of a worker's channel: then jobs wait */
 	SPOOL_STUCK_MAX = 128,     /* messages that are left alone for a while */
 	SPOOL_STUCK_MS = 30 * 1000,

@@ -4,6 +4,7 @@ processes that send; peers count. Mail hosts have one port on 127.0.0.1, .2, …
 import collections
 import os
 import signal
+import socket
 import threading
 import time
 
@@ -314,3 +315,38 @@ def test_a_bulk_sender_does_not_hold_up_another(serve, site):
     assert at - before < 60, (at, before)
     wait_until(lambda: len(site.small.messages) == 401, 90, "all mail")
     service.wait_empty()
+
+
+def deaf_listener(host, port):
+    """Answers no SYN: its queue is full. The sockets have to be kept."""
+    listener = socket.socket()
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.bind((host, port))
+    listener.listen(0)
+    kept = [listener]
+    for _ in range(4):
+        kept.append(socket.socket())
+        kept[-1].setblocking(False)
+        kept[-1].connect_ex((host, port))
+    return kept
+
+
+def test_hosts_that_do_not_answer_leave_the_others_their_places(serve, site):
+    """Eight connections, twelve domains whose hosts swallow every SYN for 30 s, two messages for each,
+    before the first message of twelve that live."""
+    kept = deaf_listener("127.0.0.4", site.port)
+    site.dns.zone["deaf.example"] = {"A": ["127.0.0.4"]}
+    dead = [f"dead{number}.example" for number in range(12)]
+    site.dns.zone.update({domain: {"MX": [(10, "deaf.example")]} for domain in dead})
+    service = serve(extra=site.conf().replace("connect 1s", "connect 30s"), retry="10m",
+                    limit="connections { out 8 }")
+    send_all(service, [f"u{number}@{domain}" for domain in dead for number in range(2)])
+    begun = time.monotonic()
+    send_all(service, everybody(2))
+    wait_until(lambda: len(site.taken()) == 24, 60, "mail of those that live")
+    # Twelve dead ones at 30 s over eight places would be 45 s, and 90 with their second try.
+    assert time.monotonic() - begun < 40
+    assert {row["state"] for row in service.queue()} <= {"active", "deferred"}
+    assert len(service.queue()) == 24
+    for one in kept:
+        one.close()

@@ -43,10 +43,21 @@ static void hand_over(struct line_item *from, struct line_item *to)
 	for (struct link *it; (it = list_take(&from->behind));) list_add_tail(&to->behind, it);
 }
 
+/* Not a long look: everybody who comes has to take it. */
+static struct line_item *lately_of(const struct link *turns, uint64_t owner)
+{
+	const struct link *it = turns->prev;
+	for (int i = 0; i < LINE_LOOK_MAX && it != turns; i++, it = it->prev) {
+		struct line_item *item = item_of((struct link *)(uintptr_t)it);
+		if (item->owner == owner) return item;
+	}
+	return NULL;
+}
+
 void line_add(struct line *l, struct line_item *item)
 {
 	struct link *turns = turns_of(l, item);
-	struct line_item *first = first_of(turns, item->owner);
+	struct line_item *first = lately_of(turns, item->owner);
 	item->first = !first;
 	list_init(&item->behind);
 	list_add_tail(first ? &first->behind : turns, &item->link);

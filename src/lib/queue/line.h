@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Who waits for one thing, and whose turn it is: the owners (senders) of what waits take
  * turns, each with his own in the order in which they came. So one who has very much does
- * not make the others wait for all of it. Urgent ones are served first. Intrusive and pure;
- * lines are short, and looked through from the front. */
+ * not make the others wait for all of it. Urgent ones are served first. Intrusive and pure.
+ * Who comes is looked for among the last LINE_LOOK_MAX owners: where more than those wait, one
+ * may have several turns, as many as keep his share small. */
 #ifndef IMS_QUEUE_LINE_H
 #define IMS_QUEUE_LINE_H
 
 #include <stdint.h>
 
 #include "lib/base/list.h"
+
+enum { LINE_LOOK_MAX = 64 };
 
 struct line_item {
 	/* Its own. */

@@ -76,6 +76,25 @@ static void who_comes_later(void **state)
 	assert_false(line_knows(&line, 'a'));
 }
 
+/* Of very many the one who comes again may have one turn more. */
+static void more_than_are_looked_at(void **state)
+{
+	(void)state;
+	enum { MANY = LINE_LOOK_MAX + 10 };
+	for (uint64_t i = 0; i < MANY; i++) {
+		items[i].owner = i;
+		line_add(&line, &items[i]);
+	}
+	items[MANY].owner = MANY - 1; /* he is among the last */
+	items[MANY + 1].owner = 0;    /* he is not */
+	line_add(&line, &items[MANY]);
+	line_add(&line, &items[MANY + 1]);
+	for (int i = 0; i < MANY; i++) assert_ptr_equal(line_take(&line), &items[i]);
+	assert_ptr_equal(line_take(&line), &items[MANY + 1]);
+	assert_ptr_equal(line_take(&line), &items[MANY]);
+	assert_null(line_take(&line));
+}
+
 static void who_goes_back(void **state)
 {
 	(void)state;
@@ -152,6 +171,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		FRESH(turns),
 		FRESH(who_comes_later),
+		FRESH(more_than_are_looked_at),
 		FRESH(who_goes_back),
 		FRESH(who_leaves),
 		FRESH(random_walk),
