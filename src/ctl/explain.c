@@ -146,6 +146,9 @@ static int route_text(const struct route_case *c)
 	buf_reset(&b);
 	route_egress_write(&b, c->ctl->conf, &c->route, clock_wall_ms());
 	explain_line("egress", buf_view(&b));
+	buf_reset(&b);
+	route_login_write(&b, &c->route);
+	explain_line("login", buf_view(&b));
 	text_limits(c);
 	text_times(c->ctl->conf);
 	text_queue(c);

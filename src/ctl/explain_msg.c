@@ -79,7 +79,7 @@ static void rcpt_json(const struct msg_case *c, const struct spool_rcpt *r,
 	time_write(&next, r->next_due_ms);
 	json_begin_object(json);
 	json_str_at(json, STR("address"), r->address);
-	json_str_at(json, STR("state"), spool_rcpt_state_name(r->state));
+	json_str_at(json, STR("state"), action_rcpt_state(r));
 	json_i64_at(json, STR("attempts"), r->attempts);
 	json_str_at(json, STR("next"), buf_view(&next));
 	json_str_at(json, STR("why"), why);
@@ -100,7 +100,7 @@ static void rcpt_text(const struct msg_case *c, const struct spool_rcpt *r,
 	buf_init_fixed(&b, memory, sizeof memory);
 	putchar('\n');
 	explain_line("recipient", r->address);
-	printf("%-12s %.*s, %u attempt%s%s\n", "  state", STR_ARG(spool_rcpt_state_name(r->state)),
+	printf("%-12s %.*s, %u attempt%s%s\n", "  state", STR_ARG(action_rcpt_state(r)),
 		r->attempts, r->attempts == 1 ? "" : "s", r->warned ? ", its sender is warned" : "");
 	explain_line("  why", why);
 	buf_str(&b, r->dsn);

@@ -9,6 +9,7 @@
 #include "ctl/attempt.h"
 #include "ctl/offline.h"
 #include "lib/base/units.h"
+#include "spool/action.h"
 
 enum { MSG_PIECE = 64 * 1024 };
 
@@ -48,7 +49,7 @@ static void msg_field(const char *name, struct str value)
 static int msg_rcpt(void *ctx, const struct spool_rcpt *r)
 {
 	(void)ctx;
-	printf("%-12s %.*s ", "recipient", STR_ARG(spool_rcpt_state_name(r->state)));
+	printf("%-12s %.*s ", "recipient", STR_ARG(action_rcpt_state(r)));
 	ctl_print_safe(r->address);
 	printf(" attempts=%u ", r->attempts);
 	if (r->doubts) printf("doubts=%u ", r->doubts);

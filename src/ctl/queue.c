@@ -9,6 +9,7 @@
 #include "ctl/summary.h"
 #include "lib/base/json.h"
 #include "lib/base/units.h"
+#include "spool/action.h"
 
 enum { LINE_MAX_B = 64 * 1024 * 1024 };
 
@@ -28,7 +29,7 @@ static int list_json_rcpt(void *ctx, const struct spool_rcpt *r)
 	char text[40];
 	json_begin_object(json);
 	json_str_at(json, STR("address"), r->address);
-	json_str_at(json, STR("state"), spool_rcpt_state_name(r->state));
+	json_str_at(json, STR("state"), action_rcpt_state(r));
 	json_i64_at(json, STR("attempts"), r->attempts);
 	if (r->doubts) json_i64_at(json, STR("doubts"), r->doubts);
 	json_str_at(json, STR("next"), queue_time(text, sizeof text, r->next_due_ms));
@@ -68,11 +69,12 @@ static int list_text_rcpt(void *ctx, const struct spool_rcpt *r)
 {
 	char text[40];
 	(void)ctx;
-	printf("    %-9.*s ", STR_ARG(spool_rcpt_state_name(r->state)));
+	printf("    %-11.*s ", STR_ARG(action_rcpt_state(r)));
 	ctl_print_safe(r->address);
-	if (r->attempts) {
-		printf("\n              attempt %u, next %.*s: ", r->attempts,
-			STR_ARG(queue_time(text, sizeof text, r->next_due_ms)));
+	if (r->attempts || r->reply.len) {
+		if (r->attempts) printf("\n                attempt %u, next ", r->attempts);
+		else printf("\n                not tried, next ");
+		printf("%.*s: ", STR_ARG(queue_time(text, sizeof text, r->next_due_ms)));
 		ctl_print_safe(r->dsn);
 		putchar(' ');
 		ctl_print_safe(r->reply);

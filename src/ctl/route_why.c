@@ -185,6 +185,20 @@ void route_egress_write(struct buf *out, const struct conf *conf, const struct r
 	}
 }
 
+static bool has_login(const struct route *route)
+{
+	return route->kind == ROUTE_VIA && route->via->login.len > 0;
+}
+
+void route_login_write(struct buf *out, const struct route *route)
+{
+	if (!has_login(route)) return;
+	buf_str(out, route->via->login);
+	buf_str(out, STR(", password of secret "));
+	buf_str(out, route->via->secret);
+	buf_str(out, route->via->login_cleartext == CONF_YES_YES ? STR(", also without TLS") : STR(""));
+}
+
 void route_json(struct json *json, const struct conf *conf, struct str address,
                 const struct route *route)
 {
@@ -207,4 +221,9 @@ void route_json(struct json *json, const struct conf *conf, struct str address,
 	buf_reset(&text);
 	route_tls_write(&text, route);
 	json_str_at(json, STR("tls"), buf_view(&text));
+	json_str_at(json, STR("login"), has_login(route) ? route->via->login : STR(""));
+	json_str_at(json, STR("secret"), has_login(route) ? route->via->secret : STR(""));
+	json_str_at(json, STR("match"), route->match);
+	json_str_at(json, STR("for_sender"), route->sender);
+	json_str_at(json, STR("for_user"), route->user);
 }

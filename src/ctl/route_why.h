@@ -24,6 +24,9 @@ void route_tls_write(struct buf *out, const struct route *route);
  * messages until TIME; b ...". Empty: the system chooses. */
 void route_egress_write(struct buf *out, const struct conf *conf, const struct route *route,
                         int64_t wall_ms);
+/* As whom it logs in, and by which secret: "ann@isp.example, password of secret isp, by PLAIN LOGIN"; empty
+ * without a login. The password itself is read by nobody here. */
+void route_login_write(struct buf *out, const struct route *route);
 /* Members of an object: kind, route, rule, place, key, destination. */
 void route_json(struct json *json, const struct conf *conf, struct str address,
                 const struct route *route);

@@ -56,6 +56,14 @@ bool action_existed(const struct envelope *e, uint32_t index)
 	return index < e->rcpt_count && str_eq(e->rcpts[index].route, STR("mailbox"));
 }
 
+struct str action_rcpt_state(const struct spool_rcpt *rcpt)
+{
+	bool waits = str_starts(rcpt->reply, STR(ACTION_NO_ROUTE)) ||
+	             str_starts(rcpt->reply, STR(ACTION_ROUTE_LACKS));
+	if (rcpt->state == SPOOL_DEFERRED && rcpt->host.len == 0 && waits) return STR("unreachable");
+	return spool_rcpt_state_name(rcpt->state);
+}
+
 struct route action_route(const struct conf *conf, const struct envelope *e,
                           const struct spool_rcpt *rcpt)
 {

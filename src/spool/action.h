@@ -23,6 +23,11 @@ void action_op(enum queue_action action, int64_t now_ms, int64_t until_ms, struc
  * (lib/route). */
 bool action_existed(const struct envelope *e, uint32_t index);
 
+/* With these begins what a recipient waits for that nothing leads to. */
+#define ACTION_NO_ROUTE    "No route leads to this address"
+#define ACTION_ROUTE_LACKS "The route cannot be used now"
+/* The recipient's state as it is listed: deferred, as one of those waits, is unreachable. */
+struct str action_rcpt_state(const struct spool_rcpt *rcpt);
 /* Where this recipient of the message goes. */
 struct route action_route(const struct conf *conf, const struct envelope *e,
                           const struct spool_rcpt *rcpt);

@@ -216,14 +216,17 @@ static void place_rcpt(struct spool *s, struct job *job, uint32_t at, int64_t no
 		return;
 	}
 	struct sched_dest *d = suspend_dest(s, &route, rcpt->address);
+	struct fate fate;
 	if (!d && (wait_put_off(s, job, at, &route) || dial_put_off(s, job, at, &route))) return;
-	if (!d && route.kind != ROUTE_NONE) d = dest_of(s, &route);
+	if (!d && unreachable_fate(s, &route, &fate)) {
+		outcome_fate(s, job, at, fate);
+		return;
+	}
+	if (!d) d = dest_of(s, &route);
 	if (!d) {
 		outcome_fate(s, job, at, (struct fate){ .state = SPOOL_DEFERRED,
 			.dsn = STR("4.4.4"), .route = route_name(&route),
-			.text = route.kind == ROUTE_NONE
-				? STR("No route leads to this address; the message is kept")
-				: STR("Too many destinations at once; the message is kept") });
+			.text = STR("Too many destinations at once; the message is kept") });
 		return;
 	}
 	enum sched_verdict verdict = sched_ask_for(&s->sched, d, job->owner, now_ms);

@@ -116,12 +116,15 @@ static void role_admin(struct spool *s, enum msg_type type, struct str payload)
 	struct msg_act act;
 	struct msg_death death;
 	struct msg_program_done program;
+	struct msg_route_state state;
 	if (type == MSG_program_done && msg_program_done_get(payload, &program))
 		dial_answer(s, &program);
 	else if (type == MSG_ask_paces && msg_ask_paces_get(payload, &paces)) pacing_rows(s, paces.query);
 	else if (type == MSG_ask_totals && msg_ask_totals_get(payload, &ask)) watch_totals(s, ask.query);
 	else if (type == MSG_act && msg_act_get(payload, &act)) act_begin(s, &act);
 	else if (type == MSG_death && msg_death_get(payload, &death)) role_death(s, &death);
+	else if (type == MSG_route_state && msg_route_state_get(payload, &state))
+		unreachable_set(s, &state);
 }
 
 static void role_worker(struct spool *s, struct channel *ch, enum msg_type type,

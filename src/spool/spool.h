@@ -206,6 +206,11 @@ struct fate {
 	struct str tls, step; /* of the connection; for the event only */
 };
 
+/* A route that lacks a file. */
+struct unreachable {
+	char name[128], why[512];
+};
+
 /* Where the look for work stands (pump.c). */
 struct pump {
 	uint64_t fresh[SPOOL_FRESH_MAX]; /* ring of message ids */
@@ -288,6 +293,10 @@ struct spool {
 	struct dial_line dials[SPOOL_DIALS_MAX];
 	size_t dial_count;
 	uint64_t dial_query;
+	/* unreachable.c */
+	struct unreachable unreachable[CONF_ROUTE_FILES_MAX];
+	size_t unreachable_count;
+	char unreachable_why[768]; /* of the fate made last */
 	/* pump.c */
 	struct pump pump;
 	struct loop_timer *due_timer, *watch_timer;
@@ -519,6 +528,12 @@ void dial_drain(struct spool *s);
 void fetch_begin(struct spool *s, struct dial_line *line, const struct conf_dial *d);
 /* Whether the answer was about one of these. */
 bool fetch_done(struct spool *s, const struct msg_done *m);
+
+/* unreachable.c: routes by which no mail can go now */
+void unreachable_set(struct spool *s, const struct msg_route_state *m);
+/* A fate for the recipient that waits because nothing leads to it, and why; false: it can be
+ * tried. `fate->text` lives until the next call. */
+bool unreachable_fate(struct spool *s, const struct route *route, struct fate *fate);
 
 /* watch.c */
 void watch_tick(void *arg);

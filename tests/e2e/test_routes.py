@@ -65,6 +65,7 @@ def test_smart_host_of_the_sender_and_of_the_user(serve, peers):
         assert event["route"] == ("default" if name == "rest" else name)
         told = service.ctl_json("explain", "route", to, "--from", sender or "<>", *(["--user", user] if user else []))[0]
         assert told["route"] == event["route"], told
+        assert (told["for_user"] != "", told["match"] == "*") == (name == "news", name not in ("branch", "rest")), told
     assert sum(len(peer.messages) for peer in made.values()) == len(rows)
     assert "matches * for sender @customer.example (" in service.ctl(
         "explain", "route", "x@there.example", "--from", "q@customer.example")
@@ -101,6 +102,7 @@ def test_waiting_mail_follows_a_new_route_of_its_sender(serve, peers):
     assert (rows["moved"]["recipients"], rows["default"]["recipients"]) == (1, 1)
     assert "1 message" in service.ctl("reroute", "route", "moved", "--yes")
     wait_until(lambda: taken(new) == ["x@there.example"], 20, "mail by the new route")
+    service.wait_event("deliver", to="x@there.example")
     assert [r["address"] for m in service.queue() for r in m["recipients"]] == ["y@there.example"]
 
 
@@ -189,3 +191,57 @@ def test_a_destination_that_answers_again_is_told(serve, peers):
     service.wait_event("host_up", route="hub", host="route:hub")
     wait_until(lambda: len(taken(peer)) == 3, 30, "all mail")
     assert len(service.events("host_up")) == 1
+
+
+# -- nothing leads there --------------------------------------------------------------------------
+
+def test_a_route_without_its_secret_waits_for_it(serve, peers):
+    peer = peers.add(auth=(f"ann@{DOMAIN}", "open, sesame=1"), auth_clear=True)
+    other = peers.add()
+    service = serve.stopped(retry="1h")
+    secrets = service.folder / "secrets"
+    secrets.mkdir()
+    service.extra = conf(
+        f"secrets {secrets}",
+        f"route isp {{ match isp.example; via 127.0.0.1:{peer.port}; tls off; login ann@{DOMAIN}; secret isp; "
+        "login-cleartext yes }",
+        f"route other {{ match other.example; via 127.0.0.1:{other.port} }}")
+    service.write_conf()
+    service.start()
+    assert "No such file" in service.wait_event("route_disabled", route="isp")["error"]
+    told = service.ctl_json("explain", "route", "x@isp.example")[0]
+    assert (told["login"], told["secret"], told["match"]) == (f"ann@{DOMAIN}", "isp", "isp.example")
+    assert f"login        ann@{DOMAIN}, password of secret isp, also without TLS" in service.ctl(
+        "explain", "route", "x@isp.example")
+    send(service, "x@isp.example", f"ann@{DOMAIN}")
+    send(service, "y@nowhere.example", f"ann@{DOMAIN}")
+    send(service, "z@other.example", f"ann@{DOMAIN}")
+    service.wait_event("deliver", to="z@other.example")
+    for to, words in (("x@isp.example", f"{secrets}/isp: No such file"), ("y@nowhere.example", "No route leads")):
+        service.wait_event("defer", to=to)
+        rcpt = next(r for m in service.queue() for r in m["recipients"] if r["address"] == to)
+        assert (rcpt["state"], rcpt["attempts"]) == ("unreachable", 0), rcpt
+        assert words in rcpt["reply"], rcpt
+    assert "unreachable" in service.ctl("queue", "list") and "not tried" in service.ctl("queue", "list")
+    assert not peer.sessions
+    # It outlives processes and the service: nobody but master knows of the file.
+    before = len(service.events("route_disabled"))
+    service.stop()
+    service.start()
+    wait_until(lambda: len(service.events("route_disabled")) == before + 1, 15, "the event once more")
+    service.ctl("retry", "route", "isp", "--yes")
+    time.sleep(1)
+    assert not peer.sessions
+    path = secrets / "isp"
+    path.write_text("open, sesame=1\n")
+    path.chmod(0o600)
+    service.reload()
+    service.wait_event("route_enabled", route="isp")
+    service.wait_event("deliver", to="x@isp.example", seconds=30)
+    assert taken(peer) == ["x@isp.example"]
+    # What was good once stays in use.
+    path.unlink()
+    service.reload()
+    send(service, "q@isp.example", f"ann@{DOMAIN}")
+    service.wait_event("deliver", to="q@isp.example")
+    assert len(service.events("route_disabled")) == before + 1

@@ -200,6 +200,7 @@ static void child_set_up(struct child *c)
 	}
 	if (c->role == ROLE_DIRECTORY) secrets_send(m, c->ch);
 	if (c->role == ROLE_DELIVER) route_files_send(m, c->ch);
+	if (c->role == ROLE_SPOOL) route_states_send(m, c->ch);
 	channel_send_start(c->ch, &(struct msg_start){ c->restarts > 0 });
 	event_begin(&m->log, EVENT_process_start, 0, 0);
 	event_str(&m->log, FIELD_process, str_of(c->title));

@@ -209,6 +209,7 @@ bool secrets_check(const struct conf *conf, struct buf *text);
  * certificates.c */
 void route_files_look(struct master *m, bool all);
 void route_files_send(struct master *m, struct channel *deliver);
+void route_states_send(struct master *m, struct channel *spool); /* of those that have none */
 void route_files_free(struct master *m);
 void route_files_tell(struct master *m, struct channel *console, uint64_t query);
 bool route_files_check(const struct conf *conf, struct buf *text);

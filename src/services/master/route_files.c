@@ -10,6 +10,7 @@
 #include "lib/os/memfile.h"
 #include "services/master/pem_file.h"
 
+enum { FAULT_MAX = 1024 };
 enum { FILES_MAX = TLS_TRUST_MAX + 2 * TLS_PEM_MAX + SECRET_MAX + 64 };
 
 struct route_files {
@@ -19,6 +20,7 @@ struct route_files {
 	uint64_t digest; /* of what `fd` holds */
 	enum tls_profile profile;
 	struct certificate own; /* path empty: none */
+	char why[FAULT_MAX]; /* nothing was ever good: path and what is wrong with it */
 };
 
 static struct str key_path(const struct conf_route *r)
@@ -133,6 +135,60 @@ void route_files_send(struct master *m, struct channel *deliver)
 		files_send(m->route_files[i], deliver);
 }
 
+/* --- without them ----------------------------------------------------------------------- */
+
+static void state_send(const struct route_files *f, struct channel *spool)
+{
+	channel_send_route_state(spool, &(struct msg_route_state){
+		.name = str_of(f->name), .why = str_of(f->why) });
+}
+
+void route_states_send(struct master *m, struct channel *spool)
+{
+	for (size_t i = 0; i < m->route_files_count; i++)
+		if (m->route_files[i]->why[0]) state_send(m->route_files[i], spool);
+}
+
+static void state_send_all(struct master *m, const struct route_files *f)
+{
+	for (size_t i = 0; i < m->child_count; i++)
+		if (m->children[i].role == ROLE_SPOOL && m->children[i].ch)
+			state_send(f, m->children[i].ch);
+}
+
+/* Spool does not try what cannot be sent: the mail waits where its sender is told of it. */
+static void disable(struct master *m, struct route_files *f, struct str path, struct str error)
+{
+	char text[FAULT_MAX];
+	struct buf why;
+	/* What many routes share is no route: each of them knows what to do without it. */
+	if (!f->name[0]) return;
+	buf_init_fixed(&why, text, sizeof text - 1);
+	buf_escaped(&why, path);
+	buf_str(&why, STR(": "));
+	buf_escaped(&why, error);
+	if (str_eq(buf_view(&why), str_of(f->why))) return;
+	(void)str_to_cstr(buf_view(&why), f->why, sizeof f->why);
+	event_begin(&m->log, EVENT_route_disabled, 0, 0);
+	event_str(&m->log, FIELD_route, str_of(f->name));
+	event_str(&m->log, FIELD_path, path);
+	event_str(&m->log, FIELD_error, error);
+	event_end(&m->log);
+	state_send_all(m, f);
+}
+
+/* `gone`: nobody has such a route any more. */
+static void enable(struct master *m, struct route_files *f, bool gone)
+{
+	if (!f->why[0]) return;
+	f->why[0] = '\0';
+	state_send_all(m, f);
+	if (gone) return;
+	event_begin(&m->log, EVENT_route_enabled, 0, 0);
+	event_str(&m->log, FIELD_route, str_of(f->name));
+	event_end(&m->log);
+}
+
 static void files_use(struct master *m, struct route_files *f, const struct certificate *own,
 		      int fd)
 {
@@ -144,6 +200,7 @@ static void files_use(struct master *m, struct route_files *f, const struct cert
 			files_send(f, m->children[i].ch);
 	if (own->path[0])
 		certificate_tell(m, EVENT_certificate, FIELD_route, f->name, &f->own);
+	enable(m, f, false);
 }
 
 static void tell_error(struct master *m, struct str route, const struct fault *fault,
@@ -156,8 +213,9 @@ static void tell_error(struct master *m, struct str route, const struct fault *f
 	event_end(&m->log);
 }
 
-/* What is the same as before changes nothing; what cannot be used leaves what there was. */
-static void files_load(struct master *m, struct route_files *f, const struct conf_route *r)
+/* What is the same as before changes nothing; what cannot be used leaves what there was. `loud`:
+ * something is new, so what is wrong with it is, too. */
+static void files_load(struct master *m, struct route_files *f, const struct conf_route *r, bool loud)
 {
 	struct certificate own = { .path = "" };
 	struct fault fault;
@@ -172,7 +230,9 @@ static void files_load(struct master *m, struct route_files *f, const struct con
 		f->profile = (enum tls_profile)r->profile;
 		files_use(m, f, &own, fd);
 	} else if (!same) {
-		tell_error(m, r->name, &fault, good ? STR("no memory") : buf_view(&fault.why));
+		struct str why = good ? STR("no memory") : buf_view(&fault.why);
+		if (loud) tell_error(m, r->name, &fault, why);
+		if (f->fd < 0) disable(m, f, fault.path, why);
 	}
 	pem_files_free(&files);
 }
@@ -202,6 +262,7 @@ static void drop_unwanted(struct master *m)
 	for (size_t i = m->route_files_count; i-- > 0;) {
 		struct str name = str_of(m->route_files[i]->name);
 		if (conf_route_with_files(m->conf, name)) continue;
+		enable(m, m->route_files[i], !conf_route_find(m->conf, name));
 		files_free(m->route_files[i]);
 		m->route_files[i] = m->route_files[--m->route_files_count];
 	}
@@ -217,10 +278,10 @@ void route_files_look(struct master *m, bool all)
 		struct route_files *f = files_for(m, name);
 		if (!f) continue;
 		uint64_t stamp = stamp_of(r);
-		if (all || stamp != f->stamp) {
-			f->stamp = stamp;
-			files_load(m, f, r);
-		}
+		bool news = all || stamp != f->stamp;
+		f->stamp = stamp;
+		/* The stamp says nothing of the secret, for which a route may wait. */
+		if (news || f->fd < 0) files_load(m, f, r, news);
 		if (f->own.path[0]) certificate_warn(m, FIELD_route, f->name, &f->own);
 	}
 }

@@ -84,6 +84,17 @@ void channel_send_route_files_fd(struct channel *ch, const struct msg_route_file
 	files_sent++;
 }
 
+static unsigned states_sent;
+static char state_why[1024];
+
+void channel_send_route_state(struct channel *ch, const struct msg_route_state *m)
+{
+	assert_ptr_equal(ch, &states_sent);
+	assert_true(str_eq(m->name, STR("r")));
+	assert_true(str_to_cstr(m->why, state_why, sizeof state_why));
+	states_sent++;
+}
+
 static void note(void *arg, struct str record)
 {
 	struct cur cur = cur_of(record);
@@ -169,12 +180,13 @@ static int set_up(void **state)
 	event_log_init(&master.log, "master", note, wall, NULL);
 	/* A worker with a channel, one without, and somebody else. */
 	master.child_count = 5;
+	states_sent = 0;
 	files_sent = 0;
 	master.children[3] = (struct child){ .role = ROLE_DELIVER, .ch = (void *)&files_sent };
 	master.children[4] = (struct child){ .role = ROLE_DELIVER };
 	master.children[0] = (struct child){ .role = ROLE_RECEIVE, .ch = (void *)&master };
 	master.children[1] = (struct child){ .role = ROLE_RECEIVE };
-	master.children[2] = (struct child){ .role = ROLE_SPOOL, .ch = (void *)events };
+	master.children[2] = (struct child){ .role = ROLE_SPOOL, .ch = (void *)&states_sent };
 	return 0;
 }
 
@@ -449,6 +461,65 @@ static void exceptions(void **state)
 	assert_int_equal(events[EVENT_tls_policy_over], 5);
 }
 
+/* A route that has never had its files is disabled, until they are there or nobody wants them. */
+static void route_without_files(void **state)
+{
+	(void)state;
+	struct pem one;
+	pem_make(&one, "DNS:one.example", PEM_EC, 90);
+	static const char verify[] = "}\nroute r { via h.example; tls verify; ca @/c.pem";
+	reload(verify);
+	assert_int_equal(events[EVENT_certificate_error], 1);
+	assert_int_equal(events[EVENT_route_disabled], 1);
+	assert_int_equal(states_sent, 1);
+	assert_non_null(strstr(state_why, "/c.pem: No such file or directory"));
+	route_states_send(&master, (void *)&states_sent); /* to a fresh process */
+	assert_int_equal(states_sent, 2);
+	reload(verify);
+	certificates_timer(&master);
+	assert_int_equal(events[EVENT_certificate_error], 2); /* of the reload */
+	assert_int_equal(events[EVENT_route_disabled], 1);
+	assert_int_equal(states_sent, 2);
+	/* it is there, and no good: another reason */
+	write_file("c.pem", "nothing");
+	certificates_timer(&master);
+	assert_int_equal(events[EVENT_route_disabled], 2);
+	assert_non_null(strstr(state_why, "no certificate of who is trusted"));
+	assert_int_equal(events[EVENT_route_enabled], 0);
+	write_pem("c", &one);
+	certificates_timer(&master);
+	assert_int_equal(events[EVENT_route_enabled], 1);
+	assert_string_equal(state_why, "");
+	assert_int_equal(states_sent, 4);
+	assert_int_equal(files_sent, 1);
+	/* what was good once stays in use */
+	write_file("c.pem", "nothing");
+	reload(verify);
+	assert_int_equal(states_sent, 4);
+	/* a secret has no stamp: it is looked for each time */
+	reload("}\nsecrets @\nroute r { via h.example; tls off; login-cleartext yes; login u; secret pw");
+	assert_int_equal(states_sent, 4); /* what there was is in use still */
+	reload("}\nroute r { mx; tls off");
+	reload("}\nsecrets @\nroute r { via h.example; tls off; login-cleartext yes; login u; secret pw");
+	assert_int_equal(states_sent, 5);
+	assert_non_null(strstr(state_why, "/pw: "));
+	size_t errors = events[EVENT_secret_error];
+	certificates_timer(&master);
+	assert_int_equal(events[EVENT_secret_error], errors); /* said once */
+	reload("}\nroute r { mx; tls off");
+	assert_int_equal(states_sent, 6);
+	assert_int_equal(events[EVENT_route_enabled], 2);
+	/* one that is taken away is not told of as usable */
+	reload(verify);
+	write_file("c.pem", "nothing");
+	reload("}\nroute r { mx; tls off");
+	reload(verify);
+	assert_true(state_why[0] != '\0');
+	reload("}\nroute q { mx; tls off");
+	assert_string_equal(state_why, "");
+	assert_int_equal(events[EVENT_route_enabled], 3);
+}
+
 static void check(void **state)
 {
 	(void)state;
@@ -501,8 +572,8 @@ static int make_folder(void **state)
 
 static int remove_folder(void **state)
 {
-	static const char *const names[] = { "a.pem", "a.key", "b.pem", "b.key", "huge",
-					     "ca.pem", "ca.key", "crl.pem" };
+	static const char *const names[] = { "a.pem", "a.key", "b.pem", "b.key", "c.pem", "c.key", "ca.pem", "ca.key",
+					     "crl.pem", "huge" };
 	(void)state;
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
 		char path[256];
@@ -521,6 +592,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(ends_are_told, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(routes, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(exceptions, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(route_without_files, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(check, set_up, tear_down),
 	};
 	return cmocka_run_group_tests(tests, make_folder, remove_folder);
