@@ -5,7 +5,8 @@
  * with an outcome for each recipient, nothing is permanent without a 5xx or a reason of
  * our own, and the connection ends. With 128 recipients and more TLS is wanted; the octet
  * 0x16, with which a TLS record begins, stands for the handshake, and the octet behind it
- * says whether that fails. With the second bit of the third byte there is a login. Without text, which may overtake replies, it all has
+ * says whether that fails. With the second bit of the third byte there is a login, with
+ * the third one in the clear, and with the fourth by a token. Without text, which may overtake replies, it all has
  * to be the same in one piece. */
 #include <assert.h>
 #include <string.h>
@@ -170,6 +171,7 @@ static void begin(struct talk *t, const uint8_t *head)
 	bool tls = head[1] & 128;
 	clear = login;
 	clear.cleartext = true;
+	if (head[2] & 16) clear.mechanisms = SMTP_CLIENT_TOKENS;
 	*t = (struct talk){ .raw = head[0] & 16 };
 	t->cfg = (struct smtp_client_settings){ .helo = STR("us.example"),
 						.rcpts_max = head[0] & 32 ? 3 : 1000,

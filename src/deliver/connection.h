@@ -56,6 +56,9 @@ bool egress_take(struct connection *c, struct smtp_outcome *cause, bool *ours);
 /* The machine does not have the address that egress_take gave: it is left out for a while. */
 void egress_missing(struct connection *c, int error);
 
+/* token.c: a host did not take the connection's token */
+void token_refused(struct connection *c);
+
 /* login.c */
 /* Before the machine begins: sets cfg.login, where the route wants that. False: the secret
  * has gone since the socket was asked for. */

@@ -47,6 +47,8 @@ enum {
 	DELIVER_MISSING_MS = 5 * 60 * 1000,    /* and how long */
 	DELIVER_LOGIN_TOLD_MS = 60 * 60 * 1000, /* one login_fail of a route in that time */
 	DELIVER_ANSWERS_MAX = 256,             /* told of one host, one event each */
+	DELIVER_TOKENS_MAX = 16,
+	DELIVER_TOKEN_MS = 30 * 1000,          /* for the first of them to come */
 	DELIVER_TLS_MAX = TLS_DESCRIPTION_MAX, /* of what events tell of it */
 };
 
@@ -165,6 +167,8 @@ struct login {
 	char user[SMTP_CLIENT_USER_MAX + 1];
 	char route[128];
 	char secret[SMTP_CLIENT_SECRET_MAX];
+	char oauth[128];   /* whose token `secret` is; empty: it is a password */
+	uint64_t digest;   /* of the token */
 };
 
 /* A place for one socket at a time, with a job or idle. The job keeps it through all hosts
@@ -244,6 +248,15 @@ struct missing_address {
 	int64_t until_ms;
 };
 
+/* What http has given, or why there is none. */
+struct token {
+	char name[128];
+	char text[SMTP_CLIENT_SECRET_MAX];
+	size_t len;       /* 0: none */
+	int64_t until_ms; /* Unix time */
+	char why[256];
+};
+
 /* A host that did not get over TLS. */
 struct clear_host {
 	uint64_t key;
@@ -266,6 +279,10 @@ struct deliver {
 	struct route_tls routes[DELIVER_FILES_MAX];
 	size_t route_count;
 	struct tls_client *plain[TLS_LEGACY + 1]; /* by profile, for routes without files */
+	struct token tokens[DELIVER_TOKENS_MAX];
+	size_t token_count;
+	int64_t tokens_since_ms; /* from when on they are waited for */
+	struct loop_timer *token_timer;
 	struct clear_host clear[DELIVER_CLEAR_MAX];
 	size_t clear_at;
 	struct health health; /* of hosts in lists */
@@ -406,6 +423,19 @@ const struct conf_egress *egress_of(const struct job *job);
 /* "NAME[ADDRESS]" of the connection's socket; empty: the system chose. */
 enum { EGRESS_LABEL_MAX = 144 };
 struct str egress_label(const struct connection *c, char memory[EGRESS_LABEL_MAX]);
+
+/* token.c: tokens of routes */
+enum token_state {
+	TOKEN_GOOD,
+	TOKEN_AWAITED, /* it will be known soon */
+	TOKEN_NONE,    /* see `why` */
+};
+enum token_state token_of(struct deliver *d, struct str name, struct str *token, struct str *why);
+void token_take(struct deliver *d, const struct msg_token *m);
+void token_reload(struct deliver *d);
+/* Whether the job has to wait for its route's token; then it is looked after again. */
+bool token_is_awaited(struct deliver *d, const struct job *job);
+void token_close(struct deliver *d);
 
 /* pool.c: who gets which connection */
 struct destination *destination_get(struct deliver *d, struct str key);

@@ -157,7 +157,10 @@ static void connection_closed(struct connection *c)
 	if (!end.stale && end.end != SMTP_END_QUIT) c->told = false;
 	tell_attempt(c, &smtp->cause);
 	end.lacking = lacks(c, smtp, &cause);
-	if (end.end == SMTP_END_AUTH_FAILED) login_failed(c);
+	if (end.end == SMTP_END_AUTH_FAILED) {
+		login_failed(c);
+		token_refused(c);
+	}
 	if (end.end == SMTP_END_TLS_FAILED) {
 		bool offered = smtp->cause.step != SMTP_STEP_STARTTLS;
 		tls_result_of(c, offered ? TRANSPORT_VALIDATION_FAILURE

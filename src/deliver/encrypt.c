@@ -128,7 +128,7 @@ static struct tls_client *client_for(struct deliver *d, const struct conf_route 
 	char text[128];
 	struct buf why;
 	struct route_tls *r = encrypt_files_of(d, conf_route_files_name(route));
-	if (r && (r->secret_len || !route->login.len)) return r->client;
+	if (r && (r->secret_len || !route->secret.len)) return r->client;
 	if (needs_files(route, word)) return NULL;
 	struct tls_client **plain = &d->plain[route->profile];
 	buf_init_fixed(&why, text, sizeof text);
@@ -253,6 +253,20 @@ static bool refuse(struct smtp_outcome *cause, const char *enhanced, struct str 
 	return false;
 }
 
+static bool token_is_there(struct connection *c, const struct conf_route *route,
+			   struct smtp_outcome *cause)
+{
+	struct str token, why;
+	struct buf words;
+	if (token_of(c->d, route->oauth, &token, &why) == TOKEN_GOOD) return true;
+	buf_init_fixed(&words, c->why, sizeof c->why);
+	buf_str(&words, STR("there is no token to log in with (oauth "));
+	buf_str(&words, route->oauth);
+	buf_str(&words, STR("): "));
+	buf_str(&words, why);
+	return refuse(cause, "4.7.0", buf_view(&words));
+}
+
 bool encrypt_allows(struct connection *c, struct smtp_outcome *cause, bool *ours)
 {
 	struct deliver *d = c->d;
@@ -267,6 +281,7 @@ bool encrypt_allows(struct connection *c, struct smtp_outcome *cause, bool *ours
 	if ((plan.tls != SMTP_CL_TLS_OFF || route->login.len) && !client_for(d, route, encrypt_word(c->job, route)))
 		return refuse(cause, "4.3.5", STR("the route's certificates or its secret cannot "
 						  "be used; the log says why"));
+	if (route->oauth.len && !token_is_there(c, route, cause)) return false;
 	*ours = false;
 	if (!plan.skip) return true;
 	tls_result_of(c, plan.skip == SECURE_SKIP_STS ? TRANSPORT_VALIDATION_FAILURE

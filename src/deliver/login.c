@@ -8,25 +8,43 @@
 
 static_assert(CONF_FLAG(ROUTE_MECHANISM_SCRAM_SHA_256) == 1u << SMTP_CL_SCRAM_SHA_256 &&
 		      CONF_FLAG(ROUTE_MECHANISM_PLAIN) == 1u << SMTP_CL_PLAIN &&
-		      CONF_FLAG(ROUTE_MECHANISM_LOGIN) == 1u << SMTP_CL_LOGIN,
+		      CONF_FLAG(ROUTE_MECHANISM_LOGIN) == 1u << SMTP_CL_LOGIN &&
+		      CONF_FLAG(ROUTE_MECHANISM_OAUTHBEARER) == 1u << SMTP_CL_OAUTHBEARER &&
+		      CONF_FLAG(ROUTE_MECHANISM_XOAUTH2) == 1u << SMTP_CL_XOAUTH2,
 	      "the machine's mechanisms are the settings'");
+
+/* The password, or the token, of the route; empty: there is none. */
+static struct str secret_of(struct connection *c, const struct conf_route *route)
+{
+	struct str token, why;
+	if (route->oauth.len) {
+		(void)token_of(c->d, route->oauth, &token, &why);
+		return token;
+	}
+	const struct route_tls *files = encrypt_files_of(c->d, route->name);
+	return files ? (struct str){ files->secret, files->secret_len } : STR("");
+}
 
 bool login_begin(struct connection *c, const struct conf_route *route)
 {
 	if (!route || !route->login.len) return true;
-	const struct route_tls *files = encrypt_files_of(c->d, route->name);
-	if (!files || !files->secret_len) return false;
+	struct str secret = secret_of(c, route);
+	bool token = route->oauth.len > 0;
+	if (!secret.len) return false;
 	struct login *l = &c->login;
-	memcpy(l->secret, files->secret, files->secret_len);
+	memcpy(l->secret, secret.at, secret.len);
+	l->digest = token ? hash_str(secret, 0) : 0;
+	(void)str_to_cstr(route->oauth, l->oauth, sizeof l->oauth);
 	(void)str_to_cstr(route->login, l->user, sizeof l->user);
 	(void)str_to_cstr(route->name, l->route, sizeof l->route);
 	l->proof = (struct proof){ .step = 0 };
 	l->settings = (struct smtp_client_login){
 		.user = str_of(l->user),
-		.secret = { l->secret, files->secret_len },
+		.secret = { l->secret, secret.len },
 		.route = str_of(l->route),
-		.mechanisms = route->mechanisms,
-		.cleartext = route->login_cleartext == CONF_YES_YES,
+		.mechanisms = token ? route->mechanisms & SMTP_CLIENT_TOKENS
+				    : route->mechanisms & ~(unsigned)SMTP_CLIENT_TOKENS,
+		.cleartext = !token && route->login_cleartext == CONF_YES_YES,
 	};
 	c->cfg.login = &l->settings;
 	return true;

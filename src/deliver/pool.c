@@ -153,6 +153,7 @@ static void destination_serve(struct destination *dest)
 		}
 		/* A site has counted the idle one: it makes room. */
 		bool counted = is_full(dest) || first_of(dest)->site.len > 0;
+		if (!last && token_is_awaited(dest->d, first_of(dest))) break;
 		if (!last && counted && !list_empty(&dest->idle)) {
 			connection_quit(CONTAINER(dest->idle.next, struct connection, idle));
 			continue;

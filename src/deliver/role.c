@@ -48,6 +48,7 @@ static int role_open(struct frame *f)
 	buf_init(&d->results, RESULTS_MAX);
 	d->turn = (struct loop_turn){ .fn = pool_turn, .arg = d };
 	role_settings(d);
+	token_reload(d);
 	folder_open_all(d);
 	return 0;
 }
@@ -59,6 +60,7 @@ void deliver_leave_if_idle(struct deliver *d)
 	if (!d->draining || d->left || d->jobs.count || d->connection_count) return;
 	d->left = true;
 	encrypt_close(d);
+	token_close(d);
 	frame_leave(d->frame);
 }
 
@@ -206,6 +208,7 @@ static void role_message(struct frame *f, struct channel *ch, enum msg_type type
 		struct msg_resolved resolved;
 		struct msg_route_files files;
 		struct msg_sts sts;
+		struct msg_token token;
 	} m;
 	(void)ch;
 	if (type == MSG_spool_window) role_window(d, fd);
@@ -219,6 +222,8 @@ static void role_message(struct frame *f, struct channel *ch, enum msg_type type
 		host_resolved(d, &m.resolved);
 	else if (type == MSG_sts && msg_sts_get(payload, &m.sts))
 		sts_take(d, &m.sts);
+	else if (type == MSG_token && msg_token_get(payload, &m.token))
+		token_take(d, &m.token);
 }
 
 static void role_reload(struct frame *f, struct conf *old)
@@ -228,6 +233,7 @@ static void role_reload(struct frame *f, struct conf *old)
 	role_settings(d);
 	folder_check_all(d);
 	encrypt_reload(d);
+	token_reload(d);
 	/* They lead where their destination was; it may be elsewhere by now. */
 	while (!list_empty(&d->idle))
 		connection_quit(CONTAINER(d->idle.next, struct connection, idle_all));

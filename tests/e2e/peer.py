@@ -25,7 +25,7 @@ certificate) of each session. Steps and commands have what was said before and a
 
 With `auth`, (user, password), it offers AUTH with the mechanisms of `offers`: under TLS, and with
 `auth_clear` without, too. `logins` has (mechanism, whether it was good). The step AUTH stands for
-the first answer; "signature": "wrong" in the script makes it show a false one with SCRAM."""
+the first answer; with XOAUTH2 and OAUTHBEARER the password is a token. "signature": "wrong" in the script makes it show a false one with SCRAM."""
 import asyncio
 import base64
 import hashlib
@@ -271,6 +271,14 @@ class Peers:
         elif mechanism == "LOGIN":
             name, password = await ask(b"Username:"), await ask(b"Password:")
             good = (name.decode(), password.decode()) == peer.auth
+        elif mechanism == "XOAUTH2":
+            good = first == b"user=%s\1auth=Bearer %s\1\1" % tuple(text.encode() for text in peer.auth)
+            if not good:
+                assert await ask(b'{"status":"400","schemes":"Bearer"}') == b""
+        elif mechanism == "OAUTHBEARER":
+            good = first == b"n,a=%s,\1auth=Bearer %s\1\1" % tuple(text.encode() for text in peer.auth)
+            if not good:
+                assert await ask(b'{"status":"invalid_token"}') == b"\1"
         elif mechanism == "SCRAM-SHA-256":
             good = await self._scram(peer, session, await ask(b"") if first is None else first, ask)
         else:

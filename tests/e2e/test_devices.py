@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Old devices (scanners, printers) and their messages: what they say goes in, and what a provider takes
 comes out."""
+import base64
 import email
 import email.policy
 
@@ -9,6 +10,7 @@ import pytest
 import wire
 from peer import Peers
 from service import free_port, wait_until
+from test_token_out import LONG, dns, token, token_server, world  # noqa: F401 (fixtures)
 
 MAILBOX = "scanner@us.example"
 
@@ -114,3 +116,34 @@ def test_a_reload_in_the_middle(serve, peers):
     assert sender == MAILBOX and is_clean(message)
     office.scan("", "x")
     assert office.arrived(2)[0] == "new@us.example"
+
+
+def test_a_printer_and_microsoft_365(world):  # noqa: F811
+    """The whole way: bare HELO, AUTH LOGIN in the clear, no Date, no Message-ID, an empty From; at the other end
+    TLS, XOAUTH2 octet by octet, and the mailbox in the envelope and in From."""
+    port = free_port()
+    w = world([token(LONG)], LONG, start=False)
+    w.service.extra += (
+        f"listener devices {{ address 127.0.0.1:{port}; role relay; auth offer; repair yes }}\n"
+        "host 127.0.0.9 accept auth cleartext\nrelay { authenticated }\n"
+        f"map-sender {MAILBOX}\n")
+    w.service.write_conf()
+    w.service.start()
+    with wire.Client(port, source="127.0.0.9") as client:
+        assert client.command(b"HELO printer")[0] == 250
+        assert client.command(b"MAIL FROM:<>")[0] in (250, 530)
+        assert client.command(b"RSET")[0] == 250
+        for line in (b"AUTH LOGIN", base64.b64encode(b"ann@us.example")):
+            assert client.command(line)[0] == 334
+        assert client.command(base64.b64encode(b"secret-1"))[0] == 235
+        for line in (b"MAIL FROM:<MFP-3@printer.local>", b"RCPT TO:<boss@far.example>"):
+            assert client.command(line)[0] == 250
+        assert client.command(b"DATA")[0] == 354
+        code, text = client.command(b"From:\r\nSubject: Scan\r\nTo: boss@far.example\r\n\r\nsee there\r\n.")
+        assert code == 250, text
+    wait_until(lambda: w.peer.messages, 20, "the message at the provider")
+    sender, recipients, text = w.peer.messages[0]
+    assert (sender, recipients) == (MAILBOX, ["boss@far.example"])
+    assert w.peer.logins == [("XOAUTH2", True)] and w.peer.secured
+    message = email.message_from_bytes(text, policy=email.policy.default)
+    assert is_clean(message) and message["From"] == MAILBOX and message["Subject"] == "Scan"

@@ -70,9 +70,9 @@ static void check_route_login(struct conf_parser *p, const struct conf_route *r)
 {
 	bool login = r->login.len > 0;
 	if (login) check_route_password(p, r);
-	if (login && !r->secret.len)
+	if (login && !r->secret.len && !r->oauth.len)
 		AT(p, CONF_ERROR, &r->login_from, STR("login"),
-		   "the password of this login is not named; write secret NAME");
+		   "the password of this login is not named; write secret NAME, or oauth NAME");
 	if (!login && r->secret.len)
 		AT(p, CONF_ERROR, &r->secret_from, STR("secret"),
 		   "whose password this is, is not said; write login USER");
@@ -115,6 +115,7 @@ static bool check_routes(struct conf_parser *p)
 		check_next_host(p, r);
 		check_route_tls(p, r);
 		check_route_login(p, r);
+		conf_check_route_token(p, r);
 	}
 	return conf_check_matches(p);
 }
@@ -248,6 +249,7 @@ bool conf_check_out(struct conf_parser *p)
 {
 	if (!check_routes(p)) return false;
 	check_route_files(p);
+	conf_check_tokens(p);
 	check_relay(p);
 	check_retry(p);
 	check_postmaster(p);

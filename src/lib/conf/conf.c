@@ -157,6 +157,13 @@ const struct conf_dial *conf_dial_find(const struct conf *conf, struct str route
 	return NULL;
 }
 
+const struct conf_oauth_client *conf_oauth_client_find(const struct conf *conf, struct str name)
+{
+	for (size_t i = 0; i < conf->oauth_client_count; i++)
+		if (str_eq(conf->oauth_clients[i].name, name)) return &conf->oauth_clients[i];
+	return NULL;
+}
+
 bool conf_route_has_files(const struct conf_route *route)
 {
 	return route->tls != CONF_ROUTE_TLS_OFF || route->login.len > 0;

@@ -264,6 +264,7 @@ struct conf_levels {
 #define CONF_PLURAL_sender_map sender_maps
 #define CONF_PLURAL_pacing    pacings
 #define CONF_PLURAL_dial      dials
+#define CONF_PLURAL_oauth_client oauth_clients
 #define CONF_BLOCK_END(tag) \
 	} \
 	;
@@ -378,6 +379,7 @@ const struct conf_route *conf_route_find(const struct conf *conf, struct str nam
 const struct conf_egress *conf_egress_find(const struct conf *conf, struct str name);
 /* The dial whose windows the mail of that route waits for, or NULL. */
 const struct conf_dial *conf_dial_find(const struct conf *conf, struct str route);
+const struct conf_oauth_client *conf_oauth_client_find(const struct conf *conf, struct str name);
 /* Whether this route needs files: `ca`, or `certificate` and `key`, or `secret`. */
 bool conf_route_has_files(const struct conf_route *route);
 /* By which name it has them: its own, or empty: those that routes share which say nothing

@@ -138,6 +138,9 @@ void conf_check_egresses(struct conf_parser *p);
 void conf_check_dials(struct conf_parser *p);
 /* check_transport.c: exceptions of domains */
 void conf_check_tls_policies(struct conf_parser *p);
+/* check_token.c: by which tokens routes log in */
+void conf_check_tokens(struct conf_parser *p);
+void conf_check_route_token(struct conf_parser *p, const struct conf_route *r);
 /* check_out.c: the part about the way to other hosts. False without memory. */
 bool conf_check_out(struct conf_parser *p);
 

@@ -66,7 +66,7 @@ enum {
 	SMTP_CLIENT_FLIGHT_MAX = 64 * 1024, /* text that BDAT sends along unasked */
 	SMTP_CLIENT_ADDRESS_MAX = 1024,     /* octets; a longer one is refused here */
 	SMTP_CLIENT_USER_MAX = 255,         /* octets */
-	SMTP_CLIENT_SECRET_MAX = 1024,
+	SMTP_CLIENT_SECRET_MAX = 4096, /* a token may be long */
 };
 
 /* HELO brings no STARTTLS: with MUST such a connection ends. */
@@ -82,8 +82,13 @@ enum smtp_client_mechanism {
 	SMTP_CL_SCRAM_SHA_256, /* the caller computes: PROVE */
 	SMTP_CL_PLAIN,
 	SMTP_CL_LOGIN,
+	SMTP_CL_OAUTHBEARER, /* RFC 7628; `secret` is a token, and so with the next one */
+	SMTP_CL_XOAUTH2,     /* the same as Google and Microsoft had it before */
 	SMTP_CL_MECHANISMS,
 };
+
+/* Those that show a token. A login has such or others, never both. */
+enum { SMTP_CLIENT_TOKENS = 1u << SMTP_CL_OAUTHBEARER | 1u << SMTP_CL_XOAUTH2 };
 
 /* Stays and is unchanged until the first READY; `secret` is not looked at after that. */
 struct smtp_client_login {

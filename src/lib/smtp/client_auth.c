@@ -11,7 +11,8 @@
 enum {
 	WORDS_MAX = SMTP_REPLY_TEXT_MAX,
 	PLAIN_MAX = SMTP_CLIENT_USER_MAX + SMTP_CLIENT_SECRET_MAX + 2,
-	ENCODED_MAX = (PLAIN_MAX + 2) / 3 * 4,
+	ENCODED_MAX = (PLAIN_MAX + 2) / 3 * 4 + 3 * SMTP_CLIENT_USER_MAX + 64,
+	TOKEN_MAX = 3 * SMTP_CLIENT_USER_MAX + SMTP_CLIENT_SECRET_MAX + 64,
 	FIRST_MAX = 360, /* octets said along with AUTH: as base 64 they fit into its line */
 };
 
@@ -19,6 +20,8 @@ static const struct str mechanisms[SMTP_CL_MECHANISMS] = {
 	[SMTP_CL_SCRAM_SHA_256] = STR_INIT("SCRAM-SHA-256"),
 	[SMTP_CL_PLAIN] = STR_INIT("PLAIN"),
 	[SMTP_CL_LOGIN] = STR_INIT("LOGIN"),
+	[SMTP_CL_OAUTHBEARER] = STR_INIT("OAUTHBEARER"),
+	[SMTP_CL_XOAUTH2] = STR_INIT("XOAUTH2"),
 };
 
 struct str smtp_client_mechanism_word(enum smtp_client_mechanism mechanism)
@@ -89,6 +92,43 @@ static struct str plain_message(const struct smtp_client *c, char memory[PLAIN_M
 	return buf_view(&plain);
 }
 
+static bool is_token(const struct smtp_client *c)
+{
+	return c->mechanism == SMTP_CL_OAUTHBEARER || c->mechanism == SMTP_CL_XOAUTH2;
+}
+
+/* RFC 5801 4 saslname */
+static void put_name(struct buf *out, struct str user)
+{
+	for (size_t i = 0; i < user.len; i++) {
+		if (user.at[i] == ',') buf_str(out, STR("=2C"));
+		else if (user.at[i] == '=') buf_str(out, STR("=3D"));
+		else buf_byte(out, user.at[i]);
+	}
+}
+
+/* RFC 7628 3.1, and its ancestor. `*from`: where the token begins. */
+static struct str token_message(const struct smtp_client *c, char memory[TOKEN_MAX], size_t *from)
+{
+	const struct smtp_client_login *login = c->cfg->login;
+	struct buf out;
+	buf_init_fixed(&out, memory, TOKEN_MAX);
+	if (c->mechanism == SMTP_CL_XOAUTH2) {
+		buf_str(&out, STR("user="));
+		buf_str(&out, login->user);
+	} else {
+		buf_str(&out, STR("n,a="));
+		put_name(&out, login->user);
+		buf_byte(&out, ',');
+	}
+	buf_str(&out, STR("\1auth=Bearer "));
+	*from = out.len;
+	buf_str(&out, login->secret);
+	buf_str(&out, STR("\1\1"));
+	assert(!out.overflowed);
+	return buf_view(&out);
+}
+
 /* The octets at the end of an encoded text depend on what stands before them, and a cut
  * text is one, too: what the two mechanisms send is looked for by its first 12 octets. */
 static bool holds_encoded(struct str text, struct str bytes, size_t from)
@@ -107,11 +147,14 @@ static bool repeats_secret(const struct smtp_client *c, struct str text)
 {
 	const struct smtp_client_login *login = c->cfg->login;
 	char memory[PLAIN_MAX];
-	struct str plain = plain_message(c, memory);
+	char token[TOKEN_MAX];
+	size_t from = login->user.len; /* where plain_message has two octets more */
+	struct str said = is_token(c) ? token_message(c, token, &from) : plain_message(c, memory);
 	/* from the group of octets in which the password begins */
 	bool found = holds(text, login->secret) || holds_encoded(text, login->secret, 0) ||
-		     holds_encoded(text, plain, (login->user.len + 2) / 3 * 4);
+		     holds_encoded(text, said, (from + 2) / 3 * 4);
 	explicit_bzero(memory, sizeof memory);
+	explicit_bzero(token, sizeof token);
 	return found;
 }
 
@@ -138,6 +181,16 @@ static void say_plain(struct smtp_client *c)
 	c->auth_said = true;
 }
 
+/* In one go: RFC 4954 4 lets the line be 12288 octets. */
+static void say_token(struct smtp_client *c)
+{
+	char memory[TOKEN_MAX];
+	size_t from;
+	say_encoded(c, token_message(c, memory, &from));
+	explicit_bzero(memory, sizeof memory);
+	c->auth_said = true;
+}
+
 static void ask_proof(struct smtp_client *c, struct str challenge)
 {
 	c->challenge = challenge;
@@ -152,6 +205,7 @@ static bool is_first_short(const struct smtp_client *c)
 	switch ((enum smtp_client_mechanism)c->mechanism) {
 	case SMTP_CL_SCRAM_SHA_256: return login->user.len <= FIRST_MAX / 3 - 30;
 	case SMTP_CL_PLAIN: return login->user.len + login->secret.len + 2 <= FIRST_MAX;
+	case SMTP_CL_OAUTHBEARER: case SMTP_CL_XOAUTH2: return true;
 	case SMTP_CL_LOGIN: case SMTP_CL_MECHANISMS: break;
 	}
 	return false;
@@ -171,7 +225,8 @@ static void begin(struct smtp_client *c)
 		return;
 	}
 	buf_byte(c->out, ' ');
-	if (c->mechanism == SMTP_CL_PLAIN) say_plain(c);
+	if (is_token(c)) say_token(c);
+	else if (c->mechanism == SMTP_CL_PLAIN) say_plain(c);
 	else ask_proof(c, STR(""));
 }
 
@@ -239,9 +294,22 @@ static void answer_scram(struct smtp_client *c)
 	else smtp_client_garbage(c);
 }
 
+/* The token is no good: the host says why, in words for programs, and wants an empty answer
+ * before it says no (RFC 7628 3.2.3). */
+static void answer_token(struct smtp_client *c)
+{
+	if (!c->auth_said) {
+		smtp_client_garbage(c);
+		return;
+	}
+	c->auth_said = false;
+	say_encoded(c, c->mechanism == SMTP_CL_XOAUTH2 ? STR("") : STR("\1"));
+}
+
 void smtp_client_auth_asked(struct smtp_client *c)
 {
-	if (c->auth_said) smtp_client_garbage(c);
+	if (is_token(c)) answer_token(c);
+	else if (c->auth_said) smtp_client_garbage(c);
 	else if (c->mechanism == SMTP_CL_LOGIN) answer_login(c);
 	else if (c->mechanism == SMTP_CL_PLAIN) say_plain(c);
 	else answer_scram(c);

@@ -6,6 +6,7 @@
 #include "services/frame.h"
 #include "services/http/reports.h"
 #include "services/http/sts.h"
+#include "services/http/token.h"
 
 enum { HTTP_CA_MAX = 4 * 1024 * 1024 };
 
@@ -13,6 +14,7 @@ struct http {
 	struct frame *frame;
 	struct names names;
 	struct web web;
+	struct tokens *tokens;
 	struct sts sts;
 	struct reports reports;
 	struct buf ca; /* authorities of web servers, PEM; empty: there are none, so nobody is trusted */

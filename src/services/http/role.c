@@ -13,8 +13,11 @@
 #include <unistd.h>
 
 #include "lib/ipc/scoreboard.h"
+#include "lib/os/memfile.h"
 #include "lib/os/sandbox.h"
 #include "services/http/http.h"
+
+enum { SECRETS_MAX = 256 * 1024 };
 
 static void ca_read(struct http *h)
 {
@@ -55,7 +58,8 @@ static int http_open(struct frame *f)
 	names_init(&h->names);
 	ca_read(h);
 	folder_open(h);
-	return 0;
+	h->tokens = tokens_new(f, &h->web, buf_view(&h->ca), h->folder);
+	return h->tokens ? 0 : EX_OSERR;
 }
 
 /* A folder below the role's own. */
@@ -79,14 +83,18 @@ static int http_serve(struct frame *f)
 	h->reports = (struct reports){ .frame = f, .names = &h->names, .web = &h->web,
 				       .ca = buf_view(&h->ca), .folder = h->folder,
 				       .seed = census ? census->seed : 0 };
+	tokens_begin(h->tokens);
 	return reports_init(&h->reports) ? 0 : EX_OSERR;
 }
 
 static void http_peer_up(struct frame *f, struct channel *ch)
 {
 	struct http *h = f->role;
-	if (channel_peer(ch) == ROLE_DNS) names_up(&h->names, ch);
-	else if (channel_peer(ch) == ROLE_SPOOL) reports_spool(&h->reports, ch);
+	if (channel_peer(ch) == ROLE_DELIVER && h->tokens) tokens_tell(h->tokens, ch);
+	if (channel_peer(ch) == ROLE_SPOOL) reports_spool(&h->reports, ch);
+	if (channel_peer(ch) != ROLE_DNS) return;
+	names_up(&h->names, ch);
+	if (h->tokens) tokens_names_up(h->tokens);
 }
 
 static void http_peer_down(struct frame *f, struct channel *ch)
@@ -97,6 +105,14 @@ static void http_peer_down(struct frame *f, struct channel *ch)
 	else if (channel_peer(ch) == ROLE_SPOOL) reports_spool(&h->reports, NULL);
 }
 
+static void secrets(struct http *h, int fd)
+{
+	struct str record;
+	if (fd < 0 || !memfile_map(fd, SECRETS_MAX, &record)) return;
+	tokens_secrets(h->tokens, record);
+	memfile_unmap(record);
+}
+
 static void http_message(struct frame *f, struct channel *ch, enum msg_type type,
 			 struct str payload, int fd)
 {
@@ -105,6 +121,8 @@ static void http_message(struct frame *f, struct channel *ch, enum msg_type type
 	struct msg_sts_want want;
 	struct msg_tls_result result;
 	struct msg_letter_kept kept;
+	struct msg_token_refused refused;
+	if (type == MSG_secrets && h->tokens) secrets(h, fd);
 	if (fd >= 0) (void)close(fd);
 	if (type == MSG_dns_found && msg_dns_found_get(payload, &found))
 		names_found(&h->names, &found);
@@ -114,6 +132,8 @@ static void http_message(struct frame *f, struct channel *ch, enum msg_type type
 		reports_take(&h->reports, &result);
 	else if (type == MSG_letter_kept && msg_letter_kept_get(payload, &kept))
 		reports_letter_kept(&h->reports, &kept);
+	else if (type == MSG_token_refused && h->tokens && msg_token_refused_get(payload, &refused))
+		tokens_refused(h->tokens, &refused);
 }
 
 /* Files cannot be read again without the rights that this process gave up: it goes, and a
@@ -122,7 +142,13 @@ static void http_reload(struct frame *f, struct conf *old)
 {
 	struct http *h = f->role;
 	reports_reload(&h->reports);
-	if (!str_eq(old->http.ca, f->conf->http.ca)) frame_leave(f);
+	bool same = str_eq(old->http.ca, f->conf->http.ca);
+	if (h->tokens && !tokens_reload(h->tokens)) {
+		tokens_free(h->tokens); /* what they point to is going */
+		h->tokens = NULL;
+		same = false;
+	}
+	if (!same) frame_leave(f);
 }
 
 static void http_drain(struct frame *f, bool now)
@@ -131,6 +157,8 @@ static void http_drain(struct frame *f, bool now)
 	(void)now;
 	reports_free(&h->reports);
 	sts_free(&h->sts);
+	tokens_free(h->tokens);
+	h->tokens = NULL;
 	web_free(&h->web);
 	names_free(&h->names);
 	frame_leave(f);

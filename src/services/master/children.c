@@ -198,7 +198,7 @@ static void child_set_up(struct child *c)
 		listeners_send(m, c->ch);
 		crash_tell_receive(m, c);
 	}
-	if (c->role == ROLE_DIRECTORY) secrets_send(m, c->ch);
+	secrets_send(m, c->role, c->ch);
 	if (c->role == ROLE_DELIVER) route_files_send(m, c->ch);
 	if (c->role == ROLE_SPOOL) route_states_send(m, c->ch);
 	channel_send_start(c->ch, &(struct msg_start){ c->restarts > 0 });

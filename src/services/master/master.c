@@ -177,7 +177,8 @@ static void raise_limits(void)
 
 static bool master_begin(struct master *m)
 {
-	m->conf_fd = m->slots_fd = m->pid_fd = m->secrets_fd = -1;
+	m->conf_fd = m->slots_fd = m->pid_fd = -1;
+	for (size_t i = 0; i < SECRETS_OF_COUNT; i++) m->secrets_fd[i] = -1;
 	raise_limits();
 	(void)signal(SIGPIPE, SIG_IGN);
 	/* What the loop puts back when it goes: a second SIGTERM may come in the last moment,
@@ -215,7 +216,8 @@ static void master_end(struct master *m)
 	free(m->listeners);
 	conf_free(m->conf);
 	if (m->conf_fd >= 0) (void)close(m->conf_fd);
-	if (m->secrets_fd >= 0) (void)close(m->secrets_fd);
+	for (size_t i = 0; i < SECRETS_OF_COUNT; i++)
+		if (m->secrets_fd[i] >= 0) (void)close(m->secrets_fd[i]);
 	if (m->slots_fd >= 0) (void)close(m->slots_fd);
 	if (m->loop) {
 		records_free(&m->records);
@@ -237,7 +239,7 @@ static int master_run(struct master *m)
 		status = EX_UNAVAILABLE;
 	if (status != 0) return status;
 	if (m->roles[ROLE_RECEIVE] || m->roles[ROLE_DELIVER]) certificates_load(m);
-	if (m->roles[ROLE_DIRECTORY]) secrets_load(m);
+	secrets_load(m);
 	master_advance(m);
 	loop_run(m->loop);
 	return m->status;

@@ -91,6 +91,9 @@ struct listener_set {
 
 enum master_phase { MASTER_STARTING, MASTER_RUNNING, MASTER_STOPPING };
 
+/* Roles that are handed secrets. */
+enum secrets_of { SECRETS_OF_DIRECTORY, SECRETS_OF_HTTP, SECRETS_OF_COUNT };
+
 struct master {
 	struct options options;
 	const struct role_ops *const *roles;
@@ -125,7 +128,7 @@ struct master {
 	size_t route_files_count;
 	int64_t exceptions_day; /* when those that are over were told, in days since 1970 */
 	struct loop_timer *stop_timer, *listen_timer, *certificate_timer, *link_timer;
-	int secrets_fd; /* memfd of the last ones that could be read; -1: none */
+	int secrets_fd[SECRETS_OF_COUNT]; /* memfds of the last ones that could be read; -1: none */
 	int pid_fd;
 };
 
@@ -194,14 +197,14 @@ void certificates_free(struct master *m);
 bool certificates_check(const struct conf *conf, struct buf *text);
 
 /* secret_file.c */
-enum { SECRET_MAX = 1024 /* octets */, SECRET_PATH_MAX = 1200 };
+enum { SECRET_MAX = 4096 /* octets */, SECRET_PATH_MAX = 1200 };
 /* Appends the text of one; false: `path` says which file and `why` what is wrong. */
 bool secret_put(const struct conf *conf, struct str name, struct buf *record,
 		char path[SECRET_PATH_MAX], const char **why);
 
 /* secrets.c */
 void secrets_load(struct master *m); /* those of a new configuration */
-void secrets_send(struct master *m, struct channel *directory);
+void secrets_send(struct master *m, enum role role, struct channel *ch); /* its own, if it has some */
 /* Whether all can be read; `text` says which cannot. */
 bool secrets_check(const struct conf *conf, struct buf *text);
 

@@ -79,7 +79,7 @@ static bool add_secret(const struct conf *conf, const struct conf_route *r, stru
 		       struct fault *fault)
 {
 	const char *why = NULL;
-	if (!r->login.len) {
+	if (!r->secret.len) {
 		buf_put_str(files, STR(""));
 		return true;
 	}

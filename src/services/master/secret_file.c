@@ -46,7 +46,7 @@ static const char *secret_fault(int fd, bool private)
 	if (private && (st.st_mode & 077)) return "others may read it; its mode has to be 0600";
 	if (private && st.st_uid != 0 && st.st_uid != geteuid())
 		return "it belongs to somebody else";
-	if (st.st_size > SECRET_MAX) return "it is larger than 1024 bytes";
+	if (st.st_size > SECRET_MAX) return "it is larger than 4096 bytes";
 	return st.st_size ? NULL : "it is empty";
 }
 

@@ -22,25 +22,44 @@ static bool secret_add(const struct conf *conf, struct str name, struct buf *rec
 }
 
 /* The i-th place that may name one: directories, then issuers of tokens. */
-static struct str secret_name(const struct conf *conf, size_t i)
+static struct str directory_secret(const struct conf *conf, size_t i)
 {
 	if (i < conf->directory_count) return conf_directory_secret(&conf->directories[i]);
 	return conf->auth.oauths[i - conf->directory_count].secret;
 }
 
+/* The same for tokens by which routes log in: each has two. */
+static struct str token_secret(const struct conf *conf, size_t i)
+{
+	const struct conf_oauth_client *c = &conf->oauth_clients[i / 2];
+	return i % 2 ? c->refresh : c->secret;
+}
+
+static size_t places(const struct conf *conf, enum secrets_of whose)
+{
+	return whose == SECRETS_OF_HTTP ? 2 * conf->oauth_client_count
+					: conf->directory_count + conf->auth.oauth_count;
+}
+
+static struct str secret_name(const struct conf *conf, enum secrets_of whose, size_t i)
+{
+	return whose == SECRETS_OF_HTTP ? token_secret(conf, i) : directory_secret(conf, i);
+}
+
 typedef void told_fn(void *arg, const char *path, const char *why);
 
 /* All that are named, each once; returns whether all are good. */
-static bool secrets_read(const struct conf *conf, struct buf *record, told_fn *told, void *arg)
+static bool secrets_read(const struct conf *conf, enum secrets_of whose, struct buf *record,
+			 told_fn *told, void *arg)
 {
 	bool good = true;
-	for (size_t i = 0; i < conf->directory_count + conf->auth.oauth_count; i++) {
+	for (size_t i = 0; i < places(conf, whose); i++) {
 		char path[SECRET_PATH_MAX];
 		const char *why;
-		struct str name = secret_name(conf, i);
+		struct str name = secret_name(conf, whose, i);
 		bool again = false;
 		for (size_t j = 0; j < i && !again; j++)
-			again = str_eq(secret_name(conf, j), name);
+			again = str_eq(secret_name(conf, whose, j), name);
 		if (!name.len || again || secret_add(conf, name, record, path, &why)) continue;
 		good = false;
 		told(arg, path, why);
@@ -64,26 +83,39 @@ static void told_event(void *arg, const char *path, const char *why)
 	event_end(&m->log);
 }
 
-void secrets_send(struct master *m, struct channel *directory)
+static const enum role roles[] = {
+	[SECRETS_OF_DIRECTORY] = ROLE_DIRECTORY,
+	[SECRETS_OF_HTTP] = ROLE_HTTP,
+};
+
+void secrets_send(struct master *m, enum role role, struct channel *ch)
 {
-	if (m->secrets_fd >= 0)
-		channel_send_secrets_fd(directory, &(struct msg_secrets){ 0 }, m->secrets_fd);
+	for (size_t i = 0; i < SECRETS_OF_COUNT; i++)
+		if (roles[i] == role && m->secrets_fd[i] >= 0)
+			channel_send_secrets_fd(ch, &(struct msg_secrets){ 0 }, m->secrets_fd[i]);
 }
 
 /* When one cannot be read any more, what there was stays in use. */
-void secrets_load(struct master *m)
+static void load(struct master *m, enum secrets_of whose)
 {
 	struct buf record;
+	int *fd = &m->secrets_fd[whose];
 	buf_init(&record, RECORD_MAX);
-	bool good = secrets_read(m->conf, &record, told_event, m);
-	bool use = good || m->secrets_fd < 0, some = record.len > 0;
-	int fd = use && some ? memfile_write("ims-secrets", buf_view(&record)) : -1;
+	bool good = secrets_read(m->conf, whose, &record, told_event, m);
+	bool use = good || *fd < 0, some = record.len > 0;
+	int fresh = use && some ? memfile_write("ims-secrets", buf_view(&record)) : -1;
 	record_free(&record);
-	if (fd < 0 && (some || !use)) return;
-	if (m->secrets_fd >= 0) (void)close(m->secrets_fd);
-	m->secrets_fd = fd;
-	struct child *directory = child_find(m, ROLE_DIRECTORY, 0);
-	if (directory && directory->ch) secrets_send(m, directory->ch);
+	if (fresh < 0 && (some || !use)) return;
+	if (*fd >= 0) (void)close(*fd);
+	*fd = fresh;
+	struct child *child = child_find(m, roles[whose], 0);
+	if (child && child->ch) secrets_send(m, roles[whose], child->ch);
+}
+
+void secrets_load(struct master *m)
+{
+	for (enum secrets_of i = 0; i < SECRETS_OF_COUNT; i++)
+		if (m->roles[roles[i]]) load(m, i);
 }
 
 static void told_text(void *arg, const char *path, const char *why)
@@ -98,7 +130,8 @@ bool secrets_check(const struct conf *conf, struct buf *text)
 {
 	struct buf record;
 	buf_init(&record, RECORD_MAX);
-	bool good = secrets_read(conf, &record, told_text, text);
+	bool good = secrets_read(conf, SECRETS_OF_DIRECTORY, &record, told_text, text);
+	good &= secrets_read(conf, SECRETS_OF_HTTP, &record, told_text, text);
 	record_free(&record);
 	return good;
 }

@@ -95,8 +95,7 @@ bool bench_told(const struct bench *b, unsigned event, const char *text)
 	return r->len && memmem(r->at, r->len, text, str_of(text).len) != NULL;
 }
 
-/* --- channels ------------------------------------------------------------------------
- */
+/* --- channels -------------------------------------------------------------------- */
 
 enum role channel_peer(const struct channel *ch) { return ch->peer; }
 
@@ -121,6 +120,7 @@ SEND(pooled)
 SEND(resolve)
 SEND(sts_want)
 SEND(tls_result)
+SEND(token_refused)
 
 void bench_message(struct bench *b, struct channel *ch, enum msg_type type,
 		   struct buf *record, int fd)
@@ -245,12 +245,13 @@ static bool answer_one(struct bench *b)
 	if (s.type == MSG_resolve && b->dns) give_hosts(b, payload);
 	if (s.type == MSG_tls_result) take_result(b, payload);
 	if (s.type == MSG_sts_want && b->http) give_policy(b, payload);
+	if (s.type == MSG_token_refused && msg_token_refused_get(payload, &b->refused))
+		b->tokens_refused++;
 	buf_free(&s.payload);
 	return true;
 }
 
-/* --- jobs ----------------------------------------------------------------------------
- */
+/* --- jobs ------------------------------------------------------------------------ */
 
 static void put_recipients(struct buf *out, const char *to)
 {
@@ -328,8 +329,7 @@ const struct bench_result *bench_result(struct bench *b)
 	return &b->done.results[0];
 }
 
-/* --- begin and end -------------------------------------------------------------------
- */
+/* --- begin and end --------------------------------------------------------------- */
 
 static struct conf *conf_of(const char *text)
 {

@@ -96,6 +96,8 @@ struct bench {
 	struct frame frame;
 	struct event_log log;
 	struct channel *spool, *dns, *http;
+	unsigned tokens_refused; /* of which http was told, and the last of them */
+	struct msg_token_refused refused;
 	size_t events[EVENT_COUNT];
 	struct buf records[EVENT_COUNT]; /* the last of each name */
 	unsigned last;                   /* which name came last; 0: none */

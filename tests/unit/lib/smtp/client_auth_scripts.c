@@ -14,7 +14,7 @@
 #define MUST     .tls = SMTP_CL_TLS_MUST
 #define IMPLICIT .tls = SMTP_CL_TLS_IMPLICIT
 
-enum { ALL = (1u << SMTP_CL_MECHANISMS) - 1 };
+enum { ALL = ((1u << SMTP_CL_MECHANISMS) - 1) & ~(unsigned)SMTP_CLIENT_TOKENS };
 #define WHO(name, password) .user = STR_INIT(name), .secret = STR_INIT(password), \
 			    .route = STR_INIT("out")
 #define P60 "pppppppppppppppppppppppppppppppppppppppppppppppppppppppppppp"
@@ -24,6 +24,12 @@ static const struct smtp_client_login login = { WHO("ann", "secret!"), .mechanis
 static const struct smtp_client_login by_tls = { WHO("ann", "secret!"), .mechanisms = ALL };
 static const struct smtp_client_login only_login = { WHO("ann", "secret!"), .cleartext = true,
 						     .mechanisms = 1u << SMTP_CL_LOGIN };
+static const struct smtp_client_login token = { WHO("ann", "secret!"), .cleartext = true,
+						.mechanisms = SMTP_CLIENT_TOKENS };
+static const struct smtp_client_login token_of = { WHO("a,n=", "secret!"), .cleartext = true,
+						   .mechanisms = SMTP_CLIENT_TOKENS };
+static const struct smtp_client_login token_by_tls = { WHO("ann", "secret!"),
+						       .mechanisms = SMTP_CLIENT_TOKENS };
 static const struct smtp_client_login long_secret = {
 	WHO("ann", P60 P60 P60 P60 P60 "ppppppppppppppppppppppppppppppppppppppppppppppppppppppppppp"),
 	.mechanisms = ALL, .cleartext = true
@@ -170,5 +176,44 @@ const struct client_script client_auth_scripts[] = {
 	  AUTH("SCRAM-SHA-256") "C: AUTH SCRAM-SHA-256\nS: 334 \nC: Zmlyc3Q=\nX: close\nE: lost\n", .login = &long_user },
 	{ "QUIT asked for in the login", 1, .lines =
 	  AUTH("PLAIN") "C: AUTH PLAIN AGFubgBzZWNyZXQh\nQ:\nS: 235 ok\nC: QUIT\nS: 221 bye\nE: quit\n", .login = &login },
+	{ "XOAUTH2", 1, .lines =
+	  AUTH("PLAIN XOAUTH2") "C: AUTH XOAUTH2 dXNlcj1hbm4BYXV0aD1CZWFyZXIgc2VjcmV0IQEB\nS: 235 ok\n" MAIL "X: close\nE: lost\n", .login = &token },
+	{ "OAUTHBEARER stands before its ancestor", 1, .lines =
+	  AUTH("XOAUTH2 OAUTHBEARER") "C: AUTH OAUTHBEARER bixhPWFubiwBYXV0aD1CZWFyZXIgc2VjcmV0IQEB\nS: 235 ok\n" MAIL "X: close\nE: lost\n", .login = &token },
+	{ "OAUTHBEARER with a name that has to be escaped", 1, .lines =
+	  AUTH("OAUTHBEARER") "C: AUTH OAUTHBEARER bixhPWE9MkNuPTNELAFhdXRoPUJlYXJlciBzZWNyZXQhAQE=\nS: 235 ok\n" MAIL "X: close\nE: lost\n", .login = &token_of },
+	{ "XOAUTH2: the token is no good", 1, .lines =
+	  AUTH("XOAUTH2") "C: AUTH XOAUTH2 dXNlcj1hbm4BYXV0aD1CZWFyZXIgc2VjcmV0IQEB\nS: 334 eyJzdGF0dXMiOiI0MDAifQ==\nC: \nS: 535 5.7.3 no\n" "C: QUIT\nE: auth-failed\n"
+	  "W: route 'out': mx.h.example refuses the login of ann: 535 5.7.3 no\n", .login = &token },
+	{ "OAUTHBEARER: the token is no good", 1, .lines =
+	  AUTH("OAUTHBEARER") "C: AUTH OAUTHBEARER bixhPWFubiwBYXV0aD1CZWFyZXIgc2VjcmV0IQEB\nS: 334 e30=\nC: AQ==\nS: 535 no\n" "C: QUIT\nE: auth-failed\n", .login = &token },
+	{ "XOAUTH2: no at once", 1, .lines =
+	  AUTH("XOAUTH2") "C: AUTH XOAUTH2 dXNlcj1hbm4BYXV0aD1CZWFyZXIgc2VjcmV0IQEB\nS: 535 no\n" "C: QUIT\nE: auth-failed\n", .login = &token },
+	{ "XOAUTH2: later", 1, .lines =
+	  AUTH("XOAUTH2") "C: AUTH XOAUTH2 dXNlcj1hbm4BYXV0aD1CZWFyZXIgc2VjcmV0IQEB\nS: 454 later\n" "C: QUIT\nE: auth-failed\n"
+	  "W: route 'out': mx.h.example puts off the login of ann: 454 later\n", .login = &token },
+	{ "XOAUTH2: yes after what was wrong is no yes", 1, .lines =
+	  AUTH("XOAUTH2") "C: AUTH XOAUTH2 dXNlcj1hbm4BYXV0aD1CZWFyZXIgc2VjcmV0IQEB\nS: 334 e30=\nC: \nS: 235 ok\n" "C: QUIT\nE: auth-failed\n"
+	  "W: route 'out': mx.h.example said yes to the login before it was over\n", .login = &token },
+	{ "XOAUTH2: asked again and again", 1, .lines =
+	  AUTH("XOAUTH2") "C: AUTH XOAUTH2 dXNlcj1hbm4BYXV0aD1CZWFyZXIgc2VjcmV0IQEB\nS: 334 e30=\nC: \nS: 334 e30=\nE: garbage\n", .login = &token },
+	{ "XOAUTH2: lost", 1, .lines =
+	  AUTH("XOAUTH2") "C: AUTH XOAUTH2 dXNlcj1hbm4BYXV0aD1CZWFyZXIgc2VjcmV0IQEB\nX: close\nE: lost\n", .login = &token },
+	{ "XOAUTH2: lost behind what was wrong", 1, .lines =
+	  AUTH("XOAUTH2") "C: AUTH XOAUTH2 dXNlcj1hbm4BYXV0aD1CZWFyZXIgc2VjcmV0IQEB\nS: 334 e30=\nC: \nX: close\nE: lost\n", .login = &token },
+	{ "offered and not known: the other form of it, and no password", 1, .lines =
+	  AUTH("OAUTHBEARER XOAUTH2 PLAIN") "C: AUTH OAUTHBEARER bixhPWFubiwBYXV0aD1CZWFyZXIgc2VjcmV0IQEB\nS: 504 what\nC: AUTH XOAUTH2 dXNlcj1hbm4BYXV0aD1CZWFyZXIgc2VjcmV0IQEB\nS: 504 what\nC: QUIT\nE: auth-failed\n",
+	  .login = &token },
+	{ "a token is not shown to who wants a password", 1, .lines =
+	  AUTH("PLAIN LOGIN") "C: QUIT\nE: auth-failed\n"
+	  "W: route 'out': mx.h.example offers no way to log in that may be used; it offers PLAIN LOGIN\n", .login = &token },
+	{ "a token is not said in the clear", 1, .lines =
+	  AUTH("XOAUTH2") "C: QUIT\nE: auth-failed\n", .login = &token_by_tls },
+	{ "the token comes back as it was sent", 1, .lines =
+	  AUTH("XOAUTH2") "C: AUTH XOAUTH2 dXNlcj1hbm4BYXV0aD1CZWFyZXIgc2VjcmV0IQEB\nS: 535 what is dXNlcj1hbm4BYXV0aD1CZWFyZXIgc2VjcmV0IQEB?\n" "C: QUIT\nE: auth-failed\n"
+	  "W: route 'out': mx.h.example refuses the login of ann: 535 (its words are not shown, as they repeat the password)\n", .login = &token },
+	{ "and as the other form", 1, .lines =
+	  AUTH("OAUTHBEARER") "C: AUTH OAUTHBEARER bixhPWFubiwBYXV0aD1CZWFyZXIgc2VjcmV0IQEB\nS: 535 what is bixhPWFubiwBYXV0aD1CZWFyZXIgc2VjcmV0IQEB?\n" "C: QUIT\nE: auth-failed\n"
+	  "W: route 'out': mx.h.example refuses the login of ann: 535 (its words are not shown, as they repeat the password)\n", .login = &token },
 	{ .name = NULL },
 };
