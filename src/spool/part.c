@@ -11,6 +11,7 @@
 #include "lib/base/units.h"
 #include "lib/mail/job.h"
 #include "lib/route/spread.h"
+#include "spool/rewrite.h"
 
 enum { LIST_MAX = 4 * 1024 * 1024, WORKER_SEED = 0x646c76 };
 
@@ -56,19 +57,22 @@ static struct channel *worker_of(struct spool *s, struct part *part)
 
 static void recipients_put(struct spool *s, const struct part *part, struct buf *list)
 {
+	static struct rewrite memory;
 	const struct job *job = part->job;
 	for (uint32_t i = part->first; i != JOB_NO_RCPT; i = job->rcpts[i].next) {
 		const struct job_rcpt *rcpt = &job->rcpts[i];
 		struct route route = job_route(s, job, rcpt);
 		struct str mailbox = part->role == ROLE_MAILBOX ? route.mailbox : rcpt->address;
-		job_recipient_put(list, &(struct job_recipient){
+		struct job_recipient r = {
 			.index = rcpt->index,
 			.address = rcpt->address,
 			.mailbox = mailbox,
 			.domain = route_domain_of(mailbox),
 			.orcpt = rcpt->orcpt,
 			.notify = rcpt->notify,
-		});
+		};
+		if (part->role == ROLE_DELIVER) rewrite_recipient(&route, &memory, &r);
+		job_recipient_put(list, &r);
 	}
 }
 

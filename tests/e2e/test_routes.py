@@ -193,6 +193,24 @@ def test_a_destination_that_answers_again_is_told(serve, peers):
     assert len(service.events("host_up")) == 1
 
 
+# -- another domain on the wire -------------------------------------------------------------------
+
+def test_recipients_get_another_domain_on_the_way(serve, peers):
+    refuse = lambda _, argument: "550 5.1.1 nobody" if argument.startswith("TO:<no@") else None
+    peer = peers.add({"RCPT": refuse})
+    service = serve(extra=conf(f"route moved {{ match .old.example; via 127.0.0.1:{peer.port}; "
+                               "recipient-domain new.example }}".replace("}}", "}")))
+    with service.client() as client:
+        assert client.mail(f"ann@{DOMAIN}", ["x+y@a.old.example", "no@a.old.example"], wire.message())[0] == 250
+    service.wait_event("deliver", to="x+y@a.old.example")
+    service.wait_event("fail", to="no@a.old.example")
+    assert taken(peer) == ["x+y@new.example"]
+    sent = next(c for c in peer.commands if c.startswith("RCPT TO:<x"))
+    assert "ORCPT=rfc822;x+2By@a.old.example" in sent, sent
+    report = service.wait_mail("ann")[0].decode()
+    assert "Final-Recipient: rfc822; no@a.old.example" in report and "new.example" not in report.split("550")[0]
+
+
 # -- nothing leads there --------------------------------------------------------------------------
 
 def test_a_route_without_its_secret_waits_for_it(serve, peers):

@@ -429,6 +429,8 @@ static const struct {
 	{ "route a", "via a b c d e f g h i j k l m n o p q", "'via' takes at most 16 hosts" },
 	{ "route a", "via a; probe 0s", "'0s' is out of range: probe is 1s to 30m" },
 	{ "domain x.example", "users any; deliver lmtp mx:a.example", "mx: is for the hosts of a route" },
+	{ "route a", "mx; recipient-domain b.example", "" },
+	{ "route a", "mx; recipient-domain @b.example", "'@b.example' is not a host name" },
 	{ "route a", "mx; match *.a.example *", "" },
 	{ "route a", "mx; match mx*.a.example", "'mx*.a.example' is not a domain name; write example.com, or .example.com for all below it, or * for all" },
 	{ "route a", "mx; match *.", "'*.' is not a domain name; write example.com, or .example.com for all below it, or * for all" },
