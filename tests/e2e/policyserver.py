@@ -20,6 +20,7 @@ class PolicyServer:
 
     def __init__(self, authority):
         self.authority, self.pages, self.asked, self.pairs, self.contexts = authority, {}, {}, {}, {}
+        self.lock = threading.Lock()  # the authority counts its certificates in a file
         server = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -56,11 +57,12 @@ class PolicyServer:
         threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True).start()
 
     def _choose(self, connection, name, _context):
-        if name and name not in self.contexts:
-            made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-            domain = name.removeprefix("mta-sts.")
-            made.load_cert_chain(*(self.pairs.get(domain) or self.authority.make(f"policy-{domain}", name)))
-            self.contexts[name] = made
+        with self.lock:
+            if name and name not in self.contexts:
+                made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+                domain = name.removeprefix("mta-sts.")
+                made.load_cert_chain(*(self.pairs.get(domain) or self.authority.make(f"policy-{domain}", name)))
+                self.contexts[name] = made
         if name:
             connection.context = self.contexts[name]
 
