@@ -194,6 +194,11 @@ void route_login_write(struct buf *out, const struct route *route)
 {
 	if (!has_login(route)) return;
 	buf_str(out, route->via->login);
+	if (route->via->oauth.len) {
+		buf_str(out, STR(", token of oauth "));
+		buf_str(out, route->via->oauth);
+		return;
+	}
 	buf_str(out, STR(", password of secret "));
 	buf_str(out, route->via->secret);
 	buf_str(out, route->via->login_cleartext == CONF_YES_YES ? STR(", also without TLS") : STR(""));

@@ -204,7 +204,7 @@ static void hosts_take(struct connection *c, const struct mx_list *list)
 		dns_keep(c, &list->hosts[i], &dns);
 		for (size_t k = 0; k < list->hosts[i].count; k++)
 			target_add(c, list->hosts[i].name, list->hosts[i].ips[k], port, &dns);
-		if (mx) c->host_count++;
+		if (mx || to->hops[c->hop].mx) c->host_count++;
 	}
 }
 

@@ -189,7 +189,6 @@ void job_send(struct job *job)
 		job->mail.rcpts[i].outcome = job->states[i].now;
 	job->mail.by_s = by_left_s(job);
 	body_rewind(&job->text);
-	body_ask(job);
 	job->begun_ms = loop_now_ms(job->d->frame->loop);
 	job->begun = true;
 	if (!job->mail.etrn) body_ask(job);

@@ -65,6 +65,8 @@ static int role_serve(struct frame *f)
 	error = commit_start(s);
 	if (error) return error;
 	suspend_load(s);
+	/* What answers a spool before this one is no answer to it. */
+	s->dial_query = (uint64_t)loop_wall_ms(f->loop) << 16;
 	dial_load(s);
 	pump_start(s);
 	loop_timer_set(s->watch_timer, 1);
@@ -179,16 +181,40 @@ static void role_message(struct frame *f, struct channel *ch, enum msg_type type
 	else if (type == MSG_window) arrive_worker_up(s, worker, fd);
 }
 
+/* Whether mail may wait, for as long as it may live, for a word or a window that will not
+ * come any more. */
+static bool waits_in_vain(const struct conf *old, const struct conf *new)
+{
+	for (size_t i = 0; i < old->domain_count; i++) {
+		const struct conf_domain *domain = &old->domains[i];
+		for (size_t k = 0; domain->deliver.held && k < domain->name_count; k++) {
+			const struct conf_domain *now = conf_domain_find(new, domain->names[k]);
+			if (!now || !now->deliver.held) return true;
+		}
+	}
+	for (size_t i = 0; i < old->dial_count; i++) {
+		const struct conf_dial *dial = &old->dials[i];
+		for (size_t k = 0; k < dial->routes.count; k++) {
+			const struct conf_dial *now = conf_dial_find(new, dial->routes.at[k]);
+			if (!now || !str_eq(now->name, dial->name)) return true;
+		}
+	}
+	return false;
+}
+
 static void role_reload(struct frame *f, struct conf *old)
 {
 	struct spool *s = f->role;
-	(void)old;
 	if (s->sched.limit) s->sched.limit = (uint32_t)f->conf->limit.connections.out;
 	pacing_reload(s);
 	s->drained = false;
 	dial_load(s);
 	if (f->conf->transfer == CONF_TRANSFER_IN) jobs_drain(s); /* what is under way comes to its end */
 	pump_rescan(s); /* a route or a mode may have changed */
+	/* What still has to wait is put off anew, without an attempt. */
+	if (waits_in_vain(old, f->conf))
+		act_begin(s, &(struct msg_act){ .action = QUEUE_RETRY, .selector = STR("state=deferred"),
+						.reason = STR("the configuration has changed") });
 }
 
 static void role_drain(struct frame *f, bool now)

@@ -189,7 +189,7 @@ def test_the_clock_opens_a_window(serve, peers):
     send(service)
     waits(service)
     wait_until(lambda: peer.messages, 75, "the message")
-    assert service.events("dial_open")[0]["reason"] == "schedule"
+    assert service.wait_event("dial_open")["reason"] == "schedule"
 
 
 def test_mail_is_fetched_from_another_service(serve, peers):

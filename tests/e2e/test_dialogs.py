@@ -15,7 +15,7 @@ CANNED = re.compile(r"<[^<>]*refused\.example>|<later")
 # What else the service rightly decides in another way than the canned policy: its users,
 # local parts that name another host, VRFY and EXPN of users that are not there.
 OTHERWISE = {"path-quoted", "path-routes", "path-syntax", "percent-signs", "vrfy-on",
-             "expn-on", "etrn-on"}
+             "expn-on", "etrn-on", "extra-not-offered"}
 # option: words of `limit`, smallest value that the configuration takes
 LIMITS = {"size_max": ("message-size", 64 << 10), "recipients_max": ("recipients", 100),
           "errors_max": ("errors", 1), "messages_max": ("messages-per-connection", 0),

@@ -61,6 +61,20 @@ def test_mail_waits_until_it_is_asked_for(serve, peers):
         ("held.example", 253), ("HELD.example", 251), ("@two.example", 253)]
 
 
+def test_a_domain_that_is_held_no_more(serve, peers):
+    peer = peers.add()
+    service = serve(extra=held(peer.port))
+    assert service.send("a@client.example", "x@held.example", wire.message())[0] == 250
+    waiting(service, 1)
+    text = service.conf.read_text()
+    service.conf.write_text(text.replace("domain held.example { deliver hold-for-etrn; etrn-from 127.0.0.1 }\n",
+                                         "domain held.example { deliver route default }\n"))
+    assert service.conf.read_text() != text
+    service.reload()
+    wait_until(lambda: peer.messages, 20, "the message")
+    service.wait_empty()
+
+
 def test_who_may_not_ask(serve, peers):
     peer = peers.add()
     service = serve(extra=held(peer.port, "etrn-from 192.0.2.1"))

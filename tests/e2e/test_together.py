@@ -101,6 +101,7 @@ def test_lists_come_before_the_greylist_and_spare_the_postmaster(world):
         certs.starttls(talk, world.authority.context())
         talk.expect(250, b"EHLO c.example")
         assert rcpts(talk, BOB, f"postmaster@{DOMAIN}") == [550, 250]
+    assert service.wait_event("refuse", client=LISTED)
     assert {e["stage"] for e in service.events("refuse", client=LISTED)} == {"reputation"}
     with world.through(CLEAN) as talk:
         assert rcpts(talk, BOB, f"postmaster@{DOMAIN}", "x@far.example") == [451, 250, 550]

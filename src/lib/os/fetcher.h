@@ -22,8 +22,8 @@ struct fetch {
 	struct str body;  /* to be posted; none: GET */
 	struct str type;  /* of the body; none: application/x-www-form-urlencoded */
 	struct str login; /* user:password as RFC 6749 2.3.1 writes them */
-	/* Where the host is: "HOST:PORT:ADDRESS[,ADDRESS…]" as CURLOPT_RESOLVE takes it. None: the
-	 * C library looks. */
+	/* Where the host is: "+HOST:PORT:ADDRESS[,ADDRESS…]" as CURLOPT_RESOLVE takes it; with the
+	 * plus it is forgotten after a while. None: the C library looks. */
 	struct str at;
 };
 

@@ -57,3 +57,11 @@ void pace_rate_use(struct pace_rate *r, int64_t now_ms)
 	r->slots[r->slot % PACE_SLOTS]++;
 	r->total++;
 }
+
+void pace_rate_give_back(struct pace_rate *r)
+{
+	uint32_t *at = &r->slots[r->slot % PACE_SLOTS];
+	if (!r->count || !*at) return;
+	--*at;
+	r->total--;
+}

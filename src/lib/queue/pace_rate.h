@@ -24,5 +24,7 @@ void pace_rate_set(struct pace_rate *r, int64_t count, int64_t every_ms);
 bool pace_rate_has(struct pace_rate *r, unsigned share, int64_t now_ms);
 /* There was one. */
 void pace_rate_use(struct pace_rate *r, int64_t now_ms);
+/* The last one that was counted was none after all. */
+void pace_rate_give_back(struct pace_rate *r);
 
 #endif

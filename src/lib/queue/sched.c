@@ -250,7 +250,7 @@ void sched_untake(struct sched *s, struct sched_dest *d, struct line_item *item)
 {
 	line_add_first(&d->line, item);
 	waiting_add(s, d);
-	pace_end(s, d);
+	pace_undo(s, d);
 	if (!d->local) s->in_flight--;
 	ring_add(s, d);
 }

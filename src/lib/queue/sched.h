@@ -89,6 +89,7 @@ struct sched_dest {
 	bool proved;
 	struct link ring;       /* in the ring of those with work, at its site, or not */
 	uint32_t expected;      /* new connections that are counted and not yet open */
+	bool connects;          /* the last one that was taken was counted as a new connection */
 	uint32_t turn;          /* messages in a row while others waited for its site */
 	struct link skips;      /* among those that were skipped, or not */
 	struct sched_place from; /* first place skipped */

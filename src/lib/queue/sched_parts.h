@@ -20,6 +20,8 @@ void pace_pass(struct sched *s, const struct sched_dest *d);
 /* One is under way, and is no more. */
 void pace_begin(struct sched *s, struct sched_dest *d, int64_t now_ms);
 void pace_end(struct sched *s, struct sched_dest *d);
+/* The one that pace_begin began last was not sent at all. */
+void pace_undo(struct sched *s, struct sched_dest *d);
 /* All that wait for a site may ask again. */
 void sites_wake(struct sched *s);
 void sites_free(struct sched *s);

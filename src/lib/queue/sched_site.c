@@ -81,6 +81,7 @@ void pace_begin(struct sched *s, struct sched_dest *d, int64_t now_ms)
 		pace_rate_use(&pace->connects, now_ms);
 		d->expected++;
 	}
+	d->connects = will_connect(d);
 	d->turn = is_awaited(d->site) ? d->turn + 1 : 0;
 	d->in_flight++;
 	if (!d->proved) s->trying++;
@@ -98,6 +99,17 @@ void pace_end(struct sched *s, struct sched_dest *d)
 	/* It may have to use its own connection again, wherever it stands among those that
 	 * wait. */
 	if (d->site) link_remove(&d->ring);
+}
+
+void pace_undo(struct sched *s, struct sched_dest *d)
+{
+	struct pace *pace = sched_pace(d);
+	pace_rate_give_back(&pace->messages);
+	if (d->connects) {
+		pace_rate_give_back(&pace->connects);
+		if (d->expected > 0) d->expected--;
+	}
+	pace_end(s, d);
 }
 
 void sched_pooled(struct sched *s, struct sched_dest *d, uint32_t connections, int64_t now_ms)

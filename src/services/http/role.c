@@ -148,7 +148,9 @@ static void http_reload(struct frame *f, struct conf *old)
 		h->tokens = NULL;
 		same = false;
 	}
-	if (!same) frame_leave(f);
+	if (same) return;
+	if (h->reports.on) reports_keep(&h->reports); /* drain is not called any more */
+	frame_leave(f);
 }
 
 static void http_drain(struct frame *f, bool now)

@@ -101,7 +101,7 @@ static void job_addresses(struct web_job *job)
 
 static void address_add(struct web_job *job, struct ip ip)
 {
-	if (job->at.len == 0) buf_fmt(&job->at, "%s:%u:", job->host, job->port);
+	if (job->at.len == 0) buf_fmt(&job->at, "+%s:%u:", job->host, job->port);
 	else buf_byte(&job->at, ',');
 	if (!ip_is_v4(ip)) buf_byte(&job->at, '[');
 	ip_write(&job->at, ip);

@@ -108,12 +108,28 @@ static void limits_that_change(void **state)
 	assert_true(take(&r, 0));
 }
 
+static void what_was_not_sent_is_given_back(void **state)
+{
+	struct pace_rate r = { 0 };
+	(void)state;
+	pace_rate_give_back(&r); /* no limit */
+	pace_rate_set(&r, 2, 60000);
+	pace_rate_give_back(&r); /* nothing was counted */
+	pace_rate_use(&r, 1000);
+	pace_rate_use(&r, 1000);
+	assert_false(pace_rate_has(&r, PACE_SHARE, 1000));
+	pace_rate_give_back(&r);
+	assert_true(pace_rate_has(&r, PACE_SHARE, 1000));
+	assert_int_equal(r.total, 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(never_more_in_any_stretch),
 		cmocka_unit_test(many_are_spread),
 		cmocka_unit_test(a_share_of_it),
+		cmocka_unit_test(what_was_not_sent_is_given_back),
 		cmocka_unit_test(clocks_that_jump),
 		cmocka_unit_test(limits_that_change),
 	};
