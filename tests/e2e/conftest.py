@@ -7,6 +7,16 @@ import certs
 from service import DOMAIN, Service
 
 
+# Files that take longest, most of it waiting: with several workers they begin first, so that
+# none is left alone with one of them at the end.
+LONG = ("test_tlsrpt", "test_dial", "test_pacing", "test_failover", "test_certificates", "test_network",
+        "test_tls", "test_bulk", "test_deliverby")
+
+
+def pytest_collection_modifyitems(items):
+    items.sort(key=lambda item: LONG.index(item.path.stem) if item.path.stem in LONG else len(LONG))
+
+
 @pytest.fixture(scope="session")
 def authority(tmp_path_factory):
     made = certs.Authority(tmp_path_factory.mktemp("ca"))
