@@ -21,6 +21,8 @@ void buf_init(struct buf *b, size_t max);
 /* Buffer over the caller's memory; never grows. */
 void buf_init_fixed(struct buf *b, char *memory, size_t size);
 void buf_free(struct buf *b);
+/* The same, and nothing of what it held is left in memory. */
+void buf_wipe(struct buf *b);
 /* Empties it and forgets the error; keeps the memory. */
 void buf_reset(struct buf *b);
 struct str buf_view(const struct buf *b);

@@ -7,21 +7,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static int write_all(int fd, struct str s)
-{
-	while (s.len) {
-		ssize_t n = write(fd, s.at, s.len);
-		if (n < 0 && errno == EINTR) continue;
-		if (n < 0) return -errno;
-		s = str_from(s, (size_t)n);
-	}
-	return 0;
-}
+#include "lib/os/file.h"
 
 int memfile_write(const char *name, struct str bytes)
 {
 	int fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	int rc = fd < 0 ? -errno : write_all(fd, bytes);
+	int rc = fd < 0 ? -errno : file_write_all(fd, bytes);
 	if (rc == 0 &&
 	    fcntl(fd, F_ADD_SEALS,
 		  F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL) != 0)

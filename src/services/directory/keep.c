@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "lib/ipc/scoreboard.h"
+#include "lib/os/file.h"
 #include "lib/os/sandbox.h"
 #include "lib/policy/tally.h"
 
@@ -39,17 +40,6 @@ static void keep_failed(struct keep *k, struct str error)
 	event_end(log);
 }
 
-static bool read_whole(int fd, struct buf *out)
-{
-	for (;;) {
-		char *room = buf_room(out, 64 * 1024);
-		ssize_t got = room ? read(fd, room, 64 * 1024) : -1;
-		if (got < 0 && room && errno == EINTR) continue;
-		if (got <= 0) return got == 0;
-		buf_added(out, (size_t)got);
-	}
-}
-
 static void keep_read(struct keep *k)
 {
 	struct buf record;
@@ -59,7 +49,7 @@ static void keep_read(struct keep *k)
 		return;
 	}
 	buf_init(&record, TALLY_RECORD_MAX);
-	if (!read_whole(fd, &record) || !tally_read(k->tally, buf_view(&record)))
+	if (file_read_all(fd, &record) != 0 || !tally_read(k->tally, buf_view(&record)))
 		keep_failed(k, STR("the file of counts is damaged; it is begun anew"));
 	buf_free(&record);
 	(void)close(fd);
@@ -97,28 +87,13 @@ struct keep *keep_new(struct directory *d)
 	return k;
 }
 
-static int write_whole(int fd, struct str text)
-{
-	while (text.len) {
-		ssize_t done = write(fd, text.at, text.len);
-		if (done < 0 && errno == EINTR) continue;
-		if (done < 0) return -errno;
-		text = str_from(text, (size_t)done);
-	}
-	return 0;
-}
-
 static int keep_write(struct keep *k)
 {
 	struct buf record;
-	if (k->folder < 0) return k->folder;
 	buf_init(&record, TALLY_RECORD_MAX);
 	tally_write(k->tally, &record);
-	int fd = record.overflowed ? -1 : openat(k->folder, fresh_name,
-		O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-	int rc = record.overflowed ? -ENOMEM : fd < 0 ? -errno : write_whole(fd, buf_view(&record));
-	if (fd >= 0 && close(fd) != 0 && rc == 0) rc = -errno;
-	if (rc == 0 && renameat(k->folder, fresh_name, k->folder, file_name) != 0) rc = -errno;
+	int rc = record.overflowed ? -ENOMEM
+				   : file_replace(k->folder, file_name, fresh_name, buf_view(&record), FILE_LATER);
 	buf_free(&record);
 	return rc;
 }

@@ -5,11 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/base/cur.h"
 #include "lib/base/list.h"
+#include "lib/ipc/secrets.h"
 #include "lib/os/fetcher.h"
+#include "lib/os/file.h"
 #include "lib/os/sandbox.h"
-#include "services/directory/files.h"
 #include "services/directory/jwks.h"
 #include "services/directory/known_tokens.h"
 
@@ -112,12 +112,6 @@ static void issuer_open(struct oauth *o, struct issuer *is)
 	sandbox_allow_clients();
 }
 
-static void wipe(struct buf *b)
-{
-	if (b->len) explicit_bzero(b->at, b->len);
-	buf_free(b);
-}
-
 /* --- life ------------------------------------------------------------------------------- */
 
 struct oauth *oauth_new(const struct conf *conf, struct event_log *log)
@@ -155,7 +149,7 @@ void oauth_free(struct oauth *o)
 	for (size_t i = 0; i < o->count; i++) {
 		jwks_free(o->issuers[i].keys);
 		buf_free(&o->issuers[i].ca);
-		wipe(&o->issuers[i].secret);
+		buf_wipe(&o->issuers[i].secret);
 	}
 	known_tokens_free(o->known);
 	free(o);
@@ -169,25 +163,15 @@ static bool is_same_list(const struct conf_texts *a, const struct conf_texts *b)
 	return true;
 }
 
-static struct str secret_of(struct str record, struct str name)
-{
-	struct cur c = cur_of(record);
-	while (c.left && !c.bad) {
-		struct str found = cur_str(&c), text = cur_str(&c);
-		if (!c.bad && name.len && str_eq(found, name)) return text;
-	}
-	return STR("");
-}
-
 /* A question that is under way has the old one, and is asked again if that was no good. */
 bool oauth_secrets(struct oauth *o, struct str record)
 {
 	if (o->left) return false;
 	for (size_t i = 0; i < o->count; i++) {
 		struct issuer *is = &o->issuers[i];
-		wipe(&is->secret);
+		buf_wipe(&is->secret);
 		buf_init(&is->secret, OAUTH_SECRET_MAX);
-		buf_str(&is->secret, secret_of(record, is->conf->secret));
+		buf_str(&is->secret, secrets_find(record, is->conf->secret));
 		if (is->secret.overflowed) return false;
 	}
 	return true;
@@ -361,8 +345,8 @@ static struct oauth_answer ask(struct oauth *o, struct issuer *is, uint64_t id, 
 	struct oauth_answer answer = later("too many questions for the issuer wait");
 	if (!form.overflowed && !login.overflowed && fetcher_put(o->fetcher, ++o->fetches, &what))
 		answer = wait_for(o, is, id, true, o->fetches, token);
-	wipe(&form);
-	wipe(&login);
+	buf_wipe(&form);
+	buf_wipe(&login);
 	return answer;
 }
 
@@ -401,7 +385,7 @@ struct oauth_answer oauth_check(struct oauth *o, uint64_t id, struct str token)
 	if (known_tokens_get(o->known, token, now_ms(o), &answer.user)) return answer;
 	buf_init(&memory, BEARER_TOKEN_MAX);
 	answer = check(o, id, token, &memory);
-	wipe(&memory);
+	buf_wipe(&memory);
 	return answer;
 }
 

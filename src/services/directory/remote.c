@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Directories that are asked through backends: from the configuration to pools. */
-#include "lib/base/cur.h"
+#include "lib/ipc/secrets.h"
 #include "services/directory/directory.h"
 
 enum { UNSURE_EVERY_MS = 10 * 1000 };
@@ -116,17 +116,6 @@ bool remotes_differ(const struct conf *old, const struct conf *conf)
 
 /* --- secrets ------------------------------------------------------------------------ */
 
-static struct str secret_of(struct str record, struct str name)
-{
-	struct cur c = cur_of(record);
-	while (c.left && !c.bad) {
-		struct str found = cur_str(&c), text = cur_str(&c);
-		if (c.bad) break;
-		if (name.len && str_eq(found, name)) return text;
-	}
-	return STR("");
-}
-
 static bool is_same_secret(const struct pool *pool, struct str text)
 {
 	const struct backend_settings *s = pool_settings(pool);
@@ -140,7 +129,7 @@ bool remotes_secrets(struct directory *d, struct str record)
 		struct remote *r = &d->remotes[i];
 		const struct conf_directory *c =
 			conf_directory_find(conf, str_of(r->name));
-		struct str text = c ? secret_of(record, conf_directory_secret(c)) : STR("");
+		struct str text = c ? secrets_find(record, conf_directory_secret(c)) : STR("");
 		struct pool *pools[] = { r->list, r->checks != r->list ? r->checks : NULL };
 		for (size_t p = 0; p < 2; p++) {
 			if (!pools[p] || is_same_secret(pools[p], text)) continue;

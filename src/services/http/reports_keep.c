@@ -8,10 +8,11 @@
 #include <unistd.h>
 
 #include "lib/base/crc32c.h"
+#include "lib/os/file.h"
 #include "services/http/reports.h"
 
 static const uint32_t record_magic = 0x494d5352; /* IMSR */
-enum { RECORD_VERSION = 1, CHECKSUM = 4, FILE_MAX = 2 * RESULTS_RECORD_MAX + 64, PIECE = 64 * 1024 };
+enum { RECORD_VERSION = 1, CHECKSUM = 4, FILE_MAX = 2 * RESULTS_RECORD_MAX + 64 };
 static const char file_name[] = "tlsrpt", fresh_name[] = "tlsrpt.new";
 
 void reports_tell_error(struct reports *r, struct str domain, struct str to, struct str error)
@@ -32,28 +33,6 @@ static void keep_failed(struct reports *r, struct str error)
 	reports_tell_error(r, STR(""), STR(""), error);
 }
 
-static int write_whole(int fd, struct str text)
-{
-	while (text.len) {
-		ssize_t done = write(fd, text.at, text.len);
-		if (done < 0 && errno == EINTR) continue;
-		if (done < 0) return -errno;
-		text = str_from(text, (size_t)done);
-	}
-	return 0;
-}
-
-static int file_write(const struct reports *r, struct str record)
-{
-	if (r->folder < 0) return r->folder;
-	int fd = openat(r->folder, fresh_name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (fd < 0) return -errno;
-	int rc = write_whole(fd, record);
-	if (close(fd) != 0 && rc == 0) rc = -errno;
-	if (rc == 0 && renameat(r->folder, fresh_name, r->folder, file_name) != 0) rc = -errno;
-	return rc;
-}
-
 void reports_keep(struct reports *r)
 {
 	struct buf record;
@@ -64,23 +43,13 @@ void reports_keep(struct reports *r)
 	results_write(&r->now, &record);
 	if (r->has_due) results_write(&r->due, &record);
 	if (!record.overflowed) buf_put_u32(&record, crc32c(0, record.at, record.len));
-	int rc = record.overflowed ? -ENOMEM : file_write(r, buf_view(&record));
+	int rc = record.overflowed ? -ENOMEM
+				   : file_replace(r->folder, file_name, fresh_name, buf_view(&record), FILE_LATER);
 	buf_free(&record);
 	r->keep_ms = loop_now_ms(r->frame->loop) + REPORTS_KEEP_MS;
 	r->changed = rc != 0;
 	if (rc != 0) keep_failed(r, str_of(strerror(-rc)));
 	else r->kept_failed = false;
-}
-
-static bool read_whole(int fd, struct buf *out)
-{
-	for (;;) {
-		char *room = buf_room(out, PIECE);
-		ssize_t got = room ? read(fd, room, PIECE) : -1;
-		if (got < 0 && room && errno == EINTR) continue;
-		if (got <= 0) return got == 0;
-		buf_added(out, (size_t)got);
-	}
 }
 
 /* The present period's, if it still is that one; else they are due. */
@@ -115,7 +84,7 @@ void reports_load(struct reports *r)
 		return;
 	}
 	buf_init(&record, FILE_MAX);
-	if (!read_whole(fd, &record) || !record_read(r, buf_view(&record)))
+	if (file_read_all(fd, &record) != 0 || !record_read(r, buf_view(&record)))
 		keep_failed(r, STR("the file of results is damaged; it is begun anew"));
 	buf_free(&record);
 	(void)close(fd);

@@ -16,20 +16,14 @@
 #include "lib/os/memfile.h"
 #include "lib/os/sandbox.h"
 #include "services/http/http.h"
+#include "services/http/token_keep.h"
 
 enum { SECRETS_MAX = 256 * 1024 };
 
 static void ca_read(struct http *h)
 {
-	char piece[16 * 1024], path[PATH_MAX];
-	ssize_t n;
 	buf_init(&h->ca, HTTP_CA_MAX);
-	if (!str_to_cstr(h->frame->conf->http.ca, path, sizeof path)) return;
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0) return;
-	while ((n = read(fd, piece, sizeof piece)) > 0) buf_bytes(&h->ca, piece, (size_t)n);
-	if (n < 0 || h->ca.overflowed) buf_free(&h->ca);
-	(void)close(fd);
+	if (token_ca_read(h->frame->conf->http.ca, &h->ca) != 0) buf_free(&h->ca);
 }
 
 static void folder_open(struct http *h)

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "lib/base/cur.h"
+#include "lib/os/file.h"
 #include "services/http/sts.h"
 
 enum { FORM = 1, RECORD_MAX = MTASTS_TEXT_MAX + 128 };
@@ -26,29 +27,14 @@ static void record_write(const struct sts_domain *d, struct buf *out)
 	buf_put_str(out, (struct str){ d->text, d->text_len });
 }
 
-static int write_all(int fd, struct str bytes)
-{
-	while (bytes.len > 0) {
-		ssize_t n = write(fd, bytes.at, bytes.len);
-		if (n < 0 && errno == EINTR) continue;
-		if (n < 0) return -errno;
-		bytes = str_from(bytes, (size_t)n);
-	}
-	return fdatasync(fd) == 0 ? 0 : -errno;
-}
-
 int sts_store_put(const struct sts_domain *d)
 {
 	struct buf record;
-	if (d->all->folder < 0) return d->all->folder;
-	int fd = openat(d->all->folder, fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-	if (fd < 0) return -errno;
 	buf_init(&record, RECORD_MAX);
 	record_write(d, &record);
-	int rc = record.overflowed ? -ENOMEM : write_all(fd, buf_view(&record));
-	(void)close(fd);
+	int rc = record.overflowed ? -ENOMEM
+				   : file_replace(d->all->folder, d->name, fresh, buf_view(&record), FILE_OCTETS);
 	buf_free(&record);
-	if (rc == 0 && renameat(d->all->folder, fresh, d->all->folder, d->name) != 0) rc = -errno;
 	return rc;
 }
 

@@ -4,9 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/base/cur.h"
 #include "lib/base/map.h"
 #include "lib/event/instant.h"
+#include "lib/ipc/secrets.h"
 #include "services/http/token_keep.h"
 #include "services/http/token_text.h"
 
@@ -40,15 +40,9 @@ struct tokens {
 
 static void fetch(void *arg);
 
-static void wipe(struct buf *b)
-{
-	if (b->at) explicit_bzero(b->at, b->cap);
-	buf_free(b);
-}
-
 static void set(struct buf *b, struct str text)
 {
-	wipe(b);
+	buf_wipe(b);
 	buf_init(b, TOKEN_TEXT_MAX);
 	buf_str(b, text);
 }
@@ -189,8 +183,8 @@ static bool ask(struct token_client *c)
 			      .ca = c->ca.len ? buf_view(&c->ca) : c->all->ca,
 			      .body = buf_view(&body), .login = buf_view(&login) };
 	bool good = !body.overflowed && !login.overflowed && web_ask(c->all->web, &what, fetched, c);
-	wipe(&body);
-	wipe(&login);
+	buf_wipe(&body);
+	buf_wipe(&login);
 	return good;
 }
 
@@ -215,10 +209,10 @@ static void client_free(struct token_client *c)
 {
 	if (c->all->began) web_forget(c->all->web, c);
 	loop_timer_free(c->timer);
-	wipe(&c->secret);
-	wipe(&c->given);
-	wipe(&c->refresh);
-	wipe(&c->token);
+	buf_wipe(&c->secret);
+	buf_wipe(&c->given);
+	buf_wipe(&c->refresh);
+	buf_wipe(&c->token);
 	buf_free(&c->ca);
 	free(c);
 }
@@ -296,21 +290,11 @@ void tokens_names_up(struct tokens *t)
 
 /* --- secrets ----------------------------------------------------------------------------- */
 
-static struct str secret_of(struct str record, struct str name)
-{
-	struct cur c = cur_of(record);
-	while (c.left && !c.bad) {
-		struct str found = cur_str(&c), text = cur_str(&c);
-		if (!c.bad && name.len && str_eq(found, name)) return text;
-	}
-	return STR("");
-}
-
 /* Nothing happens where they are the same. */
 static void client_secrets(struct token_client *c, struct str record)
 {
-	struct str secret = secret_of(record, c->conf->secret);
-	struct str given = secret_of(record, c->conf->refresh);
+	struct str secret = secrets_find(record, c->conf->secret);
+	struct str given = secrets_find(record, c->conf->refresh);
 	if (str_eq(secret, buf_view(&c->secret)) && str_eq(given, buf_view(&c->given))) return;
 	bool other = !str_eq(given, buf_view(&c->given));
 	set(&c->secret, secret);

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "lib/base/map.h"
+#include "lib/os/file.h"
 
 enum { RECORD_MAX = 8192, PATH_LEN_MAX = 255 };
 
@@ -20,30 +21,6 @@ static bool path_of(struct str name, const char *end, char path[PATH_LEN_MAX + 1
 	buf_str(&b, str_of(end));
 	buf_byte(&b, '\0');
 	return !b.overflowed && str_find(name, '/') < 0;
-}
-
-static int write_whole(int fd, struct str text)
-{
-	while (text.len) {
-		ssize_t n = write(fd, text.at, text.len);
-		if (n < 0 && errno == EINTR) continue;
-		if (n <= 0) return n < 0 ? -errno : -EIO;
-		text = str_from(text, (size_t)n);
-	}
-	return fsync(fd) == 0 ? 0 : -errno;
-}
-
-/* Complete or not at all. */
-static int replace(int folder, const char *path, const char *fresh, struct str text)
-{
-	int fd = openat(folder, fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (fd < 0) return -errno;
-	int rc = write_whole(fd, text);
-	(void)close(fd);
-	if (rc == 0 && renameat(folder, fresh, folder, path) != 0) rc = -errno;
-	if (rc == 0 && fsync(folder) != 0) rc = -errno;
-	if (rc) (void)unlinkat(folder, fresh, 0);
-	return rc;
 }
 
 /* The first line says of which secret it is, the second is the token. */
@@ -59,7 +36,8 @@ int token_keep_write(int folder, struct str name, struct str given, struct str f
 	buf_byte(&record, '\n');
 	buf_str(&record, fresh);
 	buf_byte(&record, '\n');
-	int rc = record.overflowed ? -EMSGSIZE : replace(folder, path, beside, buf_view(&record));
+	int rc = record.overflowed ? -EMSGSIZE
+				   : file_replace(folder, path, beside, buf_view(&record), FILE_WHOLE);
 	explicit_bzero(memory, sizeof memory);
 	return rc;
 }
@@ -86,14 +64,11 @@ void token_keep_read(int folder, struct str name, struct str given, struct buf *
 
 int token_ca_read(struct str path, struct buf *out)
 {
-	char name[PATH_MAX], piece[16 * 1024];
-	ssize_t n = 0;
+	char name[PATH_MAX];
 	if (!str_to_cstr(path, name, sizeof name)) return -ENAMETOOLONG;
 	int fd = open(name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	if (fd < 0) return -errno;
-	while (!out->overflowed && (n = read(fd, piece, sizeof piece)) > 0)
-		buf_bytes(out, piece, (size_t)n);
-	int rc = n < 0 ? -errno : out->overflowed ? -EFBIG : out->len ? 0 : -ENODATA;
+	int rc = file_read_all(fd, out);
 	(void)close(fd);
-	return rc;
+	return rc == 0 && !out->len ? -ENODATA : rc;
 }

@@ -28,8 +28,7 @@ static void job_free(struct web_job *job)
 	names_forget(job->web->names, job);
 	link_remove(&job->link);
 	job->web->count--;
-	if (job->copies.len) explicit_bzero(job->copies.at, job->copies.len);
-	buf_free(&job->copies);
+	buf_wipe(&job->copies);
 	free(job);
 }
 
@@ -89,8 +88,7 @@ static void job_start(struct web_job *job)
 		job_fail(job, STR("too many questions to web servers wait"));
 		return;
 	}
-	explicit_bzero(job->copies.at, job->copies.len);
-	buf_free(&job->copies);
+	buf_wipe(&job->copies);
 }
 
 static void job_addresses(struct web_job *job)

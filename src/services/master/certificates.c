@@ -196,7 +196,7 @@ static void set_load(struct master *m, struct certificates *set, const struct co
 	if (fd >= 0) set_use(m, set, &next, fd);
 	else if (good && !same) tell_error(m, l->name, trial.fault, STR("no memory"));
 	else if (!good) tell_error(m, l->name, trial.fault, buf_view(&why));
-	pem_files_free(&pairs);
+	buf_wipe(&pairs);
 }
 
 /* --- life ------------------------------------------------------------------------------- */
@@ -295,7 +295,7 @@ bool certificates_check(const struct conf *conf, struct buf *text)
 			buf_escaped(text, trial.fault);
 			buf_fmt(text, ": %.*s\n", STR_ARG(buf_view(&why)));
 		}
-		pem_files_free(&pairs);
+		buf_wipe(&pairs);
 	}
 	return route_files_check(conf, text) && good;
 }

@@ -67,13 +67,6 @@ uint64_t pem_file_stamp(struct str name, uint64_t stamp)
 	return hash_str((struct str){ (const char *)file, sizeof file }, hash_str(name, stamp));
 }
 
-void pem_files_free(struct buf *files)
-{
-	struct str all = buf_view(files);
-	if (all.len) explicit_bzero((void *)(uintptr_t)all.at, all.len);
-	buf_free(files);
-}
-
 void certificate_tell(struct master *m, enum event_name event, enum event_field field,
 		      const char *of, const struct certificate *c)
 {

@@ -19,8 +19,6 @@ struct certificate {
 bool pem_file_add(struct str name, size_t max, struct buf *out, struct buf *why);
 /* Changes when the file does; goes on from `stamp`. */
 uint64_t pem_file_stamp(struct str name, uint64_t stamp);
-/* Leaves nothing of them in memory. */
-void pem_files_free(struct buf *files);
 
 /* Of a listener or a route, which `field` says. */
 void certificate_tell(struct master *m, enum event_name event, enum event_field field,

@@ -234,7 +234,7 @@ static void files_load(struct master *m, struct route_files *f, const struct con
 		if (loud) tell_error(m, r->name, &fault, why);
 		if (f->fd < 0) disable(m, f, fault.path, why);
 	}
-	pem_files_free(&files);
+	buf_wipe(&files);
 }
 
 /* --- life ------------------------------------------------------------------------------- */
@@ -320,7 +320,7 @@ bool route_files_check(const struct conf *conf, struct buf *text)
 			buf_escaped(text, fault.path);
 			buf_fmt(text, ": %.*s\n", STR_ARG(buf_view(&fault.why)));
 		}
-		pem_files_free(&files);
+		buf_wipe(&files);
 	}
 	return good;
 }

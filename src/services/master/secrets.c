@@ -67,13 +67,6 @@ static bool secrets_read(const struct conf *conf, enum secrets_of whose, struct 
 	return good;
 }
 
-static void record_free(struct buf *record)
-{
-	struct str all = buf_view(record);
-	if (all.len) explicit_bzero((void *)(uintptr_t)all.at, all.len);
-	buf_free(record);
-}
-
 static void told_event(void *arg, const char *path, const char *why)
 {
 	struct master *m = arg;
@@ -104,7 +97,7 @@ static void load(struct master *m, enum secrets_of whose)
 	bool good = secrets_read(m->conf, whose, &record, told_event, m);
 	bool use = good || *fd < 0, some = record.len > 0;
 	int fresh = use && some ? memfile_write("ims-secrets", buf_view(&record)) : -1;
-	record_free(&record);
+	buf_wipe(&record);
 	if (fresh < 0 && (some || !use)) return;
 	if (*fd >= 0) (void)close(*fd);
 	*fd = fresh;
@@ -132,6 +125,6 @@ bool secrets_check(const struct conf *conf, struct buf *text)
 	buf_init(&record, RECORD_MAX);
 	bool good = secrets_read(conf, SECRETS_OF_DIRECTORY, &record, told_text, text);
 	good &= secrets_read(conf, SECRETS_OF_HTTP, &record, told_text, text);
-	record_free(&record);
+	buf_wipe(&record);
 	return good;
 }

@@ -12,7 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "services/directory/files.h"
+#include "lib/os/file.h"
 #include "services/directory/jwks.h"
 #include "services/directory/known_tokens.h"
 #include "services/directory/token.h"
