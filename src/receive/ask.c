@@ -42,3 +42,11 @@ enum dialog ask_recipient(struct session *s, enum asked what, struct str address
 	bool listed = local && local->users.directory;
 	return ask(s, what, listed ? local->users.name : STR(""), address);
 }
+
+struct session *ask_any(const struct receive *rx, bool of_spool)
+{
+	size_t at = 0;
+	for (struct session *s; (s = map_next(&rx->lookups, &at, NULL));)
+		if ((s->asked == ASKED_RELEASE) == of_spool) return s;
+	return NULL;
+}

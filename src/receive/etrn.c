@@ -91,12 +91,5 @@ void etrn_released(struct session *s, const struct msg_released *m)
 
 void etrn_spool_lost(struct receive *rx)
 {
-	for (;;) {
-		size_t at = 0;
-		struct session *s;
-		do s = map_next(&rx->lookups, &at, NULL);
-		while (s && s->asked != ASKED_RELEASE);
-		if (!s) return;
-		etrn_released(s, NULL);
-	}
+	for (struct session *s; (s = ask_any(rx, true));) etrn_released(s, NULL);
 }

@@ -333,6 +333,8 @@ void recipient_facts(const struct session *s, struct facts *facts);
 /* ask.c: who is asked about a mailbox */
 /* Fills in s->found; DIALOG_WAIT: directory is asked, dialog_found comes. */
 enum dialog ask_owner(struct session *s, enum asked what, struct str address);
+/* A session that waits for spool (of_spool) or for directory; NULL: none does. */
+struct session *ask_any(const struct receive *rx, bool of_spool);
 /* Asks, also about an address that no directory has. */
 enum dialog ask_recipient(struct session *s, enum asked what, struct str address,
                           struct str domain);

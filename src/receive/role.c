@@ -70,14 +70,8 @@ static void role_directory_lost(struct receive *rx)
 {
 	rx->directory = NULL;
 	auth_directory_lost(rx);
-	for (;;) {
-		size_t at = 0;
-		struct session *s;
-		do s = map_next(&rx->lookups, &at, NULL);
-		while (s && s->asked == ASKED_RELEASE);
-		if (!s) return;
+	for (struct session *s; (s = ask_any(rx, false));)
 		dialog_found(s, &(struct owner){ .known = ANSWER_CANNOT_TELL });
-	}
 }
 
 static void role_peer_up(struct frame *f, struct channel *ch)

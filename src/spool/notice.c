@@ -181,34 +181,15 @@ static bool letter_spans(struct notice_letter *l, struct spool_window *w,
 	return count > 0 && size == m->size && size <= DSN_NOTICE_MAX;
 }
 
-static bool letter_arrive(struct spool *s, struct notice_letter *l, uint64_t size)
+static bool notice_arrive(struct spool *s, struct notice_letter *l, uint64_t size)
 {
 	struct note *note;
-	struct arena *arena;
-	struct spool_op *op = commit_op(s, &note, &arena);
-	if (!op) return false;
 	struct envelope_rcpt rcpt = { .address = s->frame->conf->postmaster };
 	struct envelope e = { .rcpts = &rcpt, .rcpt_count = 1, .copy = true, .esmtp = true,
 		.arrived_ms = loop_wall_ms(s->frame->loop), .size = size };
-	struct buf record;
-	buf_init(&record, SPOOL_ENVELOPE_MAX);
-	envelope_encode(&record, &e);
-	struct spool_rcpt_new *to = arena_alloc(arena, sizeof *to);
-	struct str kept = arena_str(arena, buf_view(&record));
-	bool good = !record.overflowed && kept.at && to;
-	buf_free(&record);
-	if (good) *to = (struct spool_rcpt_new){ arena_str(arena, rcpt.address), e.arrived_ms };
-	if (!good || !to->address.at) {
-		commit_undo(s);
-		return false;
-	}
+	if (!letter_arrive(s, l->number, &e, l->spans, l->span_count, &note)) return false;
 	note->kind = NOTE_NOTICE;
 	note->notice = l;
-	op->kind = SPOOL_OP_ARRIVE;
-	op->id = l->number;
-	op->arrive = (struct spool_arrive){ .arrived_ms = e.arrived_ms, .state = SPOOL_ACTIVE,
-		.envelope = kept, .rcpts = to, .rcpts_count = 1,
-		.spans = l->spans, .spans_count = l->span_count };
 	l->state = NOTICE_ARRIVES;
 	return true;
 }
@@ -226,7 +207,7 @@ bool notice_written(struct spool *s, const struct msg_report_done *m)
 	/* Of size 0: it says that it cannot, and has logged why. The postmaster may have gone
 	 * by a reload. */
 	if (m->size == 0 || !notice_is_wanted(s) || !letter_spans(l, l->window, m)) letter_free(s, l);
-	else if (s->lost || !letter_arrive(s, l, m->size)) letter_again(s, l, NOTICE_AGAIN_MS);
+	else if (s->lost || !notice_arrive(s, l, m->size)) letter_again(s, l, NOTICE_AGAIN_MS);
 	return true;
 }
 

@@ -10,9 +10,6 @@ static struct spool_op *letter_op(struct spool *s, struct report *r, int which, 
 	struct letter *l = &r->letters[which];
 	const struct job *job = r->job;
 	struct note *note;
-	struct arena *arena;
-	struct spool_op *op = commit_op(s, &note, &arena);
-	if (!op) return NULL;
 	struct envelope_rcpt rcpt = { .address = which == TO_SENDER ? job->from
 		: s->frame->conf->postmaster };
 	struct envelope e = { .rcpts = &rcpt, .rcpt_count = 1, .copy = which == TO_POSTMASTER,
@@ -21,26 +18,12 @@ static struct spool_op *letter_op(struct spool *s, struct report *r, int which, 
 		/* RFC 8689 5: what a report tells is to be kept as its message was. */
 		.tls_wish = job->tls_wish == MAIL_TLS_REQUIRED ? MAIL_TLS_REQUIRED : MAIL_TLS_AS_ROUTED };
 	for (size_t i = 0; i < l->span_count; i++) e.size += l->spans[i].len;
-	struct buf record;
-	buf_init(&record, SPOOL_ENVELOPE_MAX);
-	envelope_encode(&record, &e);
-	struct spool_rcpt_new *to = arena_alloc(arena, sizeof *to);
-	struct str kept = arena_str(arena, buf_view(&record));
-	buf_free(&record);
-	if (to) *to = (struct spool_rcpt_new){ arena_str(arena, rcpt.address), e.arrived_ms };
-	if (!to || !kept.at || !to->address.at) {
-		commit_undo(s);
-		return NULL;
-	}
+	struct spool_op *op = letter_arrive(s, l->number, &e, l->spans, l->span_count, &note);
+	if (!op) return NULL;
 	note->kind = NOTE_REPORT;
 	note->report = r;
 	note->rcpt = (uint32_t)which;
-	op->kind = SPOOL_OP_ARRIVE;
 	op->group = group;
-	op->id = l->number;
-	op->arrive = (struct spool_arrive){ .arrived_ms = e.arrived_ms, .state = SPOOL_ACTIVE,
-		.envelope = kept, .rcpts = to, .rcpts_count = 1,
-		.spans = l->spans, .spans_count = l->span_count };
 	r->pending++;
 	return op;
 }

@@ -329,6 +329,11 @@ bool commit_room(struct spool *s, size_t count);
 struct spool_op *commit_op(struct spool *s, struct note **note, struct arena **arena);
 /* Takes back the operation that commit_op gave last. */
 void commit_undo(struct spool *s);
+/* The operation by which a message arrives that was written here, for the only recipient of
+ * the envelope; the note's kind is the caller's to set. `spans` are its text, borrowed until
+ * it is committed. NULL: no memory, nothing was begun. */
+struct spool_op *letter_arrive(struct spool *s, uint64_t id, const struct envelope *e,
+			       const struct str *spans, size_t count, struct note **note);
 bool commit_is_idle(const struct spool *s);
 void commit_stop(struct spool *s);
 

@@ -50,32 +50,13 @@ static struct written *written_new(struct spool *s, const struct msg_letter *m)
 static bool written_arrive(struct spool *s, struct written *l, struct str address)
 {
 	struct note *note;
-	struct arena *arena;
-	struct spool_op *op = commit_op(s, &note, &arena);
-	if (!op) return false;
 	struct envelope_rcpt rcpt = { .address = address, .notify = SMTP_NOTIFY_NEVER };
 	struct envelope e = { .rcpts = &rcpt, .rcpt_count = 1, .esmtp = true,
 		.arrived_ms = loop_wall_ms(s->frame->loop), .size = l->span.len,
 		.tls_wish = MAIL_TLS_OPTIONAL };
-	struct buf record;
-	buf_init(&record, SPOOL_ENVELOPE_MAX);
-	envelope_encode(&record, &e);
-	struct spool_rcpt_new *to = arena_alloc(arena, sizeof *to);
-	struct str kept = arena_str(arena, buf_view(&record));
-	bool good = !record.overflowed && kept.at && to;
-	buf_free(&record);
-	if (good) *to = (struct spool_rcpt_new){ arena_str(arena, address), e.arrived_ms };
-	if (!good || !to->address.at) {
-		commit_undo(s);
-		return false;
-	}
+	if (!letter_arrive(s, mail_id_next(&s->ids, e.arrived_ms), &e, &l->span, 1, &note)) return false;
 	note->kind = NOTE_WRITTEN;
 	note->written = l;
-	op->kind = SPOOL_OP_ARRIVE;
-	op->id = mail_id_next(&s->ids, e.arrived_ms);
-	op->arrive = (struct spool_arrive){ .arrived_ms = e.arrived_ms, .state = SPOOL_ACTIVE,
-		.envelope = kept, .rcpts = to, .rcpts_count = 1,
-		.spans = &l->span, .spans_count = 1 };
 	return true;
 }
 
