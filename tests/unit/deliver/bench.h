@@ -13,6 +13,7 @@
 
 #include <cmocka.h>
 
+#include "../bench_loop.h"
 #include "deliver/deliver.h"
 #include "lib/transport/failure.h"
 #include "pem.h"
@@ -166,15 +167,6 @@ bool bench_said(const struct bench *b, const char *text);
 /* The same of the last event of that name. */
 bool bench_told(const struct bench *b, unsigned event, const char *text);
 
-/* The loop, for peers. */
 extern struct bench *bench_now;
-struct loop *bench_loop(void);
-/* bench_loop.c, for bench.c: one step each, false if there is none. */
-bool bench_loop_turn_end(void);
-bool bench_loop_io(void);
-bool bench_loop_timer(void);
-void bench_loop_forget(void);  /* whatever a test before left when it failed */
-void bench_loop_is_idle(void); /* no descriptor is watched */
-void bench_loop_is_empty(void); /* nor is there a timer */
 
 #endif

@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -12,6 +11,7 @@
 
 #include "lib/ipc/scoreboard.h"
 #include "lib/os/socket.h"
+#include "../bench_loop.h"
 
 enum { HANG_S = 20, CALLS_MAX = 20000, SENT_MAX = 20000, CLIENTS_MAX = 512, HEARD_MAX = 1 << 20 };
 
@@ -28,33 +28,12 @@ struct channel {
 	enum role peer;
 };
 
-struct loop {
-	struct loop_io *ios;
-	struct loop_timer *timers;
-};
-
-struct loop_io {
-	struct loop_io *next;
-	int fd;
-	unsigned want;
-	loop_io_fn *fn;
-	void *arg;
-};
-
-struct loop_timer {
-	struct loop_timer *next;
-	loop_fn *fn;
-	void *arg;
-	int64_t due_ms; /* 0: not set */
-};
-
 struct sent {
 	enum msg_type type;
 	struct buf payload;
 };
 
 static struct bench *bench;
-static struct loop loop;
 static struct census census;
 static struct tally *tally; /* fresh for each bench: only pages in use cost time */
 static struct sent sent[SENT_MAX];
@@ -67,77 +46,14 @@ static size_t listen_count;
 
 /* --- the loop ------------------------------------------------------------------------ */
 
-int64_t loop_now_ms(const struct loop *l)
-{
-	(void)l;
-	return bench->now_ms;
-}
-
-int64_t loop_wall_ms(const struct loop *l)
-{
-	(void)l;
-	return bench->wall_ms;
-}
-
-struct loop_io *loop_io_new(struct loop *l, int fd, unsigned want, loop_io_fn *fn, void *arg)
-{
-	struct loop_io *io = calloc(1, sizeof *io);
-	assert_non_null(io);
-	*io = (struct loop_io){ l->ios, fd, want, fn, arg };
-	return l->ios = io;
-}
-
-void loop_io_want(struct loop_io *io, unsigned want)
-{
-	io->want = want;
-}
-
-void loop_io_free(struct loop_io *io)
-{
-	if (!io) return;
-	struct loop_io **at = &loop.ios;
-	while (*at && *at != io) at = &(*at)->next;
-	assert_ptr_equal(*at, io);
-	*at = io->next;
-	free(io);
-}
-
-struct loop_timer *loop_timer_new(struct loop *l, loop_fn *fn, void *arg)
-{
-	struct loop_timer *t = calloc(1, sizeof *t);
-	assert_non_null(t);
-	*t = (struct loop_timer){ l->timers, fn, arg, 0 };
-	return l->timers = t;
-}
-
-void loop_timer_set(struct loop_timer *t, int64_t delay_ms)
-{
-	t->due_ms = bench->now_ms + (delay_ms < 1 ? 1 : delay_ms);
-}
-
-static bool io_call(struct loop_io *io)
-{
-	struct pollfd p = { .fd = io->fd };
-	if (io->want & LOOP_READ) p.events |= POLLIN;
-	if (io->want & LOOP_WRITE) p.events |= POLLOUT;
-	if (!io->want || poll(&p, 1, 0) <= 0) return false;
-	/* As epoll does: an error wakes whatever is watched. */
-	unsigned all = p.revents & (POLLERR | POLLHUP) ? io->want : 0;
-	unsigned ready = all | (p.revents & POLLIN ? LOOP_READ : 0u) |
-	                 (p.revents & POLLOUT ? LOOP_WRITE : 0u);
-	io->fn(io->arg, io->fd, ready & io->want);
-	return true;
-}
+int64_t bench_clock_ms(void) { return bench->now_ms; }
+int64_t bench_clock_wall_ms(void) { return bench->wall_ms; }
 
 void bench_turn(struct bench *b)
 {
 	(void)b;
-	for (unsigned calls = 0; calls < CALLS_MAX; calls++) {
-		/* A call may free any of them: from the start again after each. */
-		struct loop_io *io = loop.ios;
-		while (io && !io_call(io)) io = io->next;
-		if (!io) return;
-	}
+	for (unsigned calls = 0; calls < CALLS_MAX; calls++)
+		if (!bench_loop_io()) return;
 	fail_msg("the loop turns in a circle");
 }
 
@@ -147,18 +63,14 @@ void bench_wait(struct bench *b, int64_t ms)
 		int64_t step = end - b->now_ms < 1000 ? end - b->now_ms : 1000;
 		b->now_ms += step;
 		b->wall_ms += step;
-		for (struct loop_timer *t = loop.timers; t; t = t->next) {
-			if (!t->due_ms || t->due_ms > b->now_ms) continue;
-			t->due_ms = 0;
-			t->fn(t->arg);
-		}
+		while (bench_loop_timer()) continue;
 		bench_turn(b);
 	}
 }
 
 void bench_poke(struct session *s, unsigned ready)
 {
-	s->io->fn(s->io->arg, s->fd, ready);
+	bench_loop_poke(s->fd, ready);
 }
 
 /* --- the frame, the scoreboard ----------------------------------------------------------- */
@@ -411,12 +323,7 @@ int bench_connect(struct bench *b, const char *client)
 	pairs[pair_count].server = fds[0];
 	pairs[pair_count].client = fds[1];
 	pairs[pair_count++].ip = bench_ip(client);
-	int listen_fd = listen_fds[(listen_count - 1) % ROWS(listen_fds)];
-	for (struct loop_io *io = loop.ios; io; io = io->next)
-		if (io->fd == listen_fd) {
-			io->fn(io->arg, io->fd, LOOP_READ);
-			break;
-		}
+	bench_loop_poke(listen_fds[(listen_count - 1) % ROWS(listen_fds)], LOOP_READ);
 	bench_turn(b);
 	return fds[1];
 }
@@ -516,7 +423,7 @@ struct bench *bench_new(const char *conf_text, size_t window_blocks)
 	(void)alarm(HANG_S);
 	bench = b;
 	/* Whatever a test before this one left when it failed. */
-	loop = (struct loop){ 0 };
+	bench_loop_forget();
 	pair_count = pair_accepted = listen_count = 0;
 	sent_clear();
 	b->blocks = window_blocks;
@@ -529,7 +436,7 @@ struct bench *bench_new(const char *conf_text, size_t window_blocks)
 	assert_non_null(tally);
 	tally->seed = 6;
 	event_log_init(&b->log, "receive[0]", event_note, event_wall, b);
-	b->frame = (struct frame){ .ops = &receive_role, .loop = &loop, .log = &b->log,
+	b->frame = (struct frame){ .ops = &receive_role, .loop = bench_loop(), .log = &b->log,
 		.conf = conf_of(conf_text) };
 	assert_int_equal(receive_role.open(&b->frame), 0);
 	b->rx = b->frame.role;
@@ -584,11 +491,8 @@ void bench_free(struct bench *b)
 	assert_int_equal(census.regions[0].all, 0);
 	free(tally);
 	tally = NULL;
-	assert_null(loop.ios);
-	for (struct loop_timer *t; (t = loop.timers);) {
-		loop.timers = t->next;
-		free(t);
-	}
+	bench_loop_is_idle();
+	bench_loop_timers_free();
 	for (size_t i = 0; i < pair_count; i++) if (pairs[i].client >= 0) (void)close(pairs[i].client);
 	sent_clear();
 	rx_free(rx);

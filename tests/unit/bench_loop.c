@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The bench's loop: real descriptors, a clock that the test moves. */
+#include "bench_loop.h"
+
 #include <poll.h>
 #include <stdlib.h>
-
-#include "bench.h"
 
 struct loop {
 	struct loop_io *ios;
@@ -33,16 +32,29 @@ void bench_loop_forget(void) { loop = (struct loop){ 0 }; }
 void bench_loop_is_idle(void) { assert_null(loop.ios); }
 void bench_loop_is_empty(void) { assert_null(loop.timers); }
 
+void bench_loop_timers_free(void)
+{
+	while (loop.timers) loop_timer_free(loop.timers);
+}
+
+void bench_loop_poke(int fd, unsigned ready)
+{
+	struct loop_io *io = loop.ios;
+	while (io && io->fd != fd) io = io->next;
+	assert_non_null(io);
+	io->fn(io->arg, io->fd, ready);
+}
+
 int64_t loop_now_ms(const struct loop *l)
 {
 	(void)l;
-	return bench_now->now_ms;
+	return bench_clock_ms();
 }
 
 int64_t loop_wall_ms(const struct loop *l)
 {
 	(void)l;
-	return 1800000000000 + bench_now->now_ms;
+	return bench_clock_wall_ms();
 }
 
 struct loop_io *loop_io_new(struct loop *l, int fd, unsigned want, loop_io_fn *fn,
@@ -76,7 +88,7 @@ struct loop_timer *loop_timer_new(struct loop *l, loop_fn *fn, void *arg)
 
 void loop_timer_set(struct loop_timer *t, int64_t delay_ms)
 {
-	t->due_ms = bench_now->now_ms + (delay_ms < 1 ? 1 : delay_ms);
+	t->due_ms = bench_clock_ms() + (delay_ms < 1 ? 1 : delay_ms);
 }
 
 void loop_timer_cancel(struct loop_timer *t) { t->due_ms = 0; }
@@ -134,7 +146,7 @@ bool bench_loop_io(void)
 bool bench_loop_timer(void)
 {
 	for (struct loop_timer *t = loop.timers; t; t = t->next) {
-		if (!t->due_ms || t->due_ms > bench_now->now_ms) continue;
+		if (!t->due_ms || t->due_ms > bench_clock_ms()) continue;
 		t->due_ms = 0;
 		t->fn(t->arg);
 		return true;
