@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "lib/ipc/scoreboard.h"
+#include "lib/os/memfile.h"
 #include "lib/route/mx.h"
 
 enum { HANG_S = 120, CALLS_MAX = 2000000, QUEUE_MAX = 8192, WINDOW_SIZE = 1 << 20 };
@@ -466,4 +467,32 @@ void bench_free(struct bench *b)
 	bench_now = NULL;
 	free(b);
 	(void)alarm(0);
+}
+
+const char *bench_conf_with(const char *words)
+{
+	static char text[1024];
+	const char *route = strstr(bench_conf, "route out");
+	(void)snprintf(text, sizeof text, "%.*sroute out { %s }\n", (int)(route - bench_conf),
+		       bench_conf, words);
+	return text;
+}
+
+void bench_route_files(struct bench *b, struct str name, struct str trust, struct str chain,
+		       struct str key, struct str secret)
+{
+	struct channel *ch = b->spool; /* any will do: the role does not look */
+	struct buf files, record;
+	buf_init(&files, 1 << 20);
+	buf_init(&record, 4096);
+	buf_put_str(&files, trust);
+	buf_put_str(&files, chain);
+	buf_put_str(&files, key);
+	buf_put_str(&files, secret);
+	int fd = memfile_write("test", buf_view(&files));
+	assert_true(fd >= 0);
+	msg_route_files_put(&record, &(struct msg_route_files){ name, TLS_MODERN });
+	deliver_role.message(&b->frame, ch, MSG_route_files, buf_view(&record), fd);
+	buf_free(&files);
+	buf_free(&record);
 }

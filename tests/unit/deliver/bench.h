@@ -167,6 +167,12 @@ bool bench_said(const struct bench *b, const char *text);
 /* The same of the last event of that name. */
 bool bench_told(const struct bench *b, unsigned event, const char *text);
 
+/* bench_conf with other words for the route; until the next call. */
+const char *bench_conf_with(const char *words);
+/* As master: the files of a route, or of all that say nothing (no name). */
+void bench_route_files(struct bench *b, struct str name, struct str trust, struct str chain,
+		       struct str key, struct str secret);
+
 extern struct bench *bench_now;
 
 #endif

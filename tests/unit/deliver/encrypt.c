@@ -23,40 +23,10 @@ static int make_all(void **state)
 	return 0;
 }
 
-/* bench_conf with other words for the route. */
-static const char *conf_with(const char *words)
-{
-	static char text[1024];
-	const char *route = strstr(bench_conf, "route out");
-	(void)snprintf(text, sizeof text, "%.*sroute out { %s }\n", (int)(route - bench_conf),
-		       bench_conf, words);
-	return text;
-}
-
-/* What master hands over for the route: who is trusted. */
-static void give_all(struct bench *b, struct str trust, struct str chain, struct str key,
-		     struct str secret)
-{
-	struct channel *ch = b->spool; /* any will do: the role does not look */
-	struct buf files, record;
-	buf_init(&files, 1 << 20);
-	buf_init(&record, 4096);
-	buf_put_str(&files, trust);
-	buf_put_str(&files, chain);
-	buf_put_str(&files, key);
-	buf_put_str(&files, secret);
-	int fd = memfile_write("test", buf_view(&files));
-	assert_true(fd >= 0);
-	const struct conf_route *route = conf_route_find(b->frame.conf, STR("out"));
-	msg_route_files_put(&record, &(struct msg_route_files){ conf_route_files_name(route), TLS_MODERN });
-	deliver_role.message(&b->frame, ch, MSG_route_files, buf_view(&record), fd);
-	buf_free(&files);
-	buf_free(&record);
-}
-
 static void give_files(struct bench *b, struct str trust, struct str chain, struct str key)
 {
-	give_all(b, trust, chain, key, STR(""));
+	const struct conf_route *route = conf_route_find(b->frame.conf, STR("out"));
+	bench_route_files(b, conf_route_files_name(route), trust, chain, key, STR(""));
 }
 
 static void give_ca(struct bench *b) { give_files(b, str_of(ca.cert), STR(""), STR("")); }
@@ -121,7 +91,7 @@ static void each_policy(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < ROWS(rows); i++) {
-		struct bench *b = bench_new(conf_with(rows[i].words));
+		struct bench *b = bench_new(bench_conf_with(rows[i].words));
 		struct peer *p = peer_new(1, &rows[i].script);
 		give_ca(b);
 		(void)bench_relay(b, &job);
@@ -147,7 +117,7 @@ static void smart_host(void **state)
 {
 	(void)state;
 	for (int i = 0; i < 2; i++) {
-		struct bench *b = bench_new(conf_with("via 127.0.0.1; tls verify"));
+		struct bench *b = bench_new(bench_conf_with("via 127.0.0.1; tls verify"));
 		(void)peer_new(1, &(struct peer_script)OFFERS(.pem = i ? &other : &good));
 		give_ca(b);
 		(void)bench_relay(b, &by_hops);
@@ -184,7 +154,7 @@ static void dane(void **state)
 	};
 	(void)state;
 	for (size_t i = 0; i < ROWS(cases); i++) {
-		struct bench *b = bench_new(conf_with("mx; tls dane"));
+		struct bench *b = bench_new(bench_conf_with("mx; tls dane"));
 		struct peer *p = peer_new(1, &cases[i].script);
 		unsigned char digest[32];
 		struct buf record;
@@ -222,7 +192,7 @@ static void many_messages(void **state)
 	(void)state;
 	static char text[900 * 1000];
 	for (int bdat = 0; bdat < 2; bdat++) {
-		struct bench *b = bench_new(conf_with("mx; tls require"));
+		struct bench *b = bench_new(bench_conf_with("mx; tls require"));
 		struct peer *p = peer_new(
 			1, &(struct peer_script){ .pem = &good,
 						  .caps = bdat ? "STARTTLS CHUNKING" : "STARTTLS" });
@@ -247,7 +217,7 @@ static void many_messages(void **state)
 static void stale(void **state)
 {
 	(void)state;
-	struct bench *b = bench_new(conf_with("mx; tls require"));
+	struct bench *b = bench_new(bench_conf_with("mx; tls require"));
 	struct peer *p = peer_new(1, &(struct peer_script)OFFERS(.pem = &good));
 	(void)bench_relay(b, &job);
 	peer_close_all(p);
@@ -264,7 +234,7 @@ static void silence(void **state)
 	(void)state;
 	for (int i = 0; i < 4; i++) {
 		bool may = i % 2;
-		struct bench *b = bench_new(conf_with(may ? "mx; tls may" : "mx; tls require"));
+		struct bench *b = bench_new(bench_conf_with(may ? "mx; tls may" : "mx; tls require"));
 		struct peer *p = peer_new(1, &(struct peer_script)OFFERS(
 						     .pem = &good, .step = steps[i / 2],
 						     .act = DO_SILENCE, .times = 1));
@@ -284,7 +254,7 @@ static void silence(void **state)
 static void remembered(void **state)
 {
 	(void)state;
-	struct bench *b = bench_new(conf_with("mx; tls may"));
+	struct bench *b = bench_new(bench_conf_with("mx; tls may"));
 	struct peer *p = peer_new(1, &(struct peer_script)OFFERS(.pem = &good, .step = AT_STARTTLS,
 								.act = DO_SAY, .say = "454 no",
 								.times = 1));
@@ -334,7 +304,7 @@ static void many_handshakes(void **state)
 static void stops(void **state)
 {
 	(void)state;
-	struct bench *b = bench_new(conf_with("mx; tls require"));
+	struct bench *b = bench_new(bench_conf_with("mx; tls require"));
 	(void)peer_new(1, &(struct peer_script)OFFERS(.pem = &good, .step = AT_HANDSHAKE,
 						      .act = DO_SILENCE));
 	(void)bench_relay(b, &job);
@@ -352,14 +322,14 @@ static void stops(void **state)
 static void other_settings(void **state)
 {
 	(void)state;
-	struct bench *b = bench_new(conf_with("mx; tls off"));
+	struct bench *b = bench_new(bench_conf_with("mx; tls off"));
 	struct peer *p = peer_new(1, &(struct peer_script)OFFERS(.pem = &good, .step = AT_DOT,
 								.act = DO_SILENCE, .times = 1));
 	struct bench_job jobs[2] = { job, job };
 	(void)bench_relay(b, &jobs[0]);
 	assert_int_equal(p->texts_begun, 1);
 	/* It is busy while the settings change, and then has its answer. */
-	bench_reload(b, conf_with("mx; tls verify"));
+	bench_reload(b, bench_conf_with("mx; tls verify"));
 	give_ca(b);
 	(void)bench_relay(b, &jobs[1]);
 	assert_int_equal(b->dones, 1);
@@ -379,7 +349,7 @@ static void other_settings(void **state)
 static void no_files(void **state)
 {
 	(void)state;
-	struct bench *b = bench_new(conf_with("mx; tls verify"));
+	struct bench *b = bench_new(bench_conf_with("mx; tls verify"));
 	struct peer *p = peer_new(1, &(struct peer_script)OFFERS(.pem = &good));
 	(void)bench_relay(b, &job);
 	assert_string_equal(bench_result(b)->dsn, "4.3.5");
@@ -397,7 +367,7 @@ static void no_files(void **state)
 	assert_int_equal(bench_result(b)->outcome, JOB_RELAYED);
 	/* another configuration forgets them */
 	assert_int_equal(b->d->route_count, 1);
-	bench_reload(b, conf_with("mx; tls off"));
+	bench_reload(b, bench_conf_with("mx; tls off"));
 	assert_int_equal(b->d->route_count, 0);
 	bench_free(b);
 }
@@ -410,7 +380,7 @@ static void bad_messages(void **state)
 		{ TLS_MODERN, "\0\0\0\0\0\0\0\0\0\0\0\0x", 13 },
 	};
 	(void)state;
-	struct bench *b = bench_new(conf_with("mx; tls verify"));
+	struct bench *b = bench_new(bench_conf_with("mx; tls verify"));
 	for (size_t i = 0; i < ROWS(bad); i++) {
 		struct buf record;
 		buf_init(&record, 256);
@@ -428,7 +398,7 @@ static void bad_messages(void **state)
 static void route_gone(void **state)
 {
 	(void)state;
-	struct bench *b = bench_new(conf_with("mx; tls require"));
+	struct bench *b = bench_new(bench_conf_with("mx; tls require"));
 	struct peer *p = peer_new(1, NULL);
 	bench_reload(b, "hostname mx.us.example\nlistener in { address 0.0.0.0:25 }\n");
 	(void)bench_relay(b, &job);

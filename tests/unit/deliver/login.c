@@ -5,8 +5,6 @@
 
 #include <string.h>
 
-#include "lib/os/memfile.h"
-
 #define HEAD "hostname mx.us.example\nlistener in { address 0.0.0.0:25 }\n" \
 	     "timeout { connect 10s; greeting 10s; command 10s }\n"
 #define CONF(words) HEAD "route out { via 127.0.0.1; tls off; login-cleartext yes; " \
@@ -17,17 +15,7 @@ static const struct bench_job job = { .to = "x@far.example", .hops = "127.0.0.1"
 
 static void give(struct bench *b, struct str secret)
 {
-	struct buf files, record;
-	buf_init(&files, 4096);
-	buf_init(&record, 4096);
-	for (int i = 0; i < 3; i++) buf_put_str(&files, STR(""));
-	buf_put_str(&files, secret);
-	int fd = memfile_write("test", buf_view(&files));
-	assert_true(fd >= 0);
-	msg_route_files_put(&record, &(struct msg_route_files){ STR("out"), TLS_MODERN });
-	deliver_role.message(&b->frame, b->spool, MSG_route_files, buf_view(&record), fd);
-	buf_free(&files);
-	buf_free(&record);
+	bench_route_files(b, STR("out"), STR(""), STR(""), STR(""), secret);
 }
 
 static const struct {

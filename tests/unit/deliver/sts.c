@@ -5,8 +5,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "lib/os/memfile.h"
-
 static const struct bench_job job = { .to = "x@far.example", .mx = "far.example" };
 static struct pem ca, other_ca, good, other, foreign, over, of_domain;
 
@@ -23,29 +21,10 @@ static int make_all(void **state)
 	return 0;
 }
 
-static const char *conf_with(const char *words)
-{
-	static char text[1024];
-	const char *route = strstr(bench_conf, "route out");
-	(void)snprintf(text, sizeof text, "%.*sroute out { %s }\n", (int)(route - bench_conf),
-		       bench_conf, words);
-	return text;
-}
-
 /* What master hands over for all routes that say nothing about files. */
 static void give_ca(struct bench *b)
 {
-	struct buf files, record;
-	buf_init(&files, 1 << 20);
-	buf_init(&record, 4096);
-	buf_put_str(&files, str_of(ca.cert));
-	for (int i = 0; i < 3; i++) buf_put_str(&files, STR(""));
-	int fd = memfile_write("test", buf_view(&files));
-	assert_true(fd >= 0);
-	msg_route_files_put(&record, &(struct msg_route_files){ STR(""), TLS_MODERN });
-	deliver_role.message(&b->frame, b->spool, MSG_route_files, buf_view(&record), fd);
-	buf_free(&files);
-	buf_free(&record);
+	bench_route_files(b, STR(""), str_of(ca.cert), STR(""), STR(""), STR(""));
 }
 
 #define NOT_OFFERED { .caps = "PIPELINING" }
@@ -110,7 +89,7 @@ static void each_policy(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < ROWS(rows); i++) {
-		struct bench *b = bench_new(conf_with(rows[i].words));
+		struct bench *b = bench_new(bench_conf_with(rows[i].words));
 		struct peer *p = peer_new(1, &rows[i].script);
 		give_ca(b);
 		b->sts = rows[i].sts;
@@ -144,7 +123,7 @@ static void next_host(void **state)
 	(void)state;
 	pem_sign(&second, &ca, "DNS:mx2.example", 30);
 	for (size_t i = 0; i < 2; i++) {
-		struct bench *b = bench_new(conf_with("mx"));
+		struct bench *b = bench_new(bench_conf_with("mx"));
 		struct peer *p1 = peer_new(1, &(struct peer_script)OFFERS(.pem = &other));
 		struct peer *p2 = peer_new(2, &(struct peer_script)OFFERS(.pem = &second));
 		give_ca(b);
@@ -164,7 +143,7 @@ static void next_host(void **state)
 static void dane_first(void **state)
 {
 	(void)state;
-	struct bench *b = bench_new(conf_with("mx"));
+	struct bench *b = bench_new(bench_conf_with("mx"));
 	(void)peer_new(1, &(struct peer_script)OFFERS(.pem = &other));
 	unsigned char digest[32];
 	struct buf record;
@@ -189,7 +168,7 @@ static void dane_first(void **state)
 static void no_policy(void **state)
 {
 	(void)state;
-	struct bench *b = bench_new(conf_with("mx"));
+	struct bench *b = bench_new(bench_conf_with("mx"));
 	struct peer *p = peer_new(1, &(struct peer_script)NOT_OFFERED);
 	b->sts_failure = TRANSPORT_STS_WEBPKI_INVALID;
 	(void)bench_relay(b, &job);
@@ -203,7 +182,7 @@ static void no_policy(void **state)
 static void http_away(void **state)
 {
 	(void)state;
-	struct bench *b = bench_new(conf_with("mx"));
+	struct bench *b = bench_new(bench_conf_with("mx"));
 	struct peer *p = peer_new(1, &(struct peer_script)OFFERS(.pem = &good));
 	give_ca(b);
 	b->sts_silent = true;
@@ -241,7 +220,7 @@ static void http_away(void **state)
 static void stops(void **state)
 {
 	(void)state;
-	struct bench *b = bench_new(conf_with("mx"));
+	struct bench *b = bench_new(bench_conf_with("mx"));
 	b->sts_silent = true;
 	(void)bench_relay(b, &job);
 	assert_int_equal(b->d->policies.count, 1);
@@ -257,7 +236,7 @@ static void no_authorities(void **state)
 {
 	(void)state;
 	for (int i = 0; i < 2; i++) {
-		struct bench *b = bench_new(conf_with("mx"));
+		struct bench *b = bench_new(bench_conf_with("mx"));
 		(void)peer_new(1, &(struct peer_script)OFFERS(.pem = &good));
 		b->sts = i ? ENFORCE : NULL;
 		(void)bench_relay(b, &job);
@@ -308,7 +287,7 @@ static void senders_wishes(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < ROWS(wishes); i++) {
-		struct bench *b = bench_new(conf_with(wishes[i].words));
+		struct bench *b = bench_new(bench_conf_with(wishes[i].words));
 		struct peer *p = peer_new(1, &wishes[i].script);
 		struct bench_job j = job;
 		j.tls_wish = wishes[i].wish;
@@ -334,7 +313,7 @@ static void lacking_and_down(void **state)
 {
 	(void)state;
 	struct bench_job j = job;
-	struct bench *b = bench_new(conf_with("mx"));
+	struct bench *b = bench_new(bench_conf_with("mx"));
 	(void)peer_new(1, &(struct peer_script)NOT_OFFERED);
 	j.tls_wish = MAIL_TLS_REQUIRED;
 	b->dns_answer = "127.0.0.1 127.0.0.2";
@@ -349,7 +328,7 @@ static void not_shared(void **state)
 	(void)state;
 	static const enum mail_tls_wish order[] = { MAIL_TLS_AS_ROUTED, MAIL_TLS_OPTIONAL,
 						    MAIL_TLS_REQUIRED, MAIL_TLS_REQUIRED };
-	struct bench *b = bench_new(conf_with("mx"));
+	struct bench *b = bench_new(bench_conf_with("mx"));
 	struct peer *p = peer_new(1, &(struct peer_script){ .caps = CAPS, .pem = &of_domain });
 	give_ca(b);
 	for (size_t i = 0; i < ROWS(order); i++) {
@@ -395,7 +374,7 @@ static void own_exceptions(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < ROWS(exceptions); i++) {
-		struct bench *b = bench_new(conf_with(exceptions[i].words));
+		struct bench *b = bench_new(bench_conf_with(exceptions[i].words));
 		(void)peer_new(1, &exceptions[i].script);
 		give_ca(b);
 		b->sts = exceptions[i].sts;
@@ -412,7 +391,7 @@ static void own_exceptions(void **state)
 static void lmtp(void **state)
 {
 	(void)state;
-	struct bench *b = bench_new(conf_with("mx"));
+	struct bench *b = bench_new(bench_conf_with("mx"));
 	struct peer *p = peer_new(1, &(struct peer_script){ .caps = "", .lmtp = true });
 	(void)bench_relay(b, &(struct bench_job){ .to = "x@us.example", .hops = "127.0.0.1", .lmtp = true,
 						  .tls_wish = MAIL_TLS_REQUIRED });

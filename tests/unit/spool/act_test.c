@@ -282,19 +282,6 @@ static void a_retry_is_not_put_off(void **state)
 
 /* --- bounce -------------------------------------------------------------------------------- */
 
-static void write_letter(struct bench *b)
-{
-	static const char text[] = "Subject: a report\r\n\r\nso it is\r\n";
-	struct window_range range = { (uint32_t)window_take(letters), sizeof text - 1 };
-	char field[16];
-	struct buf ranges;
-	memcpy(window_at(letters, range), text, sizeof text - 1);
-	buf_init_fixed(&ranges, field, sizeof field);
-	window_ranges_put(&ranges, &range, 1);
-	channel_send_report_done(b->far[ROLE_BOUNCE], &(struct msg_report_done){ .job = b->report_job,
-		.ranges = buf_view(&ranges), .size = sizeof text - 1 });
-}
-
 static void a_bounce_comes_with_its_report(void **state)
 {
 	struct bench *b = *state;
@@ -305,7 +292,7 @@ static void a_bounce_comes_with_its_report(void **state)
 	bench_run(b, 30);
 	assert_int_equal(b->sent[MSG_answer], 0); /* not before it is durable */
 	assert_int_equal(b->events[EVENT_fail], 0);
-	write_letter(b);
+	bench_write_letter(b, letters);
 	bench_until(b, &b->sent[MSG_answer], 1);
 	assert_int_equal(b->answer_status, EX_OK);
 	assert_int_equal(b->answer_count, 1);
@@ -329,7 +316,7 @@ static void a_bounce_waits_for_who_is_under_way(void **state)
 	assert_int_equal(b->sent[MSG_report_job], 0);
 	answer(b, b->relay, JOB_DEFERRED, false);
 	bench_until(b, &b->sent[MSG_report_job], 1);
-	write_letter(b);
+	bench_write_letter(b, letters);
 	bench_until(b, &b->sent[MSG_answer], 1);
 	assert_int_equal(b->answer_status, EX_OK);
 	assert_int_equal(b->answer_count, 1);

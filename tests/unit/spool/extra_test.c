@@ -37,20 +37,6 @@ static void answer(struct bench *b, enum job_outcome outcome, const char *dsn, c
 	buf_free(&results);
 }
 
-/* The report that was asked for last. */
-static void write_letter(struct bench *b)
-{
-	static const char text[] = "Subject: a report\r\n\r\nso it is\r\n";
-	struct window_range range = { (uint32_t)window_take(letters), sizeof text - 1 };
-	char field[16];
-	struct buf ranges;
-	memcpy(window_at(letters, range), text, sizeof text - 1);
-	buf_init_fixed(&ranges, field, sizeof field);
-	window_ranges_put(&ranges, &range, 1);
-	channel_send_report_done(b->far[ROLE_BOUNCE], &(struct msg_report_done){ .job = b->report_job,
-		.ranges = buf_view(&ranges), .size = sizeof text - 1 });
-}
-
 /* A message of 100 octets for joe@away.example with this envelope. */
 static void commit(struct bench *b, uint64_t id, struct envelope e)
 {
@@ -173,7 +159,7 @@ static void returned_by_the_senders_time(void **state)
 	assert_int_equal(b->sent[MSG_relay], 0);
 	assert_true(b->report_by_ms == now_ms - 1);
 	assert_true(str_eq(str_of(b->report_status), STR("5.4.7")));
-	write_letter(b);
+	bench_write_letter(b, letters);
 	bench_until(b, &b->events[EVENT_expire], 1);
 	commit(b, 61, (struct envelope){ .by = MAIL_BY_RETURN, .by_ms = now_ms + 3000 });
 	bench_until(b, &b->sent[MSG_relay], 1);
@@ -183,7 +169,7 @@ static void returned_by_the_senders_time(void **state)
 	assert_int_equal(b->sent[MSG_relay], 1);
 	assert_true(loop_wall_ms(b->frame.loop) >= now_ms + 3000);
 	assert_true(str_eq(str_of(b->report_status), STR("5.4.7")));
-	write_letter(b);
+	bench_write_letter(b, letters);
 	bench_until(b, &b->events[EVENT_expire], 2);
 }
 
@@ -202,7 +188,7 @@ static void told_at_the_senders_time(void **state)
 	answer(b, JOB_DEFERRED, "4.3.0", "451 4.3.0 later");
 	bench_until(b, &b->sent[MSG_report_job], 1);
 	assert_true(str_eq(str_of(b->report_status), STR("4.3.0")));
-	write_letter(b);
+	bench_write_letter(b, letters);
 	bench_until(b, &b->events[EVENT_dsn_sent], 1);
 }
 
@@ -230,7 +216,7 @@ static void relayed_with_a_time(void **state)
 		told += rows[i].told;
 		if (rows[i].told) {
 			bench_until(b, &b->sent[MSG_report_job], told);
-			write_letter(b);
+			bench_write_letter(b, letters);
 		}
 		bench_until(b, &b->events[EVENT_deliver], i + 1);
 		assert_int_equal(b->sent[MSG_report_job], told);
@@ -250,7 +236,7 @@ static void a_report_is_kept_as_its_message(void **state)
 		bench_until(b, &b->sent[MSG_relay], i + 1);
 		answer(b, JOB_FAILED, "5.1.1", "550 5.1.1 nobody");
 		bench_until(b, &b->sent[MSG_report_job], i + 1);
-		write_letter(b);
+		bench_write_letter(b, letters);
 		bench_until(b, &b->events[EVENT_dsn_sent], i + 1);
 		arena_init(&arena, 64 * 1024);
 		assert_int_equal(store_read_msg(b->spool->store, b->report_job, &arena, &msg), 0);

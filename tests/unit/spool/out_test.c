@@ -51,19 +51,6 @@ static void answer(struct bench *b, enum job_outcome outcome, const char *dsn, c
 	buf_free(&results);
 }
 
-static void write_letter(struct bench *b)
-{
-	static const char text[] = "Subject: a report\r\n\r\nso it is\r\n";
-	struct window_range range = { (uint32_t)window_take(letters), sizeof text - 1 };
-	char field[16];
-	struct buf ranges;
-	memcpy(window_at(letters, range), text, sizeof text - 1);
-	buf_init_fixed(&ranges, field, sizeof field);
-	window_ranges_put(&ranges, &range, 1);
-	channel_send_report_done(b->far[ROLE_BOUNCE], &(struct msg_report_done){ .job = b->report_job,
-		.ranges = buf_view(&ranges), .size = sizeof text - 1 });
-}
-
 static bool window_is_whole(struct bench *b)
 {
 	return window_free_blocks(b->spool->window) == SPOOL_WINDOW / WINDOW_BLOCK;
@@ -162,7 +149,7 @@ static void a_failure_is_kept_with_its_report(void **state)
 	/* Not before the report is there. */
 	assert_int_equal(b->events[EVENT_fail], 0);
 	assert_int_equal(bench_totals(b).messages, 1);
-	write_letter(b);
+	bench_write_letter(b, letters);
 	bench_until(b, &b->events[EVENT_dsn_sent], 1);
 	assert_int_equal(b->events[EVENT_fail], 1);
 	bench_until(b, &b->sent[MSG_report_free], 1);
@@ -220,7 +207,7 @@ static void a_bounce_that_dies_is_asked_again(void **state)
 	assert_int_equal(b->events[EVENT_fail], 0);
 	bounce_up(b);
 	bench_until(b, &b->sent[MSG_report_job], 2);
-	write_letter(b);
+	bench_write_letter(b, letters);
 	bench_until(b, &b->events[EVENT_dsn_sent], 1);
 	assert_int_equal(b->events[EVENT_fail], 1);
 }
@@ -237,7 +224,7 @@ static void more_reports_than_bounce_takes_wait(void **state)
 	bench_run(b, 20);
 	assert_int_equal(b->sent[MSG_report_job], SPOOL_LETTERS_MAX);
 	for (size_t i = 1; i <= 4; i++) {
-		write_letter(b);
+		bench_write_letter(b, letters);
 		bench_until(b, &b->sent[MSG_report_job], SPOOL_LETTERS_MAX + i);
 		assert_int_equal(b->sent[MSG_report_free], i);
 		bench_run(b, 5);

@@ -5,6 +5,7 @@
 #include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -373,4 +374,17 @@ struct spool_totals bench_totals(struct bench *b)
 	struct spool_totals t;
 	assert_int_equal(store_totals(b->spool->store, &t), 0);
 	return t;
+}
+
+void bench_write_letter(struct bench *b, struct window *letters)
+{
+	static const char text[] = "Subject: a report\r\n\r\nso it is\r\n";
+	struct window_range range = { (uint32_t)window_take(letters), sizeof text - 1 };
+	char field[16];
+	struct buf ranges;
+	memcpy(window_at(letters, range), text, sizeof text - 1);
+	buf_init_fixed(&ranges, field, sizeof field);
+	window_ranges_put(&ranges, &range, 1);
+	channel_send_report_done(b->far[ROLE_BOUNCE], &(struct msg_report_done){ .job = b->report_job,
+		.ranges = buf_view(&ranges), .size = sizeof text - 1 });
 }

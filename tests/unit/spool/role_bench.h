@@ -71,5 +71,7 @@ void bench_delivered(struct bench *b, uint64_t job);
 void bench_act(struct bench *b, enum queue_action action, const char *selector);
 struct kvstore *bench_kv(struct bench *b);
 struct spool_totals bench_totals(struct bench *b);
+/* As bounce: the report that was asked for last, in its window. */
+void bench_write_letter(struct bench *b, struct window *letters);
 
 #endif
