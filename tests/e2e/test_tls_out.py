@@ -249,7 +249,8 @@ def test_large_text_and_dead_peers(serve, peers, dns, far):
     whole = peers.add(tls=context(far.good))
     dying = peers.add({"body": ["reset", None]}, tls=context(far.good))
     service = serve(extra=conf(dns, f"route a {{ match a.example; via {MX}:{whole.port}; tls require }}",
-                               f"route b {{ match b.example; via {MX}:{dying.port}; tls require }}"), retry="1s")
+                               f"route b {{ match b.example; via {MX}:{dying.port}; tls require }}"),
+                    retry="1s; in-doubt 1s")  # the whole text may be on its way when the host dies
     send(service, "x@a.example", "x@b.example", text=text)
     event = outcome(service, "x@a.example")
     assert event["event"] == "deliver", event

@@ -40,6 +40,8 @@ pid_t world_pid_of(const struct world *w, const char *process);
 
 /* Says a word to the service and hears the answer until the end; "" if nobody listens. */
 const char *client_say(uint16_t port, const char *word);
+/* Says it until that is the answer; fails the test after 20 s. */
+void client_hears(uint16_t port, const char *word, const char *answer);
 const char *console_say(const struct world *w, const char *word);
 
 #endif

@@ -18,20 +18,11 @@
 #include <unistd.h>
 
 #include "family.h"
+#include "free_port.h"
 #include "lib/os/clock.h"
 #include "lib/os/socket.h"
 
 enum { PATIENCE_MS = 20 * 1000, LOG_MAX = 1024 * 1024 };
-
-static uint16_t free_port(void)
-{
-	struct ip ip = ip_of_v4(0x7f000001);
-	uint16_t port = 0;
-	int fd = socket_listen(ip, 0);
-	assert_true(fd >= 0 && socket_local(fd, &ip, &port));
-	close(fd);
-	return port;
-}
 
 void world_make(struct world *w, unsigned uid)
 {
@@ -42,8 +33,7 @@ void world_make(struct world *w, unsigned uid)
 	if (uid) assert_int_equal(chown(w->folder, uid, uid), 0);
 	w->uid = uid;
 	w->port = free_port();
-	do w->other_port = free_port();
-	while (w->other_port == w->port);
+	w->other_port = free_port();
 }
 
 void world_destroy(struct world *w)
@@ -209,4 +199,14 @@ const char *console_say(const struct world *w, const char *word)
 	char path[128];
 	(void)snprintf(path, sizeof path, "%s/run/ask", w->folder);
 	return say(socket_unix_connect(path), word);
+}
+
+void client_hears(uint16_t port, const char *word, const char *answer)
+{
+	int64_t until = clock_mono_ms() + PATIENCE_MS;
+	const char *heard;
+	while (strcmp(heard = client_say(port, word), answer) != 0 &&
+	       clock_mono_ms() < until)
+		(void)usleep(20 * 1000);
+	assert_string_equal(heard, answer);
 }

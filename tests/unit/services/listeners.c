@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <unistd.h>
 
+#include "free_port.h"
 #include "lib/os/socket.h"
 #include "services/master/master.h"
 
@@ -25,17 +26,6 @@ static void told(void *arg, struct str name, const struct conf_address *a, int e
 	if (error) failed++;
 	else opened++;
 	last_error = error;
-}
-
-/* A port that was free a moment ago. */
-static uint16_t free_port(void)
-{
-	struct ip ip = ip_of_v4(0x7f000001);
-	uint16_t port = 0;
-	int fd = socket_listen(ip, 0);
-	assert_true(fd >= 0 && socket_local(fd, &ip, &port));
-	close(fd);
-	return port;
 }
 
 /* "a1 b23": block a with the first port, block b with the second and the third. */
