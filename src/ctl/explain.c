@@ -1,20 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* explain route A@B, explain msg ID: by the code that decides; the verb itself. */
+/* explain: the verb, and what is looked up for explain route A@B, by the code that decides. */
 #include "ctl/explain.h"
 
 #include <stdio.h>
 #include <string.h>
 #include <sysexits.h>
 
+#include "ctl/events.h"
+#include "ctl/explain_route.h"
 #include "ctl/offline.h"
-#include "ctl/route_why.h"
-#include "ctl/summary.h"
-#include "lib/base/units.h"
-#include "lib/conf/value.h"
-#include "lib/os/clock.h"
-#include "lib/queue/retry.h"
-
-enum { TEXT_MAX = 16 * 1024 };
 
 void explain_line(const char *name, struct str value)
 {
@@ -32,210 +26,43 @@ int explain_print(const struct buf *out)
 	return 0;
 }
 
-static const struct { const char *name; enum mail_priority priority; } priorities[] = {
-	{ "urgent", MAIL_PRIORITY_URGENT },
-	{ "normal", MAIL_PRIORITY_NORMAL },
-	{ "non_urgent", MAIL_PRIORITY_NON_URGENT },
-};
-enum { PRIORITIES = sizeof priorities / sizeof *priorities };
-
-/* What is looked at. */
-struct route_case {
-	const struct ctl *ctl;
-	struct str address;
-	struct route route;
-	/* As it would be if the directory had no such address; only postmaster's differs. */
-	struct route unknown;
-	const struct summary_row *row; /* NULL: the queue has nothing for it, or was not read */
-	const struct suspension *suspended;
-};
-
-/* --- text --------------------------------------------------------------------------------- */
-
-static void text_hosts(const struct route_case *c)
-{
-	char memory[TEXT_MAX];
-	struct buf b;
-	buf_init_fixed(&b, memory, sizeof memory);
-	if (c->route.kind == ROUTE_MX) {
-		buf_str(&b, STR("those that the DNS names for "));
-		buf_str(&b, route_domain_of(c->route.mailbox));
-		buf_str(&b, STR(", port "));
-		buf_i64(&b, c->route.via->port);
-		buf_str(&b, STR("; asked when a message is sent"));
-	} else if (c->route.kind != ROUTE_NONE && c->route.kind != ROUTE_MAILBOX) {
-		route_destination_write(&b, &c->route);
-	}
-	explain_line("hosts", buf_view(&b));
-}
-
-static void text_limits(const struct route_case *c)
-{
-	const struct conf_limit *limit = &c->ctl->conf->limit;
-	if (c->route.kind == ROUTE_NONE || c->route.kind == ROUTE_MAILBOX) return;
-	printf("%-12s %lld connections at one time, %lld recipients in one transaction\n", "limits",
-		(long long)limit->connections.per_destination,
-		(long long)limit->recipients_per_transaction);
-}
-
-static void text_times(const struct conf *conf)
-{
-	char memory[TEXT_MAX];
-	struct buf b;
-	buf_init_fixed(&b, memory, sizeof memory);
-	for (size_t i = 0; i < conf->retry.after.count; i++) {
-		if (i) buf_byte(&b, ' ');
-		conf_value_write_duration(conf->retry.after.at[i], &b);
-	}
-	explain_line("retry after", buf_view(&b));
-	for (size_t i = 0; i < PRIORITIES; i++) {
-		unsigned priority = priorities[i].priority;
-		int64_t warn_ms = retry_warn_ms(conf, priority);
-		buf_reset(&b);
-		buf_str(&b, str_of(priorities[i].name));
-		buf_str(&b, STR(" mail is returned after "));
-		conf_value_write_duration(retry_expire_ms(conf, priority), &b);
-		if (warn_ms) buf_str(&b, STR(", its sender is warned after "));
-		if (warn_ms) conf_value_write_duration(warn_ms, &b);
-		explain_line(i ? "" : "expiry", buf_view(&b));
-	}
-}
-
-static void text_queue(const struct route_case *c)
-{
-	char memory[TEXT_MAX];
-	struct buf b;
-	buf_init_fixed(&b, memory, sizeof memory);
-	if (c->suspended) suspended_text(&b, c->suspended);
-	explain_line("suspended", buf_view(&b));
-	if (!c->row) return;
-	printf("%-12s %llu messages, %llu recipients, %llu of them deferred\n", "queue",
-		(unsigned long long)c->row->messages, (unsigned long long)c->row->recipients,
-		(unsigned long long)c->row->deferred);
-	explain_line("last reply", (struct str){ c->row->reply, c->row->reply_len });
-	buf_reset(&b);
-	if (c->row->next_ms) units_time_write(&b, c->row->next_ms);
-	explain_line("next try", buf_view(&b));
-}
-
-static int route_text(const struct route_case *c)
-{
-	char memory[TEXT_MAX];
-	struct buf b;
-	buf_init_fixed(&b, memory, sizeof memory);
-	explain_line("address", c->address);
-	route_rule_write(&b, c->ctl->conf, c->address, &c->route);
-	explain_line("rule", buf_view(&b));
-	explain_line("kind", str_of(route_kind_text(c->route.kind)));
-	explain_line("route", route_name(&c->route));
-	buf_reset(&b);
-	route_place_write(&b, &c->route);
-	explain_line("place", buf_view(&b));
-	buf_reset(&b);
-	route_key(&b, &c->route);
-	explain_line("destination", buf_view(&b));
-	if (!str_eq(c->unknown.mailbox, c->route.mailbox)) {
-		buf_reset(&b);
-		route_rule_write(&b, c->ctl->conf, c->address, &c->unknown);
-		explain_line("if unknown", buf_view(&b));
-	}
-	text_hosts(c);
-	buf_reset(&b);
-	route_tls_write(&b, &c->route);
-	explain_line("tls", buf_view(&b));
-	buf_reset(&b);
-	route_egress_write(&b, c->ctl->conf, &c->route, clock_wall_ms());
-	explain_line("egress", buf_view(&b));
-	buf_reset(&b);
-	route_login_write(&b, &c->route);
-	explain_line("login", buf_view(&b));
-	text_limits(c);
-	text_times(c->ctl->conf);
-	text_queue(c);
-	return 0;
-}
-
-/* --- JSON --------------------------------------------------------------------------------- */
-
-static void json_times(struct json *json, const struct conf *conf)
-{
-	json_key(json, STR("retry_s"));
-	json_begin_array(json);
-	for (size_t i = 0; i < conf->retry.after.count; i++)
-		json_i64(json, conf->retry.after.at[i] / 1000);
-	json_end_array(json);
-	for (int warn = 0; warn < 2; warn++) {
-		json_key(json, warn ? STR("warn_s") : STR("expire_s"));
-		json_begin_object(json);
-		for (size_t i = 0; i < PRIORITIES; i++)
-			json_i64_at(json, str_of(priorities[i].name),
-				(warn ? retry_warn_ms(conf, priorities[i].priority)
-				      : retry_expire_ms(conf, priorities[i].priority)) / 1000);
-		json_end_object(json);
-	}
-}
-
-static void json_queue(struct json *json, const struct summary_row *row)
-{
-	char text[40];
-	struct buf next;
-	json_key(json, STR("queue"));
-	if (!row) {
-		json_nothing(json);
-		return;
-	}
-	buf_init_fixed(&next, text, sizeof text);
-	if (row->next_ms) units_time_write(&next, row->next_ms);
-	json_begin_object(json);
-	json_i64_at(json, STR("messages"), (int64_t)row->messages);
-	json_i64_at(json, STR("recipients"), (int64_t)row->recipients);
-	json_i64_at(json, STR("deferred"), (int64_t)row->deferred);
-	json_str_at(json, STR("next"), buf_view(&next));
-	json_str_at(json, STR("reply"), (struct str){ row->reply, row->reply_len });
-	json_end_object(json);
-}
-
-static void json_egress(struct json *json, const struct route_case *c)
-{
-	char memory[TEXT_MAX];
-	struct buf text;
-	buf_init_fixed(&text, memory, sizeof memory);
-	route_egress_write(&text, c->ctl->conf, &c->route, clock_wall_ms());
-	json_str_at(json, STR("egress"), buf_view(&text));
-}
-
-static int route_as_json(const struct route_case *c)
-{
-	char memory[2 * TEXT_MAX];
-	struct buf out;
-	struct json json = { .out = &out };
-	const struct conf_limit *limit = &c->ctl->conf->limit;
-	buf_init_fixed(&out, memory, sizeof memory);
-	json_begin_object(&json);
-	json_str_at(&json, STR("address"), c->address);
-	route_json(&json, c->ctl->conf, c->address, &c->route);
-	json_egress(&json, c);
-	if (c->route.kind == ROUTE_MX) json_i64_at(&json, STR("port"), c->route.via->port);
-	json_i64_at(&json, STR("connections"), limit->connections.per_destination);
-	json_i64_at(&json, STR("recipients_per_transaction"), limit->recipients_per_transaction);
-	json_times(&json, c->ctl->conf);
-	json_queue(&json, c->row);
-	json_key(&json, STR("suspended"));
-	if (c->suspended) suspended_json(&json, c->suspended);
-	else json_nothing(&json);
-	json_end_object(&json);
-	return explain_print(&out);
-}
-
 /* --- the verb ------------------------------------------------------------------------------ */
 
-/* A destination whose spool is not there yet has nothing in it. */
-static int explain_route(const struct ctl *ctl, int argc, char **argv)
+/* Before the spool is opened: that gives up the rights to read the log. */
+static void outcomes_look(struct route_case *c)
+{
+	struct log_place place;
+	bool by_domain = c->route.kind != ROUTE_VIA;
+	c->outcomes.count = 0;
+	if (!events_place(c->ctl->conf, &place)) return;
+	outcomes_find(&place, route_name(&c->route), by_domain ? route_domain_of(c->address) : STR(""),
+		stderr, &c->outcomes);
+}
+
+static int show(const struct route_case *c)
+{
+	return c->ctl->json ? explain_route_json(c) : explain_route_text(c);
+}
+
+static int show_with_queue(struct route_case *c, struct store *store)
 {
 	static struct summary s;
 	static const struct filter all;
 	char memory[ROUTE_KEY_MAX + 8];
 	struct buf key;
+	buf_init_fixed(&key, memory, sizeof memory);
+	route_key(&key, &c->route);
+	int status = summary_make(c->ctl, store, &all, &s);
+	if (status) return status;
+	c->row = summary_find(&s, buf_view(&key));
+	c->suspended = suspended_find(&s.suspended, route_name(&c->route), route_domain_of(c->address));
+	status = show(c);
+	summary_free(&s);
+	return status;
+}
+
+static int explain_route(const struct ctl *ctl, int argc, char **argv)
+{
 	struct store *store;
 	const char *sender = ctl_option(&argc, argv, "--from"), *user = ctl_option(&argc, argv, "--user");
 	if (argc != 1)
@@ -249,18 +76,12 @@ static int explain_route(const struct ctl *ctl, int argc, char **argv)
 	c.route = route_find(ctl->conf, &ask);
 	ask.exists = false;
 	c.unknown = route_find(ctl->conf, &ask);
-	buf_init_fixed(&key, memory, sizeof memory);
-	route_key(&key, &c.route);
-	int status = offline_open(ctl, false, &store);
-	if (status) return status;
-	status = summary_make(ctl, store, &all, &s);
-	if (status == 0) {
-		c.row = summary_find(&s, buf_view(&key));
-		c.suspended = suspended_find(&s.suspended, route_name(&c.route), route_domain_of(c.address));
-		status = ctl->json ? route_as_json(&c) : route_text(&c);
-		summary_free(&s);
-	}
-	store_close(store);
+	c.now_ms = offline_now_ms();
+	outcomes_look(&c);
+	int status = offline_look(ctl, &store);
+	if (status == 0) status = store ? show_with_queue(&c, store) : show(&c);
+	if (store) store_close(store);
+	outcomes_free(&c.outcomes);
 	return status;
 }
 

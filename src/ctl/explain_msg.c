@@ -88,7 +88,7 @@ static void rcpt_json(const struct msg_case *c, const struct spool_rcpt *r,
 	json_str_at(json, STR("dsn"), r->dsn);
 	json_key(json, STR("warned"));
 	json_bool(json, r->warned);
-	route_json(json, c->ctl->conf, r->address, route);
+	route_json(json, c->ctl->conf, r->address, route, c->now_ms);
 	json_end_object(json);
 }
 

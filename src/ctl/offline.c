@@ -13,7 +13,7 @@
 #include "lib/route/route.h"
 #include "spool/action.h"
 
-enum { OFFLINE_SLICE = 256 };
+enum { OFFLINE_SLICE = 256, PATH_LEN = 4096 };
 
 int64_t offline_now_ms(void)
 {
@@ -31,16 +31,33 @@ static int offline_become_owner(const char *path)
 	return 0;
 }
 
-int offline_enter(const struct ctl *ctl)
+/* 0 or -errno; `path` is where. */
+static int enter(const struct ctl *ctl, char *path, size_t size)
 {
-	char path[4096];
-	if (!str_to_cstr(ctl->conf->spool.path, path, sizeof path))
-		return ctl_fail(EX_CONFIG, "the spool's path is too long");
+	if (!str_to_cstr(ctl->conf->spool.path, path, size)) return -ENAMETOOLONG;
 	/* Entered as who we are; its owner need not be able to walk there. */
-	int error = chdir(path) != 0 ? -errno : offline_become_owner(".");
-	if (!error) return 0;
+	return chdir(path) != 0 ? -errno : offline_become_owner(".");
+}
+
+static int enter_failed(int error, const char *path)
+{
+	if (error == -ENAMETOOLONG) return ctl_fail(EX_CONFIG, "the spool's path is too long");
 	return ctl_fail(error == -EACCES ? EX_NOPERM : EX_NOINPUT,
 		"the spool %s cannot be entered: %s", path, strerror(-error));
+}
+
+static int open_failed(int error)
+{
+	return ctl_fail(error == -EBUSY ? EX_TEMPFAIL : error == -EACCES ? EX_NOPERM : EX_NOINPUT,
+		"the spool cannot be opened: %s",
+		error == -EBUSY ? "a service is using it" : strerror(-error));
+}
+
+int offline_enter(const struct ctl *ctl)
+{
+	char path[PATH_LEN];
+	int error = enter(ctl, path, sizeof path);
+	return error ? enter_failed(error, path) : 0;
 }
 
 int offline_open(const struct ctl *ctl, bool write, struct store **store)
@@ -49,10 +66,18 @@ int offline_open(const struct ctl *ctl, bool write, struct store **store)
 	int status = offline_enter(ctl);
 	if (status) return status;
 	int error = store_open(&store_lmdb, ".", &options, store);
-	if (!error) return 0;
-	return ctl_fail(error == -EBUSY ? EX_TEMPFAIL : error == -EACCES ? EX_NOPERM : EX_NOINPUT,
-		"the spool cannot be opened: %s",
-		error == -EBUSY ? "a service is using it" : strerror(-error));
+	return error ? open_failed(error) : 0;
+}
+
+int offline_look(const struct ctl *ctl, struct store **store)
+{
+	struct store_options options = { .read_only = true };
+	char path[PATH_LEN];
+	int error = enter(ctl, path, sizeof path);
+	*store = NULL;
+	if (error && error != -ENOENT) return enter_failed(error, path);
+	if (!error) error = store_open(&store_lmdb, ".", &options, store);
+	return error && error != -ENOENT ? open_failed(error) : 0;
 }
 
 struct str offline_state_name(enum filter_state state)

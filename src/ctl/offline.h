@@ -16,6 +16,8 @@ enum { OFFLINE_ARENA = 64 * 1024 * 1024 };
 int offline_enter(const struct ctl *ctl);
 /* Opens the configured spool; 0, or a sysexits code after having said why. */
 int offline_open(const struct ctl *ctl, bool write, struct store **store);
+/* The same to read; NULL where no service has made one yet. */
+int offline_look(const struct ctl *ctl, struct store **store);
 
 /* One message of a listing, with its envelope. */
 struct offline_msg {

@@ -46,7 +46,7 @@ void route_destination_write(struct buf *out, const struct route *route)
 
 /* --- the rule ----------------------------------------------------------------------------- */
 
-static void place_write(struct buf *out, struct conf_origin at)
+void route_origin_write(struct buf *out, struct conf_origin at)
 {
 	buf_str(out, at.file);
 	if (!at.line) return;
@@ -56,8 +56,8 @@ static void place_write(struct buf *out, struct conf_origin at)
 
 void route_place_write(struct buf *out, const struct route *route)
 {
-	if (route->via) place_write(out, route->via->origin);
-	else if (route->domain) place_write(out, route->domain->deliver_from);
+	if (route->via) route_origin_write(out, route->via->origin);
+	else if (route->domain) route_origin_write(out, route->domain->deliver_from);
 }
 
 /* "route branch matches .example.com for sender @a.example" */
@@ -110,7 +110,7 @@ void route_rule_write(struct buf *out, const struct conf *conf, struct str addre
 	char text[RULE_MAX];
 	struct buf place;
 	buf_init_fixed(&place, text, sizeof text);
-	if (domain) place_write(&place, domain->deliver_from);
+	if (domain) route_origin_write(&place, domain->deliver_from);
 	else route_place_write(&place, route);
 	if (place.len == 0) return;
 	buf_str(out, STR(" ("));
@@ -131,7 +131,39 @@ static size_t implicit_count(const struct conf_route *via, size_t *all)
 	return count;
 }
 
-void route_tls_write(struct buf *out, const struct route *route)
+/* Of the recipients, where the DNS names the hosts. */
+static struct str tls_domain(const struct route *route)
+{
+	return route->kind == ROUTE_MX ? route_domain_of(route->mailbox) : STR("");
+}
+
+const struct conf_tls_policy *route_exception(const struct conf *conf, const struct route *route,
+                                              int64_t wall_ms)
+{
+	struct str domain = tls_domain(route);
+	return domain.len ? conf_tls_policy_find(conf, domain, wall_ms) : NULL;
+}
+
+void route_exception_write(struct buf *out, const struct conf_tls_policy *policy)
+{
+	buf_str(out, STR("tls-policy"));
+	for (size_t i = 0; i < policy->name_count; i++) {
+		buf_byte(out, ' ');
+		buf_str(out, policy->names[i]);
+	}
+	buf_str(out, STR(" ("));
+	route_origin_write(out, policy->origin);
+	buf_byte(out, ')');
+	if (policy->until_ms) {
+		buf_str(out, STR(", its last day is "));
+		units_date_write(out, policy->until_ms);
+	}
+	if (policy->reason.len) buf_str(out, STR(": "));
+	buf_str(out, policy->reason);
+}
+
+void route_tls_write(struct buf *out, const struct conf *conf, const struct route *route,
+                     int64_t wall_ms)
 {
 	static const char *const words[] = {
 		[CONF_ROUTE_TLS_OFF] = "off: in the clear",
@@ -145,8 +177,9 @@ void route_tls_write(struct buf *out, const struct route *route)
 	size_t all, implicit;
 	if (route->kind == ROUTE_LMTP) buf_str(out, str_of(words[CONF_ROUTE_TLS_OFF]));
 	if (route->kind != ROUTE_VIA && route->kind != ROUTE_MX) return;
-	buf_str(out, str_of(words[route->via->tls]));
-	if (route->via->tls == CONF_ROUTE_TLS_OFF) return;
+	enum conf_route_tls word = secure_word(conf, route->via, tls_domain(route), wall_ms);
+	buf_str(out, str_of(words[word]));
+	if (word == CONF_ROUTE_TLS_OFF) return;
 	implicit = implicit_count(route->via, &all);
 	if (implicit == 0) buf_str(out, STR("; by STARTTLS"));
 	else if (implicit == all) buf_str(out, STR("; from the first octet"));
@@ -204,8 +237,32 @@ void route_login_write(struct buf *out, const struct route *route)
 	buf_str(out, route->via->login_cleartext == CONF_YES_YES ? STR(", also without TLS") : STR(""));
 }
 
+static void exception_json(struct json *json, const struct conf_tls_policy *policy)
+{
+	char memory[RULE_MAX];
+	struct buf text;
+	json_key(json, STR("tls_policy"));
+	if (!policy) {
+		json_nothing(json);
+		return;
+	}
+	buf_init_fixed(&text, memory, sizeof memory);
+	json_begin_object(json);
+	json_key(json, STR("domains"));
+	json_begin_array(json);
+	for (size_t i = 0; i < policy->name_count; i++) json_str(json, policy->names[i]);
+	json_end_array(json);
+	route_origin_write(&text, policy->origin);
+	json_str_at(json, STR("place"), buf_view(&text));
+	buf_reset(&text);
+	if (policy->until_ms) units_date_write(&text, policy->until_ms);
+	json_str_at(json, STR("until"), buf_view(&text));
+	json_str_at(json, STR("reason"), policy->reason);
+	json_end_object(json);
+}
+
 void route_json(struct json *json, const struct conf *conf, struct str address,
-                const struct route *route)
+                const struct route *route, int64_t wall_ms)
 {
 	char memory[DESTINATION_MAX];
 	struct buf text;
@@ -224,8 +281,9 @@ void route_json(struct json *json, const struct conf *conf, struct str address,
 	route_destination_write(&text, route);
 	json_str_at(json, STR("destination"), buf_view(&text));
 	buf_reset(&text);
-	route_tls_write(&text, route);
+	route_tls_write(&text, conf, route, wall_ms);
 	json_str_at(json, STR("tls"), buf_view(&text));
+	exception_json(json, route_exception(conf, route, wall_ms));
 	json_str_at(json, STR("login"), has_login(route) ? route->via->login : STR(""));
 	json_str_at(json, STR("secret"), has_login(route) ? route->via->secret : STR(""));
 	json_str_at(json, STR("match"), route->match);

@@ -7,12 +7,12 @@
 
 #include "ctl/ctl.h"
 #include "ctl/events.h"
-#include "ctl/track_show.h"
+#include "ctl/track_index.h"
 #include "lib/event/instant.h"
 #include "lib/event/trackdb.h"
 #include "lib/os/clock.h"
 
-enum { SQL_MAX = 4096, PATTERN_MAX = 2048, INDEX_PATH_MAX = LOGFILE_PATH_MAX + 16 };
+enum { SQL_MAX = 4096, PATTERN_MAX = 2048 };
 
 /* A query that is put together: its text, and the texts for its parameters. */
 struct query {
@@ -34,47 +34,6 @@ struct track {
 	struct trackdb db;
 	struct track_show show;
 };
-
-/* --- what the log has and the index has not -------------------------------------------
- */
-
-static int scan_file(struct track *t, const struct logfile *file, uint64_t *budget)
-{
-	struct log_reader reader;
-	uint64_t offset = 0;
-	int64_t number;
-	int rc = log_reader_open(&reader, file->path, 0);
-	if (rc != 0) return rc == -ENOENT ? 0 : rc;
-	uint64_t head = logfile_head(reader.fd);
-	if (head) rc = trackdb_file(&t->db, file, head, &number, &offset);
-	uint64_t unread = head && file->size > offset ? file->size - offset : 0;
-	reader.offset = offset;
-	if (unread > *budget) {
-		fprintf(t->args->err,
-			"imsctl: the log is far ahead of the index: %s is not searched\n",
-			file->path);
-		unread = 0;
-	}
-	*budget -= unread;
-	while (rc == 0 && unread &&
-	       (rc = trackdb_feed(&t->db, &reader, number, 0, 0)) > 0)
-		rc = 0;
-	log_reader_close(&reader);
-	return rc;
-}
-
-/* The newest first: what is over the bound is the oldest. */
-static int scan_log(struct track *t)
-{
-	struct logfiles files;
-	uint64_t budget = TRACK_SCAN_MAX;
-	int rc = logfiles_list(&t->args->place, &files);
-	if (rc != 0) return rc;
-	for (size_t i = files.count; i > 0 && rc == 0; i--)
-		rc = scan_file(t, &files.at[i - 1], &budget);
-	logfiles_free(&files);
-	return rc;
-}
 
 /* --- selectors -------------------------------------------------------------------------
  */
@@ -240,15 +199,13 @@ static void query_messages(struct query *q, const struct track *t)
 	end_query(q, TRACK_MESSAGES_MAX + 1, "");
 }
 
-#define COLUMNS "ts, number, id, sid, sender, recipient, msgid, file, offset"
-
 /* Refusals have no message: all selectors hold for the one event. */
 static void query_refusals(struct query *q, const struct track *t)
 {
 	add(q, PARTS "SELECT * FROM (");
 	for (unsigned half = 0; half < 2; half++) {
 		add(q, half == 0 ? "" : " UNION ALL ");
-		add(q, "SELECT " COLUMNS " FROM ");
+		add(q, "SELECT " TRACK_COLUMNS " FROM ");
 		add(q, half == 0 ? "main" : "temp");
 		add(q, ".event WHERE id IS NULL AND number = ");
 		buf_u64(&q->sql, event_row(EVENT_refuse)->number);
@@ -284,27 +241,6 @@ static sqlite3_stmt *prepare(struct track *t,
 /* --- what is found
  * ---------------------------------------------------------------------- */
 
-static struct str column_text(sqlite3_stmt *stmt, int at)
-{
-	const void *text = sqlite3_column_blob(stmt, at);
-	return (struct str){ text, text ? (size_t)sqlite3_column_bytes(stmt, at) : 0 };
-}
-
-static struct track_row row_of(sqlite3_stmt *stmt)
-{
-	return (struct track_row){
-		.ts_ms = sqlite3_column_int64(stmt, 0),
-		.number = (uint64_t)sqlite3_column_int64(stmt, 1),
-		.id = (uint64_t)sqlite3_column_int64(stmt, 2),
-		.sid = (uint64_t)sqlite3_column_int64(stmt, 3),
-		.from = column_text(stmt, 4),
-		.to = column_text(stmt, 5),
-		.message_id = column_text(stmt, 6),
-		.file = sqlite3_column_int64(stmt, 7),
-		.offset = (uint64_t)sqlite3_column_int64(stmt, 8),
-	};
-}
-
 static int status_of(int rc)
 {
 	return rc == SQLITE_DONE || rc == SQLITE_ROW ? 0 : EX_IOERR;
@@ -312,9 +248,9 @@ static int status_of(int rc)
 
 #define ATTEMPTS_MAX "1000"
 _Static_assert(TRACK_ATTEMPTS_MAX == 1000, "stands in the query");
-static const char EACH[] = "SELECT " COLUMNS " FROM events WHERE id = ?1"
+static const char EACH[] = "SELECT " TRACK_COLUMNS " FROM events WHERE id = ?1"
 			   " ORDER BY ts, file < 0, event";
-static const char NEWEST[] = "SELECT * FROM (SELECT " COLUMNS ", event FROM events WHERE"
+static const char NEWEST[] = "SELECT * FROM (SELECT " TRACK_COLUMNS ", event FROM events WHERE"
 			     " id = ?1 ORDER BY ts DESC, file < 0 DESC, event DESC LIMIT "
 			     ATTEMPTS_MAX ") ORDER BY ts, file < 0, event";
 
@@ -329,7 +265,7 @@ static int show_messages(struct track *t, const int64_t *ids, size_t count)
 		sqlite3_bind_int64(stmt, 1, ids[i - 1]);
 		track_show_begin(&t->show);
 		while ((rc = sqlite3_step(stmt)) == SQLITE_ROW) {
-			struct track_row row = row_of(stmt);
+			struct track_row row = track_row_of(stmt);
 			track_show_row(&t->show, &row);
 		}
 		(void)sqlite3_reset(stmt);
@@ -366,7 +302,7 @@ static int find_refusals(struct track *t)
 	sqlite3_stmt *stmt = prepare(t, query_refusals);
 	if (!stmt) return EX_SOFTWARE;
 	while ((rc = sqlite3_step(stmt)) == SQLITE_ROW) {
-		struct track_row row = row_of(stmt);
+		struct track_row row = track_row_of(stmt);
 		if (count++ == 0) track_show_begin(&t->show);
 		track_show_row(&t->show, &row);
 	}
@@ -391,21 +327,11 @@ static int find(struct track *t)
 int track_run(const struct track_args *args)
 {
 	static struct track t; /* views are large */
-	char path[INDEX_PATH_MAX];
-	bool missing;
 	t = (struct track){ .args = args };
-	(void)snprintf(path, sizeof path, "%s/index.db", args->place.folder);
-	int rc = trackdb_open_read(&t.db, path, &missing);
+	int rc = track_index_open(&t.db, &args->place, args->err);
 	if (rc == 0) {
 		track_show_init(&t.show, &t.db, &args->place, args->json, args->out);
 		t.show.attempts = args->attempts;
-		rc = scan_log(&t);
-		/* An index that is damaged further inside: the log is the truth. */
-		if (rc == -EILSEQ && !missing) {
-			trackdb_close(&t.db);
-			rc = trackdb_open_read(&t.db, "", &missing);
-			if (rc == 0) rc = scan_log(&t);
-		}
 	}
 	int status = rc == 0 ? find(&t) : rc == -EACCES ? EX_NOPERM : EX_IOERR;
 	if (rc != 0)

@@ -166,9 +166,14 @@ static void write_text(struct track_show *s)
 	buf_byte(&s->line, '\n');
 }
 
-void track_show_row(struct track_show *s, const struct track_row *row)
+void track_show_view(struct track_show *s, const struct track_row *row)
 {
 	if (!view_of_line(s, row)) view_of_row(&s->view, row);
+}
+
+void track_show_row(struct track_show *s, const struct track_row *row)
+{
+	track_show_view(s, row);
 	buf_reset(&s->line);
 	if (s->attempts && !attempt_write(&s->view, &s->line)) return;
 	if (s->attempts) {

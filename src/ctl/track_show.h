@@ -36,6 +36,8 @@ void track_show_init(struct track_show *s, struct trackdb *db,
 void track_show_free(struct track_show *s); /* also one that is all zero */
 /* The rows that follow are of one message, or refusals, in the order of time. */
 void track_show_begin(struct track_show *s);
+/* `view` becomes the row's event, and nothing is shown. */
+void track_show_view(struct track_show *s, const struct track_row *row);
 void track_show_row(struct track_show *s, const struct track_row *row);
 
 #endif

@@ -141,10 +141,8 @@ static struct tls_client *client_for(struct deliver *d, const struct conf_route 
 enum conf_route_tls encrypt_word(const struct job *job, const struct conf_route *route)
 {
 	const struct frame *f = job->d->frame;
-	if (job->to.kind != JOB_TO_MX) return route->tls;
-	const struct conf_tls_policy *own =
-		conf_tls_policy_find(f->conf, job->to.domain, loop_wall_ms(f->loop));
-	return own ? own->tls : route->tls;
+	struct str domain = job->to.kind == JOB_TO_MX ? job->to.domain : STR("");
+	return secure_word(f->conf, route, domain, loop_wall_ms(f->loop));
 }
 
 bool encrypt_is_demanded(const struct job *job)

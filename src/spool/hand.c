@@ -168,8 +168,7 @@ static struct part *part_for(struct spool *s, struct job *job, struct sched_dest
 {
 	const struct conf_pacing *block = role == ROLE_MAILBOX ? NULL : pacing_block(s, d);
 	uint32_t max = role == ROLE_MAILBOX ? SPOOL_MAILBOX_RCPTS
-		: (uint32_t)s->frame->conf->limit.recipients_per_transaction;
-	if (block && block->recipients && block->recipients < max) max = (uint32_t)block->recipients;
+		: pace_recipients_max(s->frame->conf, block);
 	LIST_EACH(it, &job->parts) {
 		struct part *part = CONTAINER(it, struct part, link);
 		if (part->dest == d && part->count < max) return part;

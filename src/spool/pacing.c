@@ -20,45 +20,30 @@ const struct conf_pacing *pacing_block(const struct spool *s, const struct sched
 	return d->site ? site_find(conf, d->site->name) : site_default(conf);
 }
 
-/* A stop is never longer than mail that failed would wait anyway. */
-static int64_t first_retry_ms(const struct spool *s)
-{
-	const struct conf_durations *after = &s->frame->conf->retry.after;
-	return after->count ? after->at[0] : PACE_STOP_MAX_MS;
-}
-
 static struct sched_site *site_of(struct spool *s, const struct conf_pacing *block)
 {
 	const struct conf *conf = s->frame->conf;
 	struct sched_site *site = block ? sched_site(&s->sched, block->name) : NULL;
-	if (site)
-		pace_set(&site->pace, block, (uint32_t)conf->limit.connections.out, first_retry_ms(s));
+	if (site) pace_configure(&site->pace, conf, block, true);
 	return site;
 }
 
 static void dest_set(struct spool *s, struct sched_dest *d, const struct conf_pacing *block)
 {
 	sched_move(&s->sched, d, site_of(s, block), loop_wall_ms(s->frame->loop));
-	pace_set(&d->pace, pacing_block(s, d), per_destination(s), first_retry_ms(s));
-}
-
-static bool has_hosts(const struct conf *conf)
-{
-	for (size_t i = 0; i < conf->pacing_count; i++)
-		if (conf->pacings[i].mx.count) return true;
-	return false;
+	pace_configure(&d->pace, s->frame->conf, pacing_block(s, d), false);
 }
 
 void pacing_place(struct spool *s, struct sched_dest *d, const struct route *route)
 {
 	const struct conf *conf = s->frame->conf;
-	const struct conf_pacing *block = NULL;
+	bool by_hosts;
 	uint64_t tag = conf->generation + 1; /* not 0: a new one */
 	if (d->tag == tag) return;
 	d->tag = tag;
-	if (route->kind == ROUTE_MX) block = site_of_domain(conf, route_domain_of(route->mailbox));
+	const struct conf_pacing *block = site_of_route(conf, route, &by_hosts);
 	/* What was found out of its hosts holds as long as the block is there. */
-	d->settled = block || route->kind == ROUTE_LMTP || !has_hosts(conf);
+	d->settled = !by_hosts;
 	if (!d->settled && d->site) block = site_find(conf, d->site->name);
 	if (!d->settled && block && !block->mx.count) block = NULL;
 	dest_set(s, d, block);

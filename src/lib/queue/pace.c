@@ -22,6 +22,25 @@ void pace_set(struct pace *p, const struct conf_pacing *block, uint32_t connecti
 	rate_set(&p->connects, block ? &block->connection_rate : NULL);
 }
 
+/* A stop is never longer than mail that failed would wait anyway. */
+static int64_t first_retry_ms(const struct conf *conf)
+{
+	return conf->retry.after.count ? conf->retry.after.at[0] : PACE_STOP_MAX_MS;
+}
+
+void pace_configure(struct pace *p, const struct conf *conf, const struct conf_pacing *block,
+		    bool site)
+{
+	int64_t connections = site ? conf->limit.connections.out : conf->limit.connections.per_destination;
+	pace_set(p, block, (uint32_t)connections, first_retry_ms(conf));
+}
+
+uint32_t pace_recipients_max(const struct conf *conf, const struct conf_pacing *block)
+{
+	int64_t max = conf->limit.recipients_per_transaction;
+	return (uint32_t)(block && block->recipients && block->recipients < max ? block->recipients : max);
+}
+
 bool pace_may_send(struct pace *p, int64_t now_ms)
 {
 	/* A clock that was set back does not make it longer. */

@@ -55,6 +55,12 @@ struct pace_change {
  * of retries. block NULL: no other limits. What was counted stays. */
 void pace_set(struct pace *p, const struct conf_pacing *block, uint32_t connections,
 	      int64_t retry_ms);
+/* The same for all that share the limits of a block (`site`), or for one destination of which at
+ * most `block` speaks. */
+void pace_configure(struct pace *p, const struct conf *conf, const struct conf_pacing *block,
+		    bool site);
+/* Recipients of one copy of a message. */
+uint32_t pace_recipients_max(const struct conf *conf, const struct conf_pacing *block);
 bool pace_may_send(struct pace *p, int64_t now_ms);
 bool pace_may_connect(struct pace *p, int64_t now_ms);
 static inline bool pace_stops(const struct pace *p, int64_t now_ms)

@@ -112,6 +112,14 @@ void secure_plan_make(const struct secure_facts *f, struct secure_plan *plan)
 	plan->may_clear = !must && !implicit;
 }
 
+enum conf_route_tls secure_word(const struct conf *conf, const struct conf_route *route,
+				struct str domain, int64_t wall_ms)
+{
+	const struct conf_tls_policy *own =
+		domain.len ? conf_tls_policy_find(conf, domain, wall_ms) : NULL;
+	return own ? own->tls : route->tls;
+}
+
 struct str secure_check_word(enum secure_check check)
 {
 	switch (check) {

@@ -66,6 +66,11 @@ struct secure_plan {
  * route's own word. */
 void secure_plan_make(const struct secure_facts *facts, struct secure_plan *plan);
 
+/* What counts for mail by the route: the word of a block `tls-policy` about the domain, for which the DNS
+ * names the hosts, stands before the route's. `domain` empty: the route lists them. */
+enum conf_route_tls secure_word(const struct conf *conf, const struct conf_route *route,
+				struct str domain, int64_t wall_ms);
+
 /* "none", "verified" or "dane": as events tell it. */
 struct str secure_check_word(enum secure_check check);
 

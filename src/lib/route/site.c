@@ -43,6 +43,22 @@ const struct conf_pacing *site_of_domain(const struct conf *conf, struct str dom
 	return best.block;
 }
 
+static bool has_hosts(const struct conf *conf)
+{
+	for (size_t i = 0; i < conf->pacing_count; i++)
+		if (conf->pacings[i].mx.count) return true;
+	return false;
+}
+
+const struct conf_pacing *site_of_route(const struct conf *conf, const struct route *route,
+					bool *by_hosts)
+{
+	const struct conf_pacing *block =
+		route->kind == ROUTE_MX ? site_of_domain(conf, route_domain_of(route->mailbox)) : NULL;
+	*by_hosts = !block && route->kind != ROUTE_LMTP && route->kind != ROUTE_MAILBOX && has_hosts(conf);
+	return block;
+}
+
 void site_host(const struct conf *conf, struct str host, struct site_best *best)
 {
 	for (size_t i = 0; i < conf->pacing_count; i++)

@@ -5,10 +5,15 @@
 #ifndef IMS_ROUTE_SITE_H
 #define IMS_ROUTE_SITE_H
 
-#include "lib/conf/conf.h"
+#include "lib/route/route.h"
 
 /* The block that `match` of the domain names best, or NULL. */
 const struct conf_pacing *site_of_domain(const struct conf *conf, struct str domain);
+
+/* The same, as far as the route tells: only mail by MX has a domain. `by_hosts`: what its hosts are
+ * called decides (site_host), else what is returned holds. */
+const struct conf_pacing *site_of_route(const struct conf *conf, const struct route *route,
+					bool *by_hosts);
 
 /* For each name of the hosts of one destination: how well `mx` of some block names it.
  * Begin with {NULL}; in the end `block` is that of the whole set, in whatever order its

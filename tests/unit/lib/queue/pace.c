@@ -186,6 +186,30 @@ static void a_new_configuration(void **state)
 	assert_int_equal(p.connections, 1);
 }
 
+static void of_the_configuration(void **state)
+{
+	(void)state;
+	int64_t after[] = { 2000 };
+	struct conf conf = { .limit = { .connections = { .per_destination = 7, .out = 50 },
+					.recipients_per_transaction = 30 } };
+	const struct conf_pacing many = { .connections = 9, .recipients = 40 }, few = { .recipients = 4 };
+	const struct { const struct conf_pacing *block; bool site; uint32_t connections, recipients; } rows[] = {
+		{ NULL, false, 7, 30 }, { &few, false, 7, 4 }, { &few, true, 50, 4 },
+		{ &many, false, 9, 30 }, { &many, true, 9, 30 },
+	};
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct pace p = { 0 };
+		conf.retry.after.count = i % 2;
+		conf.retry.after.at = after;
+		pace_configure(&p, &conf, rows[i].block, rows[i].site);
+		assert_int_equal(p.connections_max, rows[i].connections);
+		assert_int_equal(pace_recipients_max(&conf, rows[i].block), rows[i].recipients);
+		/* Without a time of retries, and with one. */
+		assert_true(hinted(&p, HINT_RATE, 5, begin_ms));
+		assert_int_equal(p.stop_until_ms - begin_ms, i % 2 ? 2000 : PACE_RATE_MS);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -196,6 +220,7 @@ int main(void)
 		cmocka_unit_test(it_takes_longer_than_it_did),
 		cmocka_unit_test(clocks_that_jump),
 		cmocka_unit_test(a_new_configuration),
+		cmocka_unit_test(of_the_configuration),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

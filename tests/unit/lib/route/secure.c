@@ -194,12 +194,27 @@ static void unknown_is_skipped(void **state)
 	assert_int_equal(plan.tls, MUST);
 }
 
+static void the_word_that_counts(void **state)
+{
+	(void)state;
+	static struct str names[] = { STR_INIT("a.example") };
+	struct conf_tls_policy own = { .names = names, .name_count = 1, .tls = CONF_ROUTE_TLS_MAY, .until_ms = 1000 };
+	struct conf conf = { .tls_policies = &own, .tls_policy_count = 1 };
+	const struct conf_route route = { .tls = CONF_ROUTE_TLS_VERIFY };
+	const int64_t day_ms = 24 * 60 * 60 * 1000;
+	assert_int_equal(secure_word(&conf, &route, STR("x.a.example"), 0), CONF_ROUTE_TLS_MAY);
+	assert_int_equal(secure_word(&conf, &route, STR("b.example"), 0), CONF_ROUTE_TLS_VERIFY);
+	assert_int_equal(secure_word(&conf, &route, STR(""), 0), CONF_ROUTE_TLS_VERIFY);
+	assert_int_equal(secure_word(&conf, &route, STR("a.example"), 1000 + day_ms), CONF_ROUTE_TLS_VERIFY);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(plans),
 		cmocka_unit_test(policies),
 		cmocka_unit_test(unknown_is_skipped),
+		cmocka_unit_test(the_word_that_counts),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -8,7 +8,10 @@ static const char text[] =
 	"pacing two { match c.b.example .d.b.example; mx .mx.example mail.big.example; connections 2 }\n"
 	"pacing three { mx .big.example .deep.mx.example; connections 3 }\n"
 	"pacing mine { mx .google.com; connections 9 }\n"
-	"pacing default { connections 4 }\n";
+	"pacing default { connections 4 }\n"
+	"domain l.example { users any; deliver lmtp 127.0.0.1:24 }\n"
+	"route hub { match v.example; via x.mx.example }\n"
+	"route default { mx }\n";
 
 static struct conf *conf;
 
@@ -88,12 +91,36 @@ static void by_name(void **state)
 	expect("none", site_find(conf, STR("none")), "-");
 }
 
+/* As far as the route tells; only mail by MX has a domain that says something. */
+static void by_route(void **state)
+{
+	(void)state;
+	static const struct { const char *address, *want; bool by_hosts; } rows[] = {
+		{ "x@a.example", "one", false }, { "x@there.example", "-", true },
+		{ "x@v.example", "-", true },    { "x@l.example", "-", false },
+	};
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct route route = route_find(conf, &(struct route_ask){ .address = str_of(rows[i].address) });
+		bool by_hosts;
+		expect(rows[i].address, site_of_route(conf, &route, &by_hosts), rows[i].want);
+		assert_int_equal(by_hosts, rows[i].by_hosts);
+	}
+	struct conf *none = conf_of("hostname mx.us.example\npacing-profile none\npacing one { match a.example; connections 1 }\n"
+				    "route default { mx }\n");
+	struct route route = route_find(none, &(struct route_ask){ .address = STR("x@b.example") });
+	bool by_hosts = true;
+	assert_null(site_of_route(none, &route, &by_hosts));
+	assert_false(by_hosts); /* no block names hosts */
+	conf_free(none);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(by_domain),
 		cmocka_unit_test(by_hosts),
 		cmocka_unit_test(by_name),
+		cmocka_unit_test(by_route),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);
 }
