@@ -80,7 +80,8 @@ void connection_quit(struct connection *c)
 
 void job_stop(struct connection *c, enum smtp_attempt_how how)
 {
-	c->job->host_failed = how != SMTP_ATTEMPT_NO_SOCKET;
+	/* Nothing is wrong with a host that is ours. */
+	c->job->host_failed = how != SMTP_ATTEMPT_NO_SOCKET && !c->met_self;
 	job_end(c->job);
 }
 
@@ -181,7 +182,7 @@ static void connection_reset(struct connection *c)
 	c->state = CONNECTION_OPENING;
 	c->target = c->job->attempt.target;
 	c->targets[c->target].tls[0] = '\0';
-	c->lacking = c->told = c->tls_told = c->sending = c->wants_text = c->more_text = false;
+	c->met_self = c->lacking = c->told = c->tls_told = c->sending = c->wants_text = c->more_text = false;
 	c->broken = 0;
 	buf_reset(&c->out);
 }
@@ -240,9 +241,11 @@ static void connection_begin(struct connection *c)
 	const struct conf_egress *egress = egress_of(c->job);
 	bool own = egress && egress->helo.len;
 	(void)str_to_cstr(own ? egress->helo : conf->hostname, c->helo, sizeof c->helo);
+	(void)str_to_cstr(loop_name(c), c->self, sizeof c->self);
 	c->cfg = (struct smtp_client_settings){
 		.helo = str_of(c->helo),
 		.host = str_of(c->targets[c->target].name),
+		.self = str_of(c->self),
 		.tls = plan.tls,
 		.rcpts_max = (uint32_t)conf->limit.recipients_per_transaction,
 		.lmtp = c->job->to.kind == JOB_TO_LMTP,

@@ -11,12 +11,14 @@
 #include "deliver/proof.h"
 #include "lib/mail/envelope.h"
 #include "lib/mail/job.h"
+#include "lib/os/own.h"
 #include "lib/os/window.h"
 #include "lib/policy/tally.h"
 #include "lib/os/tls.h"
 #include "lib/route/health.h"
 #include "lib/route/egress.h"
 #include "lib/route/secure.h"
+#include "lib/route/self.h"
 #include "lib/smtp/attempt.h"
 #include "lib/transport/mtasts.h"
 #include "services/frame.h"
@@ -46,6 +48,8 @@ enum {
 	DELIVER_MISSING_MAX = 128, /* own addresses that are left out: no pool has more */
 	DELIVER_MISSING_MS = 5 * 60 * 1000,    /* and how long */
 	DELIVER_LOGIN_TOLD_MS = 60 * 60 * 1000, /* one login_fail of a route in that time */
+	DELIVER_OWN_MAX = 64,                  /* next hops that are we, of which it was told */
+	DELIVER_OWN_TOLD_MS = 60 * 60 * 1000,
 	DELIVER_ANSWERS_MAX = 256,             /* told of one host, one event each */
 	DELIVER_TOKENS_MAX = 16,
 	DELIVER_TOKEN_MS = 30 * 1000,          /* for the first of them to come */
@@ -190,7 +194,7 @@ struct connection {
 	struct smtp_client smtp;
 	struct smtp_client_settings cfg;
 	struct login login; /* where cfg.login is set */
-	char helo[DELIVER_NAME_MAX];
+	char helo[DELIVER_NAME_MAX], self[DELIVER_NAME_MAX];
 	struct buf out;
 	int fd; /* -1: none */
 	enum connection_state state;
@@ -225,7 +229,9 @@ struct connection {
 	uint64_t query;
 	unsigned hop;
 	int64_t asked_ms;
-	bool never; /* dns knows for sure */
+	bool never; /* dns knows for sure, or each host of the list is we ourselves */
+	unsigned loops;  /* hosts of the list that are */
+	bool met_self;   /* the last host was */
 	char dsn[16];
 	char why[DELIVER_SENTENCE_MAX];
 };
@@ -257,7 +263,7 @@ struct token {
 	char why[256];
 };
 
-/* A host that did not get over TLS. */
+/* A host that did not get over TLS; a next hop of a route of which it was told that it is we. */
 struct clear_host {
 	uint64_t key;
 	int64_t until_ms;
@@ -288,6 +294,10 @@ struct deliver {
 	struct health health; /* of hosts in lists */
 	struct missing_address missing[DELIVER_MISSING_MAX];
 	size_t missing_at;
+	struct ip own[OWN_ADDRESSES_MAX]; /* of the machine, when the process started */
+	size_t own_count;
+	struct clear_host own_told[DELIVER_OWN_MAX];
+	size_t own_told_at;
 	struct tally *tally;
 	struct loop_turn turn;
 	struct loop_timer *drain_timer;
@@ -344,6 +354,17 @@ void rotation_heard(const struct job *job, const struct job_hop *hop, bool good,
 /* The connection is ready for mail; it did not come to that, and its target is left. */
 void rotation_reached(const struct connection *c);
 void rotation_left(const struct connection *c, const struct smtp_attempt_end *end);
+
+/* loop.c: mail that would come back */
+/* Whether the current hop of the list is a listener of this server: then c->dsn and c->why say
+ * so, and it is told. */
+bool loop_is_own(struct connection *c, struct ip ip, uint16_t port);
+/* dns has found that of the hop, or of the job's domain. */
+void loop_found(struct connection *c, struct str why);
+/* Our name, where the connection's target may not have it; else empty. */
+struct str loop_name(const struct connection *c);
+/* It gave it. */
+void loop_met(struct connection *c, const struct smtp_outcome *cause);
 
 /* host.c: where a job goes */
 /* Finds the targets of the connection's job; ends in connection_found, now or later. */
@@ -470,6 +491,8 @@ void tell_hop_up(const struct job *job, const struct job_hop *hop);
 void tell_login(struct connection *c, const struct smtp_outcome *o);
 void tell_error(struct deliver *d, struct str error, struct str path);
 void tell_files_error(struct deliver *d, struct str route, struct str error);
+/* A next hop is this server; `listener`: which one, or NULL. */
+void tell_own(const struct job *job, struct str host, const struct conf_listener *listener, struct str why);
 void tell_egress_out(struct deliver *d, struct str egress, struct ip ip, struct str error);
 void tell_notice(struct deliver *d, struct str reason, struct str path);
 

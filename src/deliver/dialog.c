@@ -157,6 +157,10 @@ static void connection_closed(struct connection *c)
 	if (!end.stale && end.end != SMTP_END_QUIT) c->told = false;
 	tell_attempt(c, &smtp->cause);
 	end.lacking = lacks(c, smtp, &cause);
+	if (end.end == SMTP_END_LOOP) {
+		end.lacking = true;
+		loop_met(c, &smtp->cause);
+	}
 	if (end.end == SMTP_END_AUTH_FAILED) {
 		login_failed(c);
 		token_refused(c);

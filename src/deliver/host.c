@@ -110,7 +110,7 @@ static bool hop_find(struct connection *c, const struct job_hop *hop)
 			tell_error(c->d, str_of(c->why), hop->host);
 		}
 	} else if (ip_parse(hop->host, &ip)) {
-		target_add(c, hop->host, ip, hop->port, NULL);
+		if (!loop_is_own(c, ip, hop->port)) target_add(c, hop->host, ip, hop->port, NULL);
 	} else {
 		return ask(c);
 	}
@@ -126,6 +126,7 @@ static void hops_find(struct connection *c)
 		if (c->target_count == SMTP_ATTEMPT_TARGETS_MAX) break;
 		if (hop_find(c, &to->hops[c->hop])) return;
 	}
+	if (c->loops && c->loops == to->hop_count) c->never = true;
 	connection_found(c);
 }
 
@@ -137,6 +138,7 @@ void host_find(struct connection *c)
 	c->hop = 0;
 	c->asked_ms = 0;
 	c->never = false;
+	c->loops = 0;
 	because(c, STR("4.4.4"), STR("there is no host to send to"));
 	rotation_order(c->job);
 	if (c->job->to.kind != JOB_TO_MX) hops_find(c);
@@ -219,6 +221,9 @@ void host_resolved(struct deliver *d, const struct msg_resolved *m)
 		hosts_take(c, &list);
 	} else if (m->result == RESULT_HOSTS) {
 		because(c, STR("4.4.3"), STR("the answer of the resolver is damaged"));
+	} else if (m->result == RESULT_NEVER && str_eq(m->dsn, STR("5.4.6"))) {
+		c->never = mx;
+		loop_found(c, m->text);
 	} else {
 		c->never = mx && m->result == RESULT_NEVER;
 		because(c, m->dsn, m->text);

@@ -36,6 +36,7 @@ static int role_open(struct frame *f)
 	d->frame = f;
 	d->seed = census ? census->seed : 0;
 	d->tally = scoreboard_tally();
+	d->own_count = own_addresses_get(d->own);
 	map_init(&d->jobs, DELIVER_JOBS_MAX, d->seed);
 	map_init(&d->questions, DELIVER_CONNECTIONS_MAX, d->seed);
 	map_init(&d->policies, DELIVER_CONNECTIONS_MAX, d->seed);

@@ -170,6 +170,36 @@ void tell_egress_out(struct deliver *d, struct str egress, struct ip ip, struct 
 	event_end(log);
 }
 
+static void place_write(struct buf *out, struct str name, const struct conf_origin *at)
+{
+	if (out->len) buf_str(out, STR(", "));
+	buf_str(out, name);
+	buf_byte(out, ' ');
+	buf_str(out, at->file);
+	buf_byte(out, ':');
+	buf_u64(out, at->line);
+}
+
+void tell_own(const struct job *job, struct str host, const struct conf_listener *listener, struct str why)
+{
+	struct event_log *log = job->d->frame->log;
+	const struct conf_route *route = conf_route_find(job->d->frame->conf, job->route);
+	char memory[512];
+	struct buf rule;
+	buf_init_fixed(&rule, memory, sizeof memory);
+	if (route) place_write(&rule, STR("route"), &route->origin);
+	if (listener) place_write(&rule, STR("listener"), &listener->origin);
+	event_begin(log, EVENT_next_hop_own, 0, job->id);
+	event_str(log, FIELD_from, job->mail.sender);
+	event_str(log, FIELD_to, job->mail.rcpts[0].address);
+	event_str(log, FIELD_route, job->route);
+	event_str(log, FIELD_host, host);
+	event_str(log, FIELD_rule, buf_view(&rule));
+	if (listener) event_str(log, FIELD_listener, listener->name);
+	event_str(log, FIELD_reason, why);
+	event_end(log);
+}
+
 void tell_notice(struct deliver *d, struct str reason, struct str path)
 {
 	struct event_log *log = d->frame->log;

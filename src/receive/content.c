@@ -4,7 +4,7 @@
 
 #include "lib/mail/authors.h"
 
-enum { HOPS_BY_US_MAX = 4, ADDRESS_MAX = 1024 };
+enum { ADDRESS_MAX = 1024, LOOP_TEXT_MAX = 500 };
 
 static enum dialog content_refuse(struct session *s, const char *stage, const struct verdict *v)
 {
@@ -93,20 +93,38 @@ static enum dialog content_keep(struct session *s)
 	return content_refuse(s, "data", &v);
 }
 
+/* How often it was on the way, and here, by its Received fields. What it was sent to is what
+ * leads back. */
+static struct verdict content_loop(struct session *s, struct buf *text)
+{
+	const struct mail_scan *scan = &s->tx->scan;
+	const struct conf_limit *limit = &s->rx->frame->conf->limit;
+	bool ours = scan->received_by > (uint32_t)limit->own_hops;
+	uint32_t count = ours ? scan->received_by : scan->received;
+	const char *rule = ours ? "own-hops" : "hops";
+	if (!ours && count <= (uint32_t)limit->hops) return verdict_accept();
+	buf_str(text, STR("The message goes round in a circle: "));
+	buf_u64(text, count);
+	buf_str(text, STR(" of its Received fields"));
+	if (ours) buf_str(text, STR(" say by "));
+	if (ours) buf_str(text, scan->host);
+	buf_str(text, ours ? STR("; look at them, and for a forwarding address, alias or route that leads back here")
+			   : STR(" are too many; look at them for a forwarding address, alias or route that leads back"));
+	tell_loop(s, count, rule);
+	return verdict_builtin(554, "5.4.6", buf_view(text), rule);
+}
+
 enum dialog content_end(struct session *s)
 {
 	struct transaction *tx = s->tx;
-	const struct conf_limit *limit = &s->rx->frame->conf->limit;
+	char memory[LOOP_TEXT_MAX];
+	struct buf text;
+	buf_init_fixed(&text, memory, sizeof memory);
 	struct verdict v = verdict_accept();
 	if (tx->scan.too_large) {
 		v = verdict_builtin(552, "5.3.4",
 			STR("The header of the message is too large"), "header size");
-	} else if (tx->scan.received > (uint32_t)limit->hops ||
-	           tx->scan.received_by > HOPS_BY_US_MAX) {
-		v = verdict_builtin(554, "5.4.6",
-			STR("The message goes round in a circle; a forwarding address is wrong"),
-			"hop count");
-	} else {
+	} else if (v = content_loop(s, &text), v.kind == VERDICT_ACCEPT) {
 		struct facts facts = dialog_facts(s);
 		facts.sender = tx->envelope.sender;
 		v = content_authors(s, &facts);

@@ -434,6 +434,8 @@ void tell_hold(struct session *s, struct str from, struct str to, const struct v
 void tell_grey_pass(struct session *s, struct str to, int64_t waited_ms);
 void tell_receive(struct transaction *tx);
 void tell_repair(struct session *s); /* what was mended, if anything */
+/* A message that goes round: as many of its Received fields are too many, by the setting `rule`. */
+void tell_loop(struct session *s, uint32_t count, const char *rule);
 /* `count` 0: it is not known. */
 void tell_etrn(struct session *s, unsigned code, uint64_t count);
 void tell_auth(struct session *s, struct str mechanism);

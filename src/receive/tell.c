@@ -234,6 +234,19 @@ static void tell_msgid(struct event_log *log, const struct transaction *tx)
 	event_str(log, FIELD_msgid, made.len ? buf_view(&made) : mail_scan_message_id(&tx->scan));
 }
 
+void tell_loop(struct session *s, uint32_t count, const char *rule)
+{
+	const struct transaction *tx = s->tx;
+	struct event_log *log = tell_begin(s, EVENT_mail_loop, tx->handle);
+	event_str(log, FIELD_helo, tx->envelope.helo);
+	event_str(log, FIELD_from, tx->envelope.sender);
+	if (tx->named_count > 0) event_str(log, FIELD_to, tx->first);
+	tell_msgid(log, tx);
+	event_i64(log, FIELD_count, count);
+	event_str(log, FIELD_rule, str_of(rule));
+	event_end(log);
+}
+
 void tell_receive(struct transaction *tx)
 {
 	const struct envelope *e = &tx->envelope;

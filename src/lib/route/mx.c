@@ -220,38 +220,17 @@ static void addresses_mix(const struct mx_host *h, struct mx_next *next)
 
 /* -- Ourselves ----------------------------------------------------------------------- */
 
-static bool listener_serves(const struct conf_listener *l, struct ip ip, uint16_t port)
-{
-	for (size_t i = 0; i < l->addresses.count; i++) {
-		const struct conf_address *a = &l->addresses.at[i];
-		if (a->port != port) continue;
-		if (ip_eq(a->ip, ip)) return true;
-		if (ip_is_v4(ip) ? ip_eq(a->ip, ip_of_v4(0)) : ip_is_none(a->ip))
-			return true;
-	}
-	return false;
-}
-
-static bool ip_is_self(const struct mx_self *self, struct ip ip, uint16_t port)
-{
-	bool own = ip_is_loopback(ip);
-	for (size_t i = 0; i < self->ip_count && !own; i++) own = ip_eq(self->ips[i], ip);
-	for (size_t i = 0; i < self->listener_count && own; i++)
-		if (listener_serves(&self->listeners[i], ip, port)) return true;
-	return false;
-}
-
 static bool host_is_self(const struct mx *mx, const struct mx_host *h,
-			 const struct mx_self *self)
+			 const struct route_self *self)
 {
 	for (size_t f = 0; f < MX_FAMILIES; f++)
 		for (size_t i = 0; i < h->found[f].count; i++)
-			if (ip_is_self(self, h->found[f].ips[i], mx->port)) return true;
+			if (self_listener(self, h->found[f].ips[i], mx->port)) return true;
 	return false;
 }
 
 /* Leaves the hosts that are nearer than we are. */
-static void self_drop(struct mx *mx, const struct mx_self *self)
+static void self_drop(struct mx *mx, const struct route_self *self)
 {
 	for (size_t i = 0; i < mx->count; i++) {
 		if (!host_is_self(mx, &mx->hosts[i], self)) continue;
@@ -323,7 +302,7 @@ static enum mx_end end_without_addresses(const struct mx *mx, struct str *subjec
 	return MX_END_NO_ADDRESS;
 }
 
-void mx_decide(struct mx *mx, const struct mx_self *self, struct mx_verdict *verdict,
+void mx_decide(struct mx *mx, const struct route_self *self, struct mx_verdict *verdict,
 	       struct mx_list *list)
 {
 	struct str subject = mx_name(mx);

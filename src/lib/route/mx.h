@@ -10,6 +10,7 @@
 #include "lib/base/rng.h"
 #include "lib/conf/conf.h"
 #include "lib/route/answer.h"
+#include "lib/route/self.h"
 
 enum {
 	MX_HOSTS_MAX = 16,
@@ -82,16 +83,6 @@ struct mx {
 	struct mx_host hosts[MX_HOSTS_MAX]; /* in the order in which they are tried */
 };
 
-/* Who we are, borrowed. A host is this server if it is an MX of our name, or if one of
- * its addresses is ours (or loopback) and a listener serves that address on the port. */
-struct mx_self {
-	struct str hostname;
-	const struct ip *ips;
-	size_t ip_count;
-	const struct conf_listener *listeners;
-	size_t listener_count;
-};
-
 enum mx_result {
 	MX_HOSTS, /* here they are */
 	MX_NEVER, /* no such destination, for ever */
@@ -145,8 +136,9 @@ bool mx_tlsa_name(const struct mx *mx, size_t host, bool own, struct buf *name);
  * the own name, too. */
 bool mx_take_tlsa(struct mx *mx, size_t host, bool own, enum dns_state state, bool secure,
 		  struct str record);
-/* The decision; the list (empty unless MX_HOSTS) points into `mx`. */
-void mx_decide(struct mx *mx, const struct mx_self *self, struct mx_verdict *verdict,
+/* The decision; the list (empty unless MX_HOSTS) points into `mx`. A host is this server if it is
+ * an MX of our name, or if a listener of ours serves one of its addresses. */
+void mx_decide(struct mx *mx, const struct route_self *self, struct mx_verdict *verdict,
 	       struct mx_list *list);
 /* The decision that nothing but `end` is known. */
 void mx_verdict_set(struct mx_verdict *verdict, enum mx_end end, struct str subject);

@@ -93,6 +93,7 @@ static void doubt(struct smtp_client *c)
 static bool is_in_step(const struct smtp_client *c, enum smtp_client_end end,
 		       const struct smtp_outcome *cause)
 {
+	if (end == SMTP_END_LOOP) return true;
 	if (end == SMTP_END_AUTH_FAILED) return c->polite;
 	if (end == SMTP_END_TLS_FAILED) return c->polite || cause->code;
 	bool refused = end == SMTP_END_REFUSED || end == SMTP_END_EHLO_FAILED;

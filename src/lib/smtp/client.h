@@ -43,6 +43,8 @@
  *     or put off, the host offers no way that may be used, or TLS is off where the password
  *     must not go in the clear. The words name route, host and user, never the password, even
  *     where the host repeats it. Always TEMPORARY: the mail cannot help it.
+ *   - The host that greets us by our own name (settings.self) in its answer to EHLO or HELO:
+ *     SMTP_END_LOOP, before anything is sent.
  *   - Clear text behind the 220 to STARTTLS was put there by somebody on the way
  *     (CVE-2011-0411): SMTP_END_GARBAGE. After TLS nothing is known of what was said
  *     before (RFC 3207 4.2).
@@ -102,6 +104,7 @@ struct smtp_client_login {
 struct smtp_client_settings {
 	struct str helo;     /* our name, as EHLO says it */
 	struct str host;     /* the peer's, for sentences */
+	struct str self;     /* a peer that greets us by this name is we ourselves; empty: nobody is */
 	enum smtp_client_tls tls;
 	const struct smtp_client_login *login; /* NULL: none */
 	uint32_t rcpts_max;  /* of one transaction (> 0); the peer may want fewer */
@@ -175,6 +178,7 @@ enum smtp_client_end {
 	SMTP_END_EHLO_FAILED, /* try HELO on a new connection */
 	SMTP_END_TLS_FAILED,  /* try in the clear on a new connection, or not at all */
 	SMTP_END_AUTH_FAILED, /* the host does not let us in */
+	SMTP_END_LOOP,        /* it is we ourselves (RFC 5321 6.3) */
 	SMTP_END_SHUT,        /* 421 */
 	SMTP_END_GARBAGE,     /* no reply, or one that the step does not know */
 	SMTP_END_LOST,

@@ -32,8 +32,26 @@ void smtp_client_become_ready(struct smtp_client *c)
 	if (c->stopping) smtp_client_quit(c);
 }
 
+/* RFC 5321 4.1.1.1: the answer begins with the host's domain. */
+static bool is_self(const struct smtp_client *c)
+{
+	struct str words = smtp_client_reply_text(c);
+	return c->cfg->self.len > 0 && str_eq_nocase(str_word(&words), c->cfg->self);
+}
+
+static void met_self(struct smtp_client *c)
+{
+	struct smtp_outcome cause = smtp_client_own(smtp_client_step(c), SMTP_RCPT_TEMPORARY, "4.4.6",
+		STR("the host greets with the name of this server: the mail would come back"));
+	smtp_client_close(c, SMTP_END_LOOP, &cause);
+}
+
 static void hello_good(struct smtp_client *c)
 {
+	if (is_self(c)) {
+		met_self(c);
+		return;
+	}
 	if (!smtp_client_starttls(c) && !smtp_client_auth(c)) smtp_client_become_ready(c);
 }
 

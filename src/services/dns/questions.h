@@ -22,7 +22,7 @@ struct questions {
 	size_t asked;              /* answers that are owed */
 	int64_t deadline_ms;
 	bool asks[MX_FAMILIES]; /* for addresses of that family */
-	struct mx_self self; /* whose parts are borrowed */
+	struct route_self self; /* whose parts are borrowed */
 	struct rng rng;
 	uint64_t seed;
 };

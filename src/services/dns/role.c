@@ -7,7 +7,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-#include "services/dns/own.h"
+#include "lib/os/own.h"
 #include "services/dns/questions.h"
 #include "services/dns/plain.h"
 #include "services/frame.h"

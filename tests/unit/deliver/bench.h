@@ -118,7 +118,7 @@ struct bench {
 	enum transport_failure sts_failure;
 	bool sts_silent;
 	unsigned sts_asked;
-	const char *dns_answer; /* "127.0.0.1 127.0.0.2", "never", "later" or "junk" */
+	const char *dns_answer; /* "127.0.0.1 127.0.0.2", "never", "loop", "later" or "junk" */
 	uint64_t next_job;
 	/* What http was told of encryption. */
 	unsigned tls_results;

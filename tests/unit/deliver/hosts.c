@@ -276,6 +276,48 @@ static void same_address(void **state)
 	}
 }
 
+/* A listener of our own is passed over; without another host the mail fails. */
+static void own_listener(void **state)
+{
+	static const struct {
+		const char *hops, *answer;
+		enum job_outcome outcome;
+		const char *dsn, *text;
+		unsigned told;
+	} rows[] = {
+		{ "127.0.0.2", "never", JOB_FAILED, "5.4.6", "mail loops back: the next hop [127.0.0.2]:", 1 },
+		{ "127.0.0.2 127.0.0.2", "never", JOB_FAILED, "5.4.6", "mail loops back", 1 },
+		{ "127.0.0.2 127.0.0.1", "never", JOB_RELAYED, "2.0.0", "250", 1 },
+		{ "127.0.0.1 127.0.0.2", "never", JOB_RELAYED, "2.0.0", "250", 1 },
+		{ "127.0.0.2 relay.example", "later", JOB_DEFERRED, "4.4.3", "the DNS fails", 1 },
+		{ "127.0.0.2 relay.example", "loop", JOB_FAILED, "5.4.6", "mail for it loops", 2 },
+		{ "mx:relay.example", "loop", JOB_FAILED, "5.4.6", "mail for it loops", 1 },
+		{ "relay.example 127.0.0.1", "loop", JOB_RELAYED, "2.0.0", "250", 1 },
+		{ NULL, "loop", JOB_FAILED, "5.4.6", "mail for it loops", 1 },
+	};
+	(void)state;
+	for (size_t i = 0; i < ROWS(rows); i++) {
+		char conf[512];
+		struct bench *b = bench_new(bench_conf);
+		struct peer *good = peer_new(1, NULL), *own = peer_new(2, NULL);
+		(void)snprintf(conf, sizeof conf, "%slistener own { address 127.0.0.2:%u }\n",
+			       bench_conf, own->port);
+		bench_reload(b, conf);
+		b->dns_answer = rows[i].answer;
+		(void)bench_relay(b, &(struct bench_job){ .to = "x@far.example", .hops = rows[i].hops,
+			.mx = rows[i].hops ? NULL : "far.example" });
+		const struct bench_result *r = bench_result(b);
+		if (r->outcome != rows[i].outcome || strstr(r->text, rows[i].text) != r->text)
+			fail_msg("row %zu: %s", i, r->text);
+		assert_string_equal(r->dsn, rows[i].dsn);
+		assert_int_equal(own->connections, 0);
+		assert_int_equal(good->messages, r->outcome == JOB_RELAYED);
+		assert_int_equal(b->events[EVENT_next_hop_own], rows[i].told);
+		assert_int_equal(b->done.host_failed, r->outcome == JOB_DEFERRED);
+		bench_free(b);
+	}
+}
+
 static char folder[64], path[96], conf_lmtp[512];
 
 static void make_folder(const char *sub)
@@ -409,6 +451,7 @@ int main(void)
 		cmocka_unit_test(smart_hosts),
 		cmocka_unit_test(many_hops),
 		cmocka_unit_test(same_address),
+		cmocka_unit_test(own_listener),
 		cmocka_unit_test(lmtp),
 		cmocka_unit_test(lmtp_not_allowed),
 		cmocka_unit_test(utf8_at_the_next),

@@ -513,6 +513,45 @@ static void backlog(void **state)
 	bench_free(b);
 }
 
+/* What has been here too often, or on the way too often, is not taken again. */
+static void goes_round(void **state)
+{
+	static const char ours[] = "Received: from a.example by MX.us.example; x\r\n";
+	static const char others[] = "Received: from a.example by b.example\r\n";
+	static const struct {
+		const char *limit;
+		unsigned ours, others;
+		const char *answer;
+	} rows[] = {
+		{ "", 4, 0, NULL },
+		{ "", 5, 0, "554 5.4.6 The message goes round in a circle: 5 of its Received fields say by "
+			    "mx.us.example; look at them" },
+		{ "limit { own-hops 1 }\n", 1, 9, NULL },
+		{ "limit { own-hops 1 }\n", 2, 0, "554 5.4.6 The message goes round in a circle: 2 of" },
+		{ "limit { hops 10; own-hops 1000 }\n", 5, 5, NULL },
+		{ "limit { hops 10; own-hops 1000 }\n", 5, 6, "554 5.4.6 The message goes round in a circle: 11 of "
+			    "its Received fields are too many" },
+	};
+	(void)state;
+	for (size_t i = 0; i < ROWS(rows); i++) {
+		char conf[1024];
+		(void)snprintf(conf, sizeof conf, "%s%s", bench_conf, rows[i].limit);
+		struct bench *b = bench_new(conf, 64);
+		int client = bench_connect(b, "192.0.2.1");
+		bench_begin(b, client);
+		for (unsigned k = 0; k < rows[i].ours; k++) bench_say(b, client, ours);
+		for (unsigned k = 0; k < rows[i].others; k++) bench_say(b, client, others);
+		bench_say(b, client, "\r\ntext\r\n.\r\n");
+		if (!rows[i].answer) bench_committed(b, bench_commit());
+		const char *want = rows[i].answer ? rows[i].answer : "250 2.0.0 queued";
+		const char *said = bench_heard(client);
+		if (strncmp(said, want, strlen(want)) != 0) fail_msg("row %zu: %s", i, said);
+		assert_int_equal(b->events[EVENT_mail_loop], rows[i].answer != NULL);
+		assert_int_equal(b->events[EVENT_refuse], rows[i].answer != NULL);
+		bench_free(b);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -535,6 +574,7 @@ int main(void)
 		cmocka_unit_test(data_without_a_block),
 		cmocka_unit_test(backlog),
 		cmocka_unit_test(envelope_full),
+		cmocka_unit_test(goes_round),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

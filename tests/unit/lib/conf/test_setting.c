@@ -126,6 +126,8 @@ static const struct {
 	{ "limit", "messages-per-connection 1000001", "'1000001' is out of range: messages-per-connection is 0 to 1000000" },
 	{ "limit", "hops 10", "" },
 	{ "limit", "hops 9", "'9' is out of range: hops is 10 to 1000" },
+	{ "limit", "own-hops 1", "" },
+	{ "limit", "own-hops 0", "'0' is out of range: own-hops is 1 to 1000" },
 	{ "limit", "command-timeout 1s", "" },
 	{ "limit", "command-timeout 25h", "'25h' is out of range: command-timeout is 1s to 1d" },
 	{ "limit", "data-timeout 1d", "" },

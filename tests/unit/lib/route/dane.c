@@ -133,7 +133,7 @@ static struct str name_of(bool own)
 
 static enum mx_dane decided(void)
 {
-	struct mx_self self = { .hostname = STR("us.example") };
+	struct route_self self = { .hostname = STR("us.example") };
 	mx_decide(&mx, &self, &verdict, &list);
 	assert_int_equal(list.count, 1);
 	return list.hosts[0].dane;

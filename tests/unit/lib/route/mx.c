@@ -215,15 +215,15 @@ static void list_write(const struct mx_list *list, struct buf *out)
 	}
 }
 
-static struct mx_self self_of(const struct conf *conf)
+static struct route_self self_of(const struct conf *conf)
 {
 	static struct ip own[1];
 	assert_true(ip_parse(STR("198.51.100.7"), &own[0]));
-	return (struct mx_self){ conf->hostname, own, 1, conf->listeners,
+	return (struct route_self){ conf->hostname, own, 1, conf->listeners,
 				 conf->listener_count };
 }
 
-static void run(const struct row *row, const struct mx_self *self, struct mx *mx,
+static void run(const struct row *row, const struct route_self *self, struct mx *mx,
 		struct mx_verdict *verdict, struct mx_list *list)
 {
 	static struct dns_mx answers[DNS_RECORDS_MAX];
@@ -245,7 +245,7 @@ static void decides(void **state)
 	static struct mx_list list;
 	struct mx_verdict verdict;
 	struct conf *conf = conf_of(CONF);
-	struct mx_self self = self_of(conf);
+	struct route_self self = self_of(conf);
 	(void)state;
 	for (size_t i = 0; i < ROWS(rows); i++) {
 		char memory[1024];
@@ -307,7 +307,7 @@ static void many_addresses(void **state)
 	static struct mx mx;
 	static struct mx_list list;
 	struct mx_verdict verdict;
-	struct mx_self self = { .hostname = STR("us") };
+	struct route_self self = { .hostname = STR("us") };
 	struct ip v4[12], v6[12];
 	(void)state;
 	for (unsigned i = 0; i < 12; i++) {

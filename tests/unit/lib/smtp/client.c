@@ -18,7 +18,7 @@
 #include "talk.h"
 
 static const char *const ends[] = { "none", "quit", "refused", "ehlo-failed",
-				    "tls-failed", "auth-failed", "shut", "garbage", "lost", "timeout", "local" };
+				    "tls-failed", "auth-failed", "loop", "shut", "garbage", "lost", "timeout", "local" };
 
 static void expect_line(struct talk *t, struct str want)
 {
@@ -476,6 +476,41 @@ static void no_memory(void **state)
 	talk_free(&talk);
 }
 
+/* A host that greets by our name gets nothing, not even STARTTLS. */
+static void meets_itself(void **state)
+{
+	static const struct {
+		const char *self, *said;
+		bool helo, met;
+	} rows[] = {
+		{ "mx.us.example", "250-MX.us.example hello\r\n250 STARTTLS\r\n", false, true },
+		{ "mx.us.example", "250 mx.us.example\r\n", true, true },
+		{ "mx.us.example", "250 mx.us.example\r\n", false, true },
+		{ "mx.us.example", "250 mx.us.example.com\r\n", false, false },
+		{ "mx.us.example", "250 a.mx.us.example\r\n", false, false },
+		{ "mx.us.example", "250 hello mx.us.example\r\n", false, false },
+		{ "mx.us.example", "250-x\r\n250 mx.us.example\r\n", false, false },
+		{ "", "250 mx.us.example\r\n", false, false },
+		{ "", "250 \r\n", false, false },
+	};
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		talk_init(&talk, 1, STR("x\r\n"));
+		talk.cfg.self = str_of(rows[i].self);
+		talk_begin(&talk, rows[i].helo);
+		talk_feed(&talk, STR("220 mx.us.example\r\n"));
+		talk_feed(&talk, str_of(rows[i].said));
+		if (talk.closed != rows[i].met) fail_msg("row %zu", i);
+		assert_int_equal(talk.client.end, rows[i].met ? SMTP_END_LOOP : SMTP_END_NONE);
+		if (rows[i].met) {
+			assert_string_equal(talk.client.cause.enhanced, "4.4.6");
+			assert_true(str_ends_nocase(buf_view(&talk.sent), STR("QUIT\r\n")));
+			assert_int_equal(talk.given, 0);
+		}
+		talk_free(&talk);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -488,6 +523,7 @@ int main(void)
 		cmocka_unit_test(no_memory),      cmocka_unit_test(flight_refused),
 		cmocka_unit_test(flight_max),     cmocka_unit_test(stale),
 		cmocka_unit_test(unsent_commands), cmocka_unit_test(unasked_replies),
+		cmocka_unit_test(meets_itself),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "services/dns/own.h"
+#include "lib/os/own.h"
 
 #include <arpa/inet.h>
 #include <ifaddrs.h>

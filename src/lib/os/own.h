@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The addresses of this machine. */
-#ifndef IMS_DNS_OWN_H
-#define IMS_DNS_OWN_H
+#ifndef IMS_OS_OWN_H
+#define IMS_OS_OWN_H
 
 #include <stddef.h>
 
