@@ -175,8 +175,9 @@ def test_results_are_counted(tmp_path):
     xml.write_text('<testsuites><testsuite><testcase classname="m" name="a"/>'
                    '<testcase classname="m" name="b"><failure/></testcase>'
                    '<testcase classname="m" name="c"><skipped/></testcase>'
+                   '<testcase classname="m" name="d"><failure>x.c:3: runtime error: null</failure></testcase>'
                    '</testsuite></testsuites>')
-    assert count("junit", xml) == ["1 1", "m.b"]
+    assert count("junit", xml) == ["1 2", "m::b", "sanitizer: m::d"]
 
 
 @pytest.mark.parametrize("text", [None, "", "{not json\n"])
