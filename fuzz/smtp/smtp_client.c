@@ -31,6 +31,7 @@ struct talk {
 	bool settled[RCPTS_MAX]; /* by an earlier transaction, whose texts are gone */
 	bool raw, open, closed, quit;
 	bool secure; /* the machine waits for a handshake */
+	bool binds;  /* which has what a login can be tied to */
 };
 
 static void check_outcome(struct talk *t, const struct smtp_client_rcpt *rcpt)
@@ -166,13 +167,13 @@ static void begin(struct talk *t, const uint8_t *head)
 	static const struct smtp_client_login login = { .user = STR_INIT("ann@h.example"),
 							.secret = STR_INIT("secret"),
 							.route = STR_INIT("out"),
-							.mechanisms = 7 };
+							.mechanisms = 15 };
 	static struct smtp_client_login clear;
 	bool tls = head[1] & 128;
 	clear = login;
 	clear.cleartext = true;
 	if (head[2] & 16) clear.mechanisms = SMTP_CLIENT_TOKENS;
-	*t = (struct talk){ .raw = head[0] & 16 };
+	*t = (struct talk){ .raw = head[0] & 16, .binds = head[2] & 8 };
 	t->cfg = (struct smtp_client_settings){ .helo = STR("us.example"),
 						.rcpts_max = head[0] & 32 ? 3 : 1000,
 						.pipelining = head[0] & 1,
@@ -199,7 +200,7 @@ static void handshake(struct talk *t, bool good)
 {
 	if (smtp_client_step(&t->client) != SMTP_STEP_TLS) return;
 	assert(t->secure && t->out.len == 0);
-	if (good) smtp_client_secured(&t->client);
+	if (good) smtp_client_secured(&t->client, t->binds);
 	else smtp_client_insecure(&t->client, "4.7.5", STR("no\nTLS"));
 	assert(!good || (t->client.caps.auth.len == 0 && !t->client.caps.starttls));
 	feed(t, STR(""));

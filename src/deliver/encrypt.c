@@ -454,6 +454,7 @@ static enum transport_failure verdict_of(const struct connection *c)
 
 void encrypt_step(struct connection *c)
 {
+	unsigned char binding[TLS_BINDING];
 	if (!c->shaking) return;
 	int rc = tls_handshake(c->tls);
 	if (rc == -EAGAIN) {
@@ -466,7 +467,7 @@ void encrypt_step(struct connection *c)
 	if (rc == 0) {
 		describe(c);
 		tls_result_of(c, verdict_of(c));
-		smtp_client_secured(&c->smtp);
+		smtp_client_secured(&c->smtp, tls_binding(c->tls, binding));
 	} else {
 		tls_result_of(c, tls_result_defect(c->tls));
 		fail(c, tls_fault(c->tls));

@@ -6,12 +6,19 @@
 
 #include "deliver/connection.h"
 
-static_assert(CONF_FLAG(ROUTE_MECHANISM_SCRAM_SHA_256) == 1u << SMTP_CL_SCRAM_SHA_256 &&
+static_assert(CONF_FLAG(ROUTE_MECHANISM_SCRAM_SHA_256_PLUS) == 1u << SMTP_CL_SCRAM_SHA_256_PLUS &&
+		      CONF_FLAG(ROUTE_MECHANISM_SCRAM_SHA_256) == 1u << SMTP_CL_SCRAM_SHA_256 &&
 		      CONF_FLAG(ROUTE_MECHANISM_PLAIN) == 1u << SMTP_CL_PLAIN &&
 		      CONF_FLAG(ROUTE_MECHANISM_LOGIN) == 1u << SMTP_CL_LOGIN &&
 		      CONF_FLAG(ROUTE_MECHANISM_OAUTHBEARER) == 1u << SMTP_CL_OAUTHBEARER &&
 		      CONF_FLAG(ROUTE_MECHANISM_XOAUTH2) == 1u << SMTP_CL_XOAUTH2,
 	      "the machine's mechanisms are the settings'");
+
+static_assert((int)SCRAM_FLAG_NONE == (int)SMTP_CL_BINDING_NONE &&
+		      (int)SCRAM_FLAG_UNOFFERED == (int)SMTP_CL_BINDING_UNOFFERED &&
+		      (int)SCRAM_FLAG_BOUND == (int)SMTP_CL_BINDING_BOUND,
+	      "the machine's bindings are SCRAM's");
+static_assert((int)TLS_BINDING <= (int)SCRAM_BINDING_MAX, "it fits");
 
 /* The password, or the token, of the route; empty: there is none. */
 static struct str secret_of(struct connection *c, const struct conf_route *route)
@@ -59,15 +66,24 @@ void login_forget(struct connection *c)
 	if (c->out.at) explicit_bzero(c->out.at + c->out.len, c->out.cap - c->out.len);
 }
 
+/* What the first word says of the connection; it is there, as the machine was told. */
+static void bind_to(struct connection *c)
+{
+	struct proof *p = &c->login.proof;
+	p->flag = (enum scram_flag)c->smtp.binding;
+	p->binding_len = p->flag == SCRAM_FLAG_BOUND && tls_binding(c->tls, p->binding) ? TLS_BINDING : 0;
+}
+
 void login_prove(struct connection *c)
 {
-	char says[SMTP_REPLY_LINE_KEPT], faults[SCRAM_NONCE_MAX];
+	char says[SMTP_REPLY_LINE_KEPT], faults[PROOF_WHY_MAX];
 	struct buf out, why;
 	const struct smtp_client_login *login = c->cfg.login;
 	struct route_tls *files = encrypt_files_of(c->d, login->route);
 	struct proof_salted none = { .iterations = 0 };
 	buf_init_fixed(&out, says, sizeof says);
 	buf_init_fixed(&why, faults, sizeof faults);
+	if (c->login.proof.step == 0) bind_to(c);
 	/* A password that has come meanwhile is not this connection's. */
 	bool same = files && str_eq((struct str){ files->secret, files->secret_len },
 				    login->secret);

@@ -2,10 +2,12 @@
 #include "deliver/proof.h"
 
 #include <assert.h>
+#include <gsasl.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 #include <openssl/rand.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "lib/base/base64.h"
@@ -24,7 +26,46 @@ static enum proof_result failed(struct buf *why, struct str words)
 	return PROOF_FAILED;
 }
 
+static enum proof_result failed_by_host(struct buf *why, struct str error)
+{
+	struct str meaning = scram_client_error_meaning(error);
+	buf_str(why, str_sub(error, 0, SCRAM_NONCE_MAX / 2));
+	if (meaning.len) buf_str(why, STR(": "));
+	buf_str(why, meaning);
+	return PROOF_FAILED;
+}
+
 /* --- what is computed ------------------------------------------------------------------ */
+
+static void wiped_free(char *text)
+{
+	if (text) explicit_bzero(text, strlen(text));
+	free(text);
+}
+
+/* RFC 5802 5.1 and RFC 3454 7: as a query, in which characters of later Unicodes may stand.
+ * NULL: it cannot be, has nothing left, or there is no memory. */
+static char *prepared(struct str text)
+{
+	char *in = strndup(text.at, text.len), *out = NULL;
+	bool good = in && gsasl_saslprep(in, GSASL_ALLOW_UNASSIGNED, &out, NULL) == GSASL_OK &&
+		    out && *out;
+	wiped_free(in);
+	if (good) return out;
+	wiped_free(out);
+	return NULL;
+}
+
+static bool user_prepare(struct proof *p, struct str user)
+{
+	char *text = prepared(user);
+	struct str name = str_of(text ? text : "");
+	bool good = name.len > 0 && name.len <= sizeof p->user;
+	if (good) memcpy(p->user, name.at, name.len);
+	p->user_len = good ? name.len : 0;
+	free(text);
+	return good;
+}
 
 static bool salt_password(struct proof_salted *salted, struct str secret,
 			  const struct scram_challenge *c)
@@ -36,10 +77,12 @@ static bool salt_password(struct proof_salted *salted, struct str secret,
 	buf_init_fixed(&salt, memory, sizeof memory);
 	(void)base64_decode(&salt, c->salt); /* it was seen to be good */
 	salted->iterations = 0;
-	if (PKCS5_PBKDF2_HMAC(secret.at, (int)secret.len, (const unsigned char *)salt.at,
-			      (int)salt.len, (int)c->iterations, EVP_sha256(), PROOF_HASH,
-			      salted->password) != 1)
-		return false;
+	char *phrase = prepared(secret);
+	bool good = phrase && PKCS5_PBKDF2_HMAC(phrase, -1, (const unsigned char *)salt.at,
+						(int)salt.len, (int)c->iterations, EVP_sha256(),
+						PROOF_HASH, salted->password) == 1;
+	wiped_free(phrase);
+	if (!good) return false;
 	memcpy(salted->salt, c->salt.at, c->salt.len);
 	salted->salt_len = (uint16_t)c->salt.len;
 	salted->iterations = c->iterations;
@@ -72,37 +115,56 @@ static enum proof_result first(struct proof *p, struct str user, struct str chal
 	unsigned char bytes[PROOF_NONCE / 4 * 3];
 	struct buf nonce;
 	if (challenge.len) return failed(why, STR("the host speaks first where it must not"));
+	if (!user_prepare(p, user))
+		return failed(why, STR("the user name has characters that no name may have (SASLprep)"));
 	if (RAND_bytes(bytes, sizeof bytes) != 1) return failed(why, STR("no random numbers"));
 	buf_init_fixed(&nonce, p->nonce, sizeof p->nonce);
 	base64_encode(&nonce, (struct str){ (const char *)bytes, sizeof bytes });
 	assert(nonce.len == PROOF_NONCE);
-	buf_str(out, STR("n,,"));
-	scram_client_first_write(out, user, buf_view(&nonce));
+	p->nonce_len = nonce.len;
+	scram_client_header_write(out, p->flag);
+	scram_client_first_write(out, (struct str){ p->user, p->user_len }, buf_view(&nonce));
 	return PROOF_SAY;
 }
 
-static enum proof_result second(struct proof *p, struct proof_salted *salted, struct str user,
+/* The whole of the second step, but for reading. */
+static bool answer(struct proof *p, const struct proof_salted *salted, struct str challenge,
+		   struct str both, struct buf *out)
+{
+	struct buf first, text;
+	unsigned char proof[PROOF_HASH];
+	const struct scram_binding binding = {
+		.flag = p->flag, .octets = { (const char *)p->binding, p->binding_len }
+	};
+	buf_init(&first, PROOF_MESSAGE_MAX);
+	buf_init(&text, PROOF_MESSAGE_MAX);
+	scram_client_first_write(&first, (struct str){ p->user, p->user_len },
+				 (struct str){ p->nonce, p->nonce_len });
+	scram_client_signed_write(&text, &binding, buf_view(&first), challenge, both);
+	bool good = !first.overflowed && !text.overflowed &&
+		    compute(salted, buf_view(&text), proof, p->server);
+	if (good)
+		scram_client_final_write(out, &binding, both,
+					 (struct str){ (const char *)proof, sizeof proof });
+	buf_free(&first);
+	buf_free(&text);
+	return good;
+}
+
+static enum proof_result second(struct proof *p, struct proof_salted *salted,
 				struct str secret, struct str challenge, struct buf *out,
 				struct buf *why)
 {
 	struct scram_challenge c;
-	struct buf first, text;
-	unsigned char proof[PROOF_HASH];
-	struct str nonce = { p->nonce, sizeof p->nonce };
-	if (!scram_client_challenge_parse(challenge, nonce, &c))
+	struct str signature, error;
+	if (scram_client_end_parse(challenge, &signature, &error) && error.len)
+		return failed_by_host(why, error);
+	if (!scram_client_challenge_parse(challenge, (struct str){ p->nonce, p->nonce_len }, &c))
 		return failed(why, STR("the host's challenge cannot be used"));
-	buf_init(&first, PROOF_MESSAGE_MAX);
-	buf_init(&text, PROOF_MESSAGE_MAX);
-	scram_client_first_write(&first, user, nonce);
-	scram_client_signed_write(&text, buf_view(&first), challenge, c.nonce);
-	bool good = !first.overflowed && !text.overflowed && salt_password(salted, secret, &c) &&
-		    compute(salted, buf_view(&text), proof, p->server);
-	if (good)
-		scram_client_final_write(out, c.nonce,
-					 (struct str){ (const char *)proof, sizeof proof });
-	buf_free(&first);
-	buf_free(&text);
-	return good ? PROOF_SAY : failed(why, STR("no memory"));
+	if (!salt_password(salted, secret, &c))
+		return failed(why, STR("the password cannot be used: no memory, or characters that "
+				       "no password may have (SASLprep)"));
+	return answer(p, salted, challenge, c.nonce, out) ? PROOF_SAY : failed(why, STR("no memory"));
 }
 
 static enum proof_result third(const struct proof *p, struct str challenge, struct buf *why)
@@ -112,7 +174,7 @@ static enum proof_result third(const struct proof *p, struct str challenge, stru
 	struct str signature, error;
 	if (!scram_client_end_parse(challenge, &signature, &error))
 		return failed(why, STR("the host's last word cannot be used"));
-	if (error.len) return failed(why, str_sub(error, 0, SCRAM_NONCE_MAX / 2));
+	if (error.len) return failed_by_host(why, error);
 	buf_init_fixed(&bytes, memory, sizeof memory);
 	if (!base64_decode(&bytes, signature) || bytes.len != PROOF_HASH ||
 	    CRYPTO_memcmp(bytes.at, p->server, PROOF_HASH) != 0)
@@ -126,7 +188,7 @@ enum proof_result proof_step(struct proof *p, struct proof_salted *salted, struc
 {
 	switch (p->step++) {
 	case 0: return first(p, user, challenge, out, why);
-	case 1: return second(p, salted, user, secret, challenge, out, why);
+	case 1: return second(p, salted, secret, challenge, out, why);
 	case 2: return third(p, challenge, why);
 	default: return failed(why, STR("the host asks for more than there is"));
 	}

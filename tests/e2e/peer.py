@@ -25,7 +25,9 @@ certificate) of each session. Steps and commands have what was said before and a
 
 With `auth`, (user, password), it offers AUTH with the mechanisms of `offers`: under TLS, and with
 `auth_clear` without, too. `logins` has (mechanism, whether it was good). The step AUTH stands for
-the first answer; with XOAUTH2 and OAUTHBEARER the password is a token. "signature": "wrong" in the script makes it show a false one with SCRAM."""
+the first answer; with XOAUTH2 and OAUTHBEARER the password is a token. With SCRAM, "signature": "wrong" in the script makes it show a
+false one, and "signature": "e=text" that error. It takes names and passwords prepared (RFC 4013); it cannot know the value of a binding,
+but `bindings` has what clients said of theirs: their header, and the value."""
 import asyncio
 import base64
 import hashlib
@@ -34,6 +36,7 @@ import socket
 import ssl
 import struct
 import threading
+import unicodedata
 
 GOOD = {"greeting": "220 peer.example ESMTP", "HELO": "250 peer.example", "MAIL": "250 2.1.0 ok",
         "RCPT": "250 2.1.5 ok", "STARTTLS": "220 2.0.0 go on", "DATA": "354 go on", "dot": "250 2.0.0 taken", "RSET": "250 2.0.0 ok",
@@ -61,7 +64,7 @@ class Peer:
         self.secured = []
         self.asked_name = None
         self.auth, self.offers, self.auth_clear, self.auth_tls = None, "", False, True
-        self.logins = []
+        self.logins, self.bindings = [], []
         if tls:
             tls.sni_callback = self._note_name
 
@@ -279,8 +282,8 @@ class Peers:
             good = first == b"n,a=%s,\1auth=Bearer %s\1\1" % tuple(text.encode() for text in peer.auth)
             if not good:
                 assert await ask(b'{"status":"invalid_token"}') == b"\1"
-        elif mechanism == "SCRAM-SHA-256":
-            good = await self._scram(peer, session, await ask(b"") if first is None else first, ask)
+        elif mechanism in ("SCRAM-SHA-256", "SCRAM-SHA-256-PLUS"):
+            good = await self._scram(peer, session, mechanism, await ask(b"") if first is None else first, ask)
         else:
             writer.write(b"504 5.5.4 no such mechanism\r\n")
             return
@@ -289,14 +292,15 @@ class Peers:
         writer.write(b"235 2.7.0 welcome\r\n" if good else b"535 5.7.8 wrong name or password\r\n")
 
     @staticmethod
-    async def _scram(peer, session, first, ask):
+    async def _scram(peer, session, mechanism, first, ask):
         def sign(key, text):
             return hmac.new(key, text, hashlib.sha256).digest()
-        user, password = (text.encode() for text in peer.auth)
-        bare = first[3:]
+        user, password = (unicodedata.normalize("NFKC", text).encode() for text in peer.auth)
+        flag, _, bare = first.partition(b",,")
         name, nonce = bare.split(b",r=")
         user = user.replace(b"=", b"=3D").replace(b",", b"=2C")
-        if not first.startswith(b"n,,") or name != b"n=" + user:
+        flags = (b"p=tls-exporter",) if mechanism.endswith("-PLUS") else (b"n", b"y")
+        if flag not in flags or name != b"n=" + user:
             return False
         nonce += b"peer"
         challenge = b"r=" + nonce + b",s=" + base64.b64encode(b"salt of peer") + b",i=4096"
@@ -306,11 +310,17 @@ class Peers:
         text = b",".join((bare, challenge, head))
         key = sign(salted, b"Client Key")
         want = bytes(a ^ b for a, b in zip(key, sign(hashlib.sha256(key).digest(), text)))
-        if head != b"c=biws,r=" + nonce or base64.b64decode(proof, validate=True) != want:
+        binding, _, both = head.removeprefix(b"c=").partition(b",r=")
+        binding = base64.b64decode(binding, validate=True)
+        peer.bindings.append((flag.decode(), binding.removeprefix(flag + b",,")))
+        if not binding.startswith(flag + b",,") or both != nonce or base64.b64decode(proof, validate=True) != want:
             return False
         server = sign(sign(salted, b"Server Key"), text)
-        if peer.wanted("signature", session) == "wrong":
+        what = peer.wanted("signature", session)
+        if what == "wrong":
             server = server[::-1]
+        elif what:
+            return await ask(what.encode()) == b""
         return await ask(b"v=" + base64.b64encode(server)) == b""
 
     async def _text(self, session, reader, writer):

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Logging in to smart hosts: each mechanism after TLS, and what happens to the mail where the
 login does not come about."""
+import ssl
+
 import pytest
 
 from peer import Peers
@@ -8,6 +10,7 @@ from dnsserver import DnsServer
 from test_tls_out import MX, RELAY, SHORT, context, outcome, send
 
 ACCOUNT = ("ann@us.example", "open, sesame=1")
+EVERY = "PLAIN LOGIN SCRAM-SHA-256 SCRAM-SHA-256-PLUS"
 
 
 @pytest.fixture
@@ -68,8 +71,14 @@ def test_mechanisms(serve, peers, dns, far, secret):
         "plain": ("LOGIN PLAIN CRAM-MD5", "", "PLAIN"),
         "login": ("LOGIN", "", "LOGIN"),
         "only": ("LOGIN PLAIN SCRAM-SHA-256", "mechanisms LOGIN", "LOGIN"),
+        "plus": ("PLAIN SCRAM-SHA-256 SCRAM-SHA-256-PLUS", "", "SCRAM-SHA-256-PLUS"),
+        "less": ("PLAIN SCRAM-SHA-256 SCRAM-SHA-256-PLUS", "mechanisms SCRAM-SHA-256 PLAIN", "SCRAM-SHA-256"),
+        "older": ("PLAIN SCRAM-SHA-256 SCRAM-SHA-256-PLUS", "", "SCRAM-SHA-256"),
     }
-    made = {name: peers.add(tls=context(far.good), auth=ACCOUNT, offers=row[0]) for name, row in rows.items()}
+    old = context(far.good)
+    old.maximum_version = ssl.TLSVersion.TLSv1_2
+    made = {name: peers.add(tls=old if name == "older" else context(far.good), auth=ACCOUNT, offers=row[0])
+            for name, row in rows.items()}
     service = serve(extra=conf(secret, dns, *(
         f"route {n} {{ match {n}.example; via {MX}:{made[n].port}; {login(far.ca, row[1])} }}"
         for n, row in rows.items())), retry="1h")
@@ -82,6 +91,10 @@ def test_mechanisms(serve, peers, dns, far, secret):
         tls = peer.commands.index("STARTTLS")
         assert all(not c.startswith("AUTH") for c in peer.commands[:tls]), name
         assert [c.split()[0] for c in peer.commands if c.split()[:1] in (["AUTH"], ["MAIL"])] == ["AUTH", "MAIL"]
+    # RFC 5802 6: "y" only where it could have been bound and was not offered
+    flags = {name: peer.bindings[0][0] for name, peer in made.items() if peer.bindings}
+    assert flags == {"scram": "y", "plus": "p=tls-exporter", "less": "n", "older": "n"}
+    assert len(made["plus"].bindings[0][1]) == 32 and made["scram"].bindings[0][1] == b""
     no_secret_anywhere(service, ACCOUNT[1])
     assert ACCOUNT[1] not in service.ctl("config")
 
@@ -100,6 +113,13 @@ def test_no_login(serve, peers, dns, far, secret):
         "gone": (peers.add({"AUTH": "close"}, tls=tls, auth=ACCOUNT), "4.4.2", "while logging in"),
         "garbage": (peers.add({"AUTH": "garbage"}, tls=tls, auth=ACCOUNT), "4.5.0", "while logging in"),
         "lies": (peers.add({"signature": "wrong"}, tls=tls, auth=ACCOUNT), "4.7.8", "does not know the password"),
+        # nothing weaker after what was to show whether somebody stands between
+        "false": (peers.add({"signature": "wrong"}, tls=tls, auth=ACCOUNT, offers=EVERY), "4.7.8",
+                  "does not know the password"),
+        "between": (peers.add({"signature": "e=channel-bindings-dont-match"}, tls=tls, auth=ACCOUNT, offers=EVERY),
+                    "4.7.8", "the host sees another TLS connection"),
+        "boast": (peers.add({"AUTH": "504 5.5.4 what"}, tls=tls, auth=ACCOUNT, offers=EVERY), "4.5.4",
+                  "by SCRAM-SHA-256-PLUS, which it offers: 504"),
         "clear": (peers.add(auth=ACCOUNT, offers="PLAIN", auth_clear=True), "4.7.4", "does not offer STARTTLS"),
     }
     service = serve(extra=conf(secret, dns, *(
@@ -110,6 +130,8 @@ def test_no_login(serve, peers, dns, far, secret):
         event = outcome(service, f"x@{name}.example")
         assert event["event"] == "defer" and event["dsn"] == dsn and words in event["reply"], (name, event)
         assert "MAIL" not in peer.steps and not peer.messages, name
+    for name in ("false", "between", "boast"):
+        assert {c.split()[1] for c in rows[name][0].commands if c.startswith("AUTH")} == {"SCRAM-SHA-256-PLUS"}, name
     assert not any(c.startswith("AUTH") for c in rows["early"][0].commands + rows["clear"][0].commands)
     no_secret_anywhere(service, ACCOUNT[1])
 

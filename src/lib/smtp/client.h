@@ -81,12 +81,20 @@ enum smtp_client_tls {
 
 /* SASL mechanisms, the strongest first. */
 enum smtp_client_mechanism {
-	SMTP_CL_SCRAM_SHA_256, /* the caller computes: PROVE */
+	SMTP_CL_SCRAM_SHA_256_PLUS, /* tied to the TLS connection; the caller computes: PROVE */
+	SMTP_CL_SCRAM_SHA_256,      /* the same without the tie */
 	SMTP_CL_PLAIN,
 	SMTP_CL_LOGIN,
 	SMTP_CL_OAUTHBEARER, /* RFC 7628; `secret` is a token, and so with the next one */
 	SMTP_CL_XOAUTH2,     /* the same as Google and Microsoft had it before */
 	SMTP_CL_MECHANISMS,
+};
+
+/* RFC 5802 6, gs2-cbind-flag: what is said of the tie between login and connection. */
+enum smtp_client_binding {
+	SMTP_CL_BINDING_NONE,      /* there is none to be had, or it may not be used */
+	SMTP_CL_BINDING_UNOFFERED, /* there is, and the host does not offer to use it */
+	SMTP_CL_BINDING_BOUND,
 };
 
 /* Those that show a token. A login has such or others, never both. */
@@ -199,6 +207,7 @@ struct smtp_client {
 	bool logged_in;
 	uint8_t mechanism;         /* enum smtp_client_mechanism, of the login */
 	struct str challenge;      /* at PROVE: octets, of any value */
+	uint8_t binding;           /* at PROVE: enum smtp_client_binding */
 
 	/* The machine's own. */
 	const struct smtp_client_settings *cfg;
@@ -218,6 +227,7 @@ struct smtp_client {
 	bool mail_sent, mail_heard, mail_ok, text_asked, text_heard, chunk, end_sent;
 	bool reset, stale;
 	bool secured; /* TLS is on */
+	bool binds;   /* and has what a login can be tied to */
 	uint8_t auth_tried; /* mechanisms */
 	bool auth_said;     /* of this one, all that is to be said */
 	bool auth_words;    /* of this one, the first */
@@ -234,9 +244,10 @@ void smtp_client_free(struct smtp_client *c);
 /* Consumes all of `*in`, except in front of an event. */
 enum smtp_client_event smtp_client_next(struct smtp_client *c, struct str *in);
 
-/* After SECURE: TLS is on, and what comes next came through it; or it could not be
- * begun, which `enhanced` ("4.7.5") and our words `why` say. */
-void smtp_client_secured(struct smtp_client *c);
+/* After SECURE: TLS is on, and what comes next came through it; `binds`: it has a value to which a
+ * login can be tied (RFC 9266). Or it could not be begun, which `enhanced` ("4.7.5") and our words
+ * `why` say. */
+void smtp_client_secured(struct smtp_client *c, bool binds);
 void smtp_client_insecure(struct smtp_client *c, const char *enhanced, struct str why);
 
 /* After PROVE: what is to be sent, and whether that is all, which it must not be before the

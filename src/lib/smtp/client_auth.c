@@ -17,6 +17,7 @@ enum {
 };
 
 static const struct str mechanisms[SMTP_CL_MECHANISMS] = {
+	[SMTP_CL_SCRAM_SHA_256_PLUS] = STR_INIT("SCRAM-SHA-256-PLUS"),
 	[SMTP_CL_SCRAM_SHA_256] = STR_INIT("SCRAM-SHA-256"),
 	[SMTP_CL_PLAIN] = STR_INIT("PLAIN"),
 	[SMTP_CL_LOGIN] = STR_INIT("LOGIN"),
@@ -203,7 +204,8 @@ static bool is_first_short(const struct smtp_client *c)
 {
 	const struct smtp_client_login *login = c->cfg->login;
 	switch ((enum smtp_client_mechanism)c->mechanism) {
-	case SMTP_CL_SCRAM_SHA_256: return login->user.len <= FIRST_MAX / 3 - 30;
+	case SMTP_CL_SCRAM_SHA_256_PLUS: case SMTP_CL_SCRAM_SHA_256:
+		return login->user.len <= FIRST_MAX / 3 - 30;
 	case SMTP_CL_PLAIN: return login->user.len + login->secret.len + 2 <= FIRST_MAX;
 	case SMTP_CL_OAUTHBEARER: case SMTP_CL_XOAUTH2: return true;
 	case SMTP_CL_LOGIN: case SMTP_CL_MECHANISMS: break;
@@ -238,13 +240,28 @@ static bool is_offered(const struct smtp_client *c, struct str mechanism)
 	return false;
 }
 
+static bool may_use(const struct smtp_client *c, enum smtp_client_mechanism mechanism)
+{
+	if (mechanism == SMTP_CL_SCRAM_SHA_256_PLUS && !c->binds) return false;
+	return c->cfg->login->mechanisms & 1u << mechanism;
+}
+
+/* RFC 5802 6: who could tie the login to the connection and is not offered it says so; a
+ * host that did offer it knows then that somebody has changed what it said. */
+static enum smtp_client_binding binding_of(const struct smtp_client *c)
+{
+	if (c->mechanism == SMTP_CL_SCRAM_SHA_256_PLUS) return SMTP_CL_BINDING_BOUND;
+	if (!may_use(c, SMTP_CL_SCRAM_SHA_256_PLUS)) return SMTP_CL_BINDING_NONE;
+	return SMTP_CL_BINDING_UNOFFERED;
+}
+
 static bool choose(struct smtp_client *c)
 {
 	for (uint8_t i = 0; i < SMTP_CL_MECHANISMS; i++) {
-		unsigned bit = 1u << i;
-		if (!(c->cfg->login->mechanisms & bit) || c->auth_tried & bit) continue;
+		if (!may_use(c, (enum smtp_client_mechanism)i) || c->auth_tried & 1u << i) continue;
 		if (!is_offered(c, mechanisms[i])) continue;
 		c->mechanism = i;
+		c->binding = (uint8_t)binding_of(c);
 		return true;
 	}
 	return false;
@@ -348,14 +365,17 @@ void smtp_client_auth_refused(struct smtp_client *c)
 	char text[WORDS_MAX];
 	struct buf words;
 	uint16_t code = c->reply.code;
-	/* Offered and not known: the next one, if there is. */
-	if (code == 504 && choose(c)) {
+	bool bound = c->mechanism == SMTP_CL_SCRAM_SHA_256_PLUS;
+	/* Offered and not known: the next one, if there is. But nobody talks us out of what
+	 * shows whether somebody stands between. */
+	if (code == 504 && !bound && choose(c)) {
 		begin(c);
 		return;
 	}
 	words_begin(c, &words, text);
 	buf_str(&words, code >= 500 ? STR(" refuses the login of ") : STR(" puts off the login of "));
 	smtp_text_safe(&words, c->cfg->login->user);
+	if (bound) buf_str(&words, STR(" by SCRAM-SHA-256-PLUS, which it offers"));
 	buf_str(&words, STR(": "));
 	buf_u64(&words, code);
 	buf_byte(&words, ' ');

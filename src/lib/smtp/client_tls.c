@@ -96,10 +96,11 @@ static void forget(struct smtp_client *c)
 	smtp_reply_init(&c->reply);
 }
 
-void smtp_client_secured(struct smtp_client *c)
+void smtp_client_secured(struct smtp_client *c, bool binds)
 {
 	assert(c->state == SMTP_CLIENT_AT_TLS && !c->due);
 	c->secured = true;
+	c->binds = binds;
 	forget(c);
 	if (is_before_banner(c)) c->state = SMTP_CLIENT_AT_BANNER;
 	else smtp_client_hello(c);

@@ -454,9 +454,10 @@ static const struct {
 	{ "route a", "via h.example; secret isp", "whose password this is, is not said; write login USER" },
 	{ "route a", "via h.example; login ann; secret ../x; tls verify", "here stands the name of a secret, of letters, digits, . - and _" },
 	{ "route a", "via h.example; login ann; secret s; tls off", "route 'a' has tls off, and the password is not sent in the clear; write tls verify" },
-	{ "route a", "via h.example; login ann; secret s; mechanisms CRAM-MD5", "'CRAM-MD5' is not one of SCRAM-SHA-256, PLAIN, LOGIN, OAUTHBEARER or XOAUTH2" },
+	{ "route a", "via h.example; login ann; secret s; mechanisms CRAM-MD5", "'CRAM-MD5' is not one of SCRAM-SHA-256-PLUS, SCRAM-SHA-256, PLAIN, LOGIN, OAUTHBEARER or XOAUTH2" },
 	{ "route a", "via h.example; login ann; secret s; tls off; login-cleartext yes", "" },
 	{ "route a", "via h.example; login ann; secret s; tls verify; mechanisms PLAIN LOGIN", "" },
+	{ "route a", "via h.example; login ann; secret s; tls verify; mechanisms SCRAM-SHA-256-PLUS", "" },
 	{ "route a", "via a.example; tls maybe", "'maybe' is not one of off, may, require, verify, dane or auto; did you mean 'may'?" },
 #include "setting_tokens.def"
 #include "setting_clients.def"

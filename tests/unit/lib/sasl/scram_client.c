@@ -34,11 +34,46 @@ static void example(void **state)
 	assert_true(str_eq(c.nonce, STR(BOTH)) && str_eq(c.salt, STR(SALT)));
 	assert_int_equal(c.iterations, 4096);
 	buf_reset(&out);
-	scram_client_signed_write(&out, STR("n=user,r=" NONCE), message, c.nonce);
+	const struct scram_binding none = { .flag = SCRAM_FLAG_NONE };
+	scram_client_signed_write(&out, &none, STR("n=user,r=" NONCE), message, c.nonce);
 	is(&out, "n=user,r=" NONCE ",r=" BOTH ",s=" SALT ",i=4096,c=biws,r=" BOTH);
 	buf_reset(&out);
-	scram_client_final_write(&out, c.nonce, STR("abc"));
+	scram_client_final_write(&out, &none, c.nonce, STR("abc"));
 	is(&out, "c=biws,r=" BOTH ",p=YWJj");
+}
+
+/* RFC 5802 6 and 7: the header, and what comes back of it in the last message. */
+static void bindings(void **state)
+{
+	static const struct { enum scram_flag flag; const char *octets, *header, *last; } rows[] = {
+		{ SCRAM_FLAG_NONE, "", "n,,", "c=biws,r=x,p=" },
+		{ SCRAM_FLAG_UNOFFERED, "", "y,,", "c=eSws,r=x,p=" },
+		{ SCRAM_FLAG_BOUND, "abc", "p=tls-exporter,,", "c=cD10bHMtZXhwb3J0ZXIsLGFiYw==,r=x,p=" },
+		/* only who binds shows it */
+		{ SCRAM_FLAG_UNOFFERED, "abc", "y,,", "c=eSws,r=x,p=" },
+	};
+	(void)state;
+	for (size_t i = 0; i < ROWS(rows); i++) {
+		char memory[128];
+		struct buf out;
+		const struct scram_binding binding = { rows[i].flag, str_of(rows[i].octets) };
+		buf_init_fixed(&out, memory, sizeof memory);
+		scram_client_header_write(&out, rows[i].flag);
+		is(&out, rows[i].header);
+		buf_reset(&out);
+		scram_client_final_write(&out, &binding, STR("x"), STR(""));
+		is(&out, rows[i].last);
+	}
+}
+
+static void meanings(void **state)
+{
+	(void)state;
+	assert_true(scram_client_error_meaning(STR("channel-bindings-dont-match")).len > 0);
+	assert_true(scram_client_error_meaning(STR("server-does-support-channel-binding")).len > 0);
+	assert_true(scram_client_error_meaning(STR("unsupported-channel-binding-type")).len > 0);
+	assert_int_equal(scram_client_error_meaning(STR("invalid-proof")).len, 0);
+	assert_int_equal(scram_client_error_meaning(STR("")).len, 0);
 }
 
 static void names(void **state)
@@ -127,6 +162,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(example), cmocka_unit_test(names), cmocka_unit_test(challenges),
 		cmocka_unit_test(long_challenges), cmocka_unit_test(ends),
+		cmocka_unit_test(bindings), cmocka_unit_test(meanings),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -2,7 +2,7 @@
 /* Scripts of one connection each, told in one piece and octet by octet.
  *   C: the next line that the client has sent   S: what the peer says
  *   X: close, timeout or local                  Q: the caller wants to quit
- *   T: TLS begins; what is said here is why it fails
+ *   T: TLS begins; what is said here is why it fails, or "bound": a login can be tied to it
  *   W: a part of the words about the end
  *   =: outcomes of all recipients (talk_outcomes)
  *   E: number of enum smtp_client_end, in words; the machine has to be at its end
@@ -70,7 +70,8 @@ static void step(struct talk *t, struct str line, struct buf *say)
 		assert_int_equal(smtp_client_step(&t->client), SMTP_STEP_TLS);
 		assert_int_equal(
 			smtp_client_timeout_s(&t->client, &smtp_client_timeouts_default), 30);
-		talk_tls(t, arg);
+		t->binds = str_eq(arg, STR("bound"));
+		talk_tls(t, t->binds ? STR("") : arg);
 		break;
 	case 'W':
 		if (!memmem(t->client.cause.text.at, t->client.cause.text.len, arg.at, arg.len))

@@ -22,6 +22,9 @@ enum { ALL = ((1u << SMTP_CL_MECHANISMS) - 1) & ~(unsigned)SMTP_CLIENT_TOKENS };
 static const struct smtp_client_login login = { WHO("ann", "secret!"), .mechanisms = ALL,
 						.cleartext = true };
 static const struct smtp_client_login by_tls = { WHO("ann", "secret!"), .mechanisms = ALL };
+static const struct smtp_client_login no_plus = {
+	WHO("ann", "secret!"), .mechanisms = ALL & ~(1u << SMTP_CL_SCRAM_SHA_256_PLUS)
+};
 static const struct smtp_client_login only_login = { WHO("ann", "secret!"), .cleartext = true,
 						     .mechanisms = 1u << SMTP_CL_LOGIN };
 static const struct smtp_client_login token = { WHO("ann", "secret!"), .cleartext = true,
@@ -157,6 +160,33 @@ const struct client_script client_auth_scripts[] = {
 	  "T: \nC: EHLO us.example\nS: 250 h.example\n" "C: QUIT\nE: auth-failed\n" "W: route 'out': mx.h.example does not offer to log in\n", .login = &by_tls, MUST },
 	{ "TLS from the first octet", 1, .lines =
 	  "T: \nS: 220 h.example\n" AUTHED("PLAIN") "C: AUTH PLAIN AGFubgBzZWNyZXQh\nS: 235 ok\n" MAIL "X: close\nE: lost\n", .login = &by_tls, IMPLICIT },
+	/* RFC 5802 6: bound where both sides can, and the truth about it where not */
+	{ "PLUS where TLS has a binding", 1, .lines =
+	  OFFERS ASKED "T: bound\n" AUTHED("SCRAM-SHA-256 PLAIN SCRAM-SHA-256-PLUS") "C: AUTH SCRAM-SHA-256-PLUS cGZpcnN0\n"
+	  "S: 334 MQ==\nC: dHdv\nS: 334 Mg==\nC: \nS: 235 ok\n" MAIL "X: close\nE: lost\n", .login = &by_tls, MUST },
+	{ "PLUS is not offered: y", 1, .lines =
+	  OFFERS ASKED "T: bound\n" AUTHED("SCRAM-SHA-256 PLAIN") "C: AUTH SCRAM-SHA-256 eWZpcnN0\nX: close\nE: lost\n", .login = &by_tls, MUST },
+	{ "PLUS may not be used: n", 1, .lines =
+	  OFFERS ASKED "T: bound\n" AUTHED("SCRAM-SHA-256-PLUS SCRAM-SHA-256") "C: AUTH SCRAM-SHA-256 Zmlyc3Q=\nX: close\nE: lost\n", .login = &no_plus, MUST },
+	{ "PLUS, and TLS has no binding: n", 1, .lines =
+	  OFFERS ASKED "T: \n" AUTHED("SCRAM-SHA-256-PLUS SCRAM-SHA-256") "C: AUTH SCRAM-SHA-256 Zmlyc3Q=\nX: close\nE: lost\n", .login = &by_tls, MUST },
+	{ "PLUS without TLS: n", 1, .lines =
+	  AUTH("SCRAM-SHA-256-PLUS SCRAM-SHA-256") "C: AUTH SCRAM-SHA-256 Zmlyc3Q=\nX: close\nE: lost\n", .login = &login },
+	{ "PLUS alone, and TLS has no binding", 1, .lines =
+	  OFFERS ASKED "T: \n" AUTHED("SCRAM-SHA-256-PLUS") "C: QUIT\nE: auth-failed\n"
+	  "W: mx.h.example offers no way to log in that may be used; it offers SCRAM-SHA-256-PLUS\n", .login = &by_tls, MUST },
+	{ "PLUS offered and not known: nothing weaker", 1, .lines =
+	  OFFERS ASKED "T: bound\n" AUTHED("SCRAM-SHA-256-PLUS SCRAM-SHA-256 PLAIN") "C: AUTH SCRAM-SHA-256-PLUS cGZpcnN0\nS: 504 what\nC: QUIT\nE: auth-failed\n"
+	  "W: mx.h.example refuses the login of ann by SCRAM-SHA-256-PLUS, which it offers: 504 what\n", .login = &by_tls, MUST },
+	{ "PLUS refused: nothing weaker", 1, .lines =
+	  OFFERS ASKED "T: bound\n" AUTHED("SCRAM-SHA-256-PLUS SCRAM-SHA-256 PLAIN") "C: AUTH SCRAM-SHA-256-PLUS cGZpcnN0\nS: 334 MQ==\nC: dHdv\nS: 535 no\nC: QUIT\nE: auth-failed\n"
+	  "W: mx.h.example refuses the login of ann by SCRAM-SHA-256-PLUS, which it offers: 535 no\n", .login = &by_tls, MUST },
+	{ "PLUS: the host cannot prove that it knows: nothing weaker", 1, .lines =
+	  OFFERS ASKED "T: bound\n" AUTHED("SCRAM-SHA-256-PLUS SCRAM-SHA-256 PLAIN") "C: AUTH SCRAM-SHA-256-PLUS cGZpcnN0\nS: 334 MQ==\nC: dHdv\nS: 334 ZT1ubwd4\nE: auth-failed\n"
+	  "W: mx.h.example: the login of ann failed: e=no?x\n", .login = &by_tls, MUST },
+	{ "PLUS: yes without a proof", 1, .lines =
+	  OFFERS ASKED "T: bound\n" AUTHED("SCRAM-SHA-256-PLUS PLAIN") "C: AUTH SCRAM-SHA-256-PLUS cGZpcnN0\nS: 235 yes\nC: QUIT\nE: auth-failed\n"
+	  "W: or without a proof that it knows the password\n", .login = &by_tls, MUST },
 	{ "the password comes back as it is", 1, .lines =
 	  AUTH("PLAIN") "C: AUTH PLAIN AGFubgBzZWNyZXQh\nS: 535 5.7.8 SECRET! is wrong\n" "C: QUIT\nE: auth-failed\n"
 	  "W: route 'out': mx.h.example refuses the login of ann: 535 (its words are not shown, as they repeat the password)\n", .login = &login },

@@ -87,7 +87,10 @@ static void done(struct talk *t)
 static void prove(struct talk *t)
 {
 	struct str challenge = t->client.challenge;
-	if (!challenge.len) smtp_client_prove(&t->client, STR("first"), false);
+	static const struct str firsts[] = { [SMTP_CL_BINDING_NONE] = STR_INIT("first"),
+					     [SMTP_CL_BINDING_UNOFFERED] = STR_INIT("yfirst"),
+					     [SMTP_CL_BINDING_BOUND] = STR_INIT("pfirst") };
+	if (!challenge.len) smtp_client_prove(&t->client, firsts[t->client.binding], false);
 	else if (str_eq(challenge, STR("1"))) smtp_client_prove(&t->client, STR("two"), false);
 	else if (str_eq(challenge, STR("2"))) smtp_client_prove(&t->client, STR(""), true);
 	else smtp_client_unproved(&t->client, challenge);
@@ -132,7 +135,7 @@ void talk_tls(struct talk *t, struct str why)
 {
 	char enhanced[SMTP_ENHANCED_SIZE];
 	if (why.len == 0) {
-		smtp_client_secured(&t->client);
+		smtp_client_secured(&t->client, t->binds);
 	} else {
 		(void)str_to_cstr(str_word(&why), enhanced, sizeof enhanced);
 		smtp_client_insecure(&t->client, enhanced, why);

@@ -23,6 +23,7 @@ struct talk {
 	unsigned mails;  /* how often the mail is to be sent to the rest, by itself */
 	unsigned done, secures;
 	bool raw;        /* BDAT text goes by smtp_client_body_sent */
+	bool binds;      /* TLS has what a login can be tied to */
 	bool ready, closed;
 	const char *broken; /* what the machine did against its contract */
 };
