@@ -80,10 +80,12 @@ int apply_begin(struct apply *a)
 
 int apply_end(struct apply *a)
 {
+	int r = apply_settle(a);
+	if (r) return r;
 	buf_reset(a->scratch);
 	record_put_totals(a->scratch, &a->totals);
 	if (a->scratch->overflowed) return -ENOMEM;
-	int r = kv_put(a->kv, KV_META, key_totals, buf_view(a->scratch));
+	r = kv_put(a->kv, KV_META, key_totals, buf_view(a->scratch));
 	if (!r && a->recount) r = kv_put(a->kv, KV_META, key_recount, STR("1"));
 	return r;
 }
@@ -109,19 +111,38 @@ static int msg_put(struct apply *a, const struct spool_msg *msg)
 	return kv_put(a->kv, KV_MSG, key_view(&key), buf_view(a->scratch));
 }
 
-/* Writes `msg`, which was `old` before; its envelope (and its reason, if that is not new)
- * is read again, because changes have ended those views. */
-static int msg_change(struct apply *a, struct spool_msg *msg, const struct spool_msg *old,
-		      bool reason_is_new)
+/* Writes `msg`; its envelope (and its reason, if that is not new) is read again, because
+ * changes have ended those views. */
+static int msg_rewrite(struct apply *a, struct spool_msg *msg, bool reason_is_new)
 {
 	struct spool_msg now;
 	int r = msg_get(a, msg->id, &now);
 	if (r) return r == -ENOENT || r == -EBADMSG ? -EIO : r;
 	msg->envelope = now.envelope;
 	if (!reason_is_new) msg->reason = now.reason;
+	return msg_put(a, msg);
+}
+
+/* The same, where it was `old` before. */
+static int msg_change(struct apply *a, struct spool_msg *msg, const struct spool_msg *old,
+		      bool reason_is_new)
+{
 	totals_add(&a->totals, old, -1);
 	totals_add(&a->totals, msg, 1);
-	return msg_put(a, msg);
+	return msg_rewrite(a, msg, reason_is_new);
+}
+
+/* The message of an outcome; only its numbers are to be looked at. */
+static int msg_hold(struct apply *a, uint64_t id, struct spool_msg *msg)
+{
+	if (a->held.msg.id != id) {
+		struct spool_msg now;
+		int r = msg_get(a, id, &now);
+		if (r) return r;
+		a->held = (struct apply_held){ .msg = now, .listed_ms = now.next_due_ms };
+	}
+	*msg = a->held.msg;
+	return 0;
 }
 
 static int rcpt_get(struct apply *a, uint64_t id, uint32_t index, struct spool_rcpt *rcpt)
@@ -175,6 +196,21 @@ static int due_min(struct apply *a, const struct spool_msg *msg, uint32_t start,
 	}
 	*out = min == INT64_MAX ? msg->next_due_ms : min;
 	return 0;
+}
+
+int apply_settle(struct apply *a)
+{
+	struct apply_held held = a->held;
+	struct spool_msg *msg = &held.msg;
+	int r = 0;
+	a->held.msg.id = 0;
+	if (!msg->id || !held.changed) return 0;
+	if (held.due_gone) r = due_min(a, msg, held.last, msg->next_due_ms, &msg->next_due_ms);
+	if (!r && msg->next_due_ms != held.listed_ms) {
+		r = due_clear(a, msg->id, held.listed_ms);
+		if (!r) r = due_put(a, msg->id, msg->next_due_ms);
+	}
+	return r ? r : msg_rewrite(a, msg, false);
 }
 
 /* Gives all open recipients the time `due_ms`. */
@@ -314,20 +350,17 @@ static int op_arrive(struct apply *a, struct spool_op *op)
 	return msg_put(a, &msg);
 }
 
-/* After the recipient's record is written: the earliest time may have moved. */
-static int outcome_due(struct apply *a, struct spool_msg *msg,
-		       const struct spool_rcpt *rcpt, int64_t was_ms)
+/* The earliest time may have moved. */
+static void outcome_due(struct apply_held *held, const struct spool_rcpt *rcpt, int64_t was_ms)
 {
-	int64_t before = msg->next_due_ms;
-	int r = 0;
-	if (msg->state != SPOOL_ACTIVE) return 0;
-	if (spool_rcpt_is_open(rcpt->state) && rcpt->next_due_ms <= before)
+	struct spool_msg *msg = &held->msg;
+	if (msg->state != SPOOL_ACTIVE) return;
+	if (spool_rcpt_is_open(rcpt->state) && rcpt->next_due_ms <= msg->next_due_ms) {
 		msg->next_due_ms = rcpt->next_due_ms;
-	else if (was_ms <= before)
-		r = due_min(a, msg, rcpt->index, before, &msg->next_due_ms);
-	if (r || msg->next_due_ms == before) return r;
-	r = due_clear(a, msg->id, before);
-	return r ? r : due_put(a, msg->id, msg->next_due_ms);
+		held->due_gone = false;
+	} else if (was_ms <= msg->next_due_ms) {
+		held->due_gone = true;
+	}
 }
 
 static int op_outcome(struct apply *a, struct spool_op *op)
@@ -336,7 +369,7 @@ static int op_outcome(struct apply *a, struct spool_op *op)
 	struct spool_msg msg;
 	struct spool_rcpt rcpt;
 	if ((unsigned)in->state >= SPOOL_RCPT_STATES) return -EINVAL;
-	int r = msg_get(a, op->id, &msg);
+	int r = msg_hold(a, op->id, &msg);
 	if (r) return r;
 	if (in->index >= msg.rcpts) return -ENOENT;
 	if ((r = rcpt_get(a, op->id, in->index, &rcpt))) return r;
@@ -349,8 +382,11 @@ static int op_outcome(struct apply *a, struct spool_op *op)
 	if (in->state == SPOOL_DEFERRED) msg.rcpts_deferred++;
 	if (!open) msg.rcpts_open--;
 	in->open_left = msg.rcpts_open;
-	if (!msg.rcpts_open) return remove_msg(a, &old);
-
+	if (!msg.rcpts_open) {
+		old.next_due_ms = a->held.listed_ms;
+		a->held.msg.id = 0;
+		return remove_msg(a, &old);
+	}
 	rcpt.state = in->state;
 	rcpt.attempts = in->attempts;
 	rcpt.next_due_ms = open ? time_of(in->next_due_ms) : 0;
@@ -361,9 +397,13 @@ static int op_outcome(struct apply *a, struct spool_op *op)
 	rcpt.warned |= in->warned;
 	if (in->doubts > rcpt.doubts) rcpt.doubts = in->doubts;
 	if (msg.rcpts_deferred > msg.rcpts_open) msg.rcpts_deferred = msg.rcpts_open;
-	r = rcpt_put(a, op->id, &rcpt);
-	if (!r) r = outcome_due(a, &msg, &rcpt, was_ms);
-	return r ? r : msg_change(a, &msg, &old, false);
+	totals_add(&a->totals, &old, -1);
+	totals_add(&a->totals, &msg, 1);
+	a->held.msg = msg;
+	a->held.last = in->index;
+	a->held.changed = true;
+	outcome_due(&a->held, &rcpt, was_ms);
+	return rcpt_put(a, op->id, &rcpt);
 }
 
 static int op_state(struct apply *a, struct spool_op *op)
@@ -436,7 +476,10 @@ static bool is_refusal(int r)
 
 int apply_op(struct apply *a, struct spool_op *op)
 {
-	int r = -EINVAL;
+	bool goes_on = op->kind == SPOOL_OP_OUTCOME && op->id == a->held.msg.id;
+	int r = goes_on ? 0 : apply_settle(a);
+	if (r) return r;
+	r = -EINVAL;
 	switch (op->kind) {
 	case SPOOL_OP_ARRIVE:  r = op_arrive(a, op); break;
 	case SPOOL_OP_OUTCOME: r = op_outcome(a, op); break;

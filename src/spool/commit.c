@@ -124,13 +124,15 @@ static int unit_apply(struct apply *a, struct spool_op *ops, const struct unit *
 	struct spool_totals totals = a->totals;
 	size_t unlinks_count = a->unlinks_count;
 	bool recount = a->recount;
-	int r = a->kv->engine->save(a->kv);
+	int r = apply_settle(a); /* what was before the group outlives it */
+	if (!r) r = a->kv->engine->save(a->kv);
 	if (r) return r;
 	for (size_t i = u->first; i < u->first + u->count; i++) {
 		r = apply_op(a, &ops[i]);
 		if (!r && !ops[i].result) continue;
 		a->kv->engine->save_undo(a->kv);
 		if (r) return r;
+		a->held.msg.id = 0;
 		a->totals = totals;
 		a->unlinks_count = unlinks_count;
 		a->recount = recount;

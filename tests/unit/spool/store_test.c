@@ -286,6 +286,49 @@ static void test_groups(void **state)
 	assert_string_equal(verify_text(f), "");
 }
 
+/* Outcomes that follow each other share one writing of their message: whatever comes
+ * between them, a batch leaves what its operations leave one by one. */
+static void test_outcomes_in_one_batch(void **state)
+{
+	struct fixture *f = *state;
+	struct spool_op ops[] = {
+		outcome(1, 0, SPOOL_RELAYED, 0), outcome(1, 1, SPOOL_DEFERRED, 500),
+		outcome(2, 0, SPOOL_DEFERRED, 700), /* another message */
+		outcome(1, 2, SPOOL_DEFERRED, 900), just(SPOOL_OP_DEATH, 1),
+		outcome(1, 3, SPOOL_FAILED, 0),
+		outcome(1, 4, SPOOL_FAILED, 0), arrive(2, 1, STR("taken id")), /* a group */
+		outcome(1, 5, SPOOL_RELAYED, 0), outcome(1, 5, SPOOL_RELAYED, 0),
+		outcome(1, 99, SPOOL_RELAYED, 0), outcome(7, 0, SPOOL_RELAYED, 0),
+		set_state(2, SPOOL_HELD, 0), outcome(2, 1, SPOOL_RELAYED, 0),
+		outcome(2, 0, SPOOL_RELAYED, 0), /* its last one */
+		outcome(2, 0, SPOOL_RELAYED, 0),
+		outcome(1, 6, SPOOL_FAILED, 0), arrive(3, 1, STR("report")), /* a group */
+		outcome(1, 7, SPOOL_DEFERRED, 300),
+	};
+	enum { COUNT = sizeof ops / sizeof *ops };
+	static const int results[COUNT] = { [6] = -ECANCELED, [7] = -EEXIST, [9] = -EALREADY,
+		[10] = -ENOENT, [11] = -ENOENT, [15] = -ENOENT };
+	ops[6].group = ops[7].group = 5;
+	ops[16].group = ops[17].group = 6;
+	assert_int_equal(commit1(f, arrive(1, 9, STR("x"))), 0);
+	assert_int_equal(commit1(f, arrive(2, 2, STR("y"))), 0);
+	store_commit(f->store, ops, COUNT);
+	for (int i = 0; i < COUNT; i++) assert_int_equal(ops[i].result, results[i]);
+	assert_int_equal(ops[18].outcome.open_left, 5);
+	fixture_reopen(f);
+	struct spool_msg m = msg_of(f, 1);
+	assert_int_equal(m.rcpts_open, 5);
+	assert_int_equal(m.rcpts_deferred, 3);
+	assert_int_equal(m.next_due_ms, 300);
+	assert_int_equal(m.deaths, 1);
+	assert_true(str_eq(m.envelope, STR("an envelope")));
+	assert_int_equal(rcpt_of(f, 1, 4).state, SPOOL_PENDING);
+	assert_int_equal(totals_of(f).messages, 2);
+	assert_int_equal(totals_of(f).rcpts_open, 6);
+	assert_string_equal(due_text(f, 300), "1");
+	assert_string_equal(verify_text(f), "");
+}
+
 static struct spool_big *big_of(struct fixture *f, size_t pieces)
 {
 	static char piece[100000];
@@ -497,6 +540,7 @@ int main(void)
 		ON_BOTH(test_outcomes),
 		ON_BOTH(test_states),
 		ON_BOTH(test_groups),
+		ON_BOTH(test_outcomes_in_one_batch),
 		ON_BOTH(test_big),
 		ON_BOTH(test_big_not_committed),
 		ON_BOTH(test_bigs_are_bounded),
