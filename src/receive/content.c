@@ -8,7 +8,7 @@ enum { ADDRESS_MAX = 1024, LOOP_TEXT_MAX = 500 };
 
 static enum dialog content_refuse(struct session *s, const char *stage, const struct verdict *v)
 {
-	dialog_refuse(s, stage, s->tx->envelope.sender, STR(""), v);
+	dialog_refuse(s, stage, s->tx->said, STR(""), v);
 	transaction_drop(s);
 	return DIALOG_GO_ON;
 }
@@ -126,7 +126,7 @@ enum dialog content_end(struct session *s)
 			STR("The header of the message is too large"), "header size");
 	} else if (v = content_loop(s, &text), v.kind == VERDICT_ACCEPT) {
 		struct facts facts = dialog_facts(s);
-		facts.sender = tx->envelope.sender;
+		facts.sender = tx->said;
 		v = content_authors(s, &facts);
 	}
 	if (v.kind == VERDICT_NEED) return DIALOG_WAIT;

@@ -44,7 +44,7 @@ void dialog_fail(struct session *s, const char *stage, unsigned code, const char
                  struct str text, const char *builtin)
 {
 	struct verdict v = verdict_builtin(code, dsn, text, builtin);
-	dialog_refuse(s, stage, s->tx ? s->tx->envelope.sender : STR(""), STR(""), &v);
+	dialog_refuse(s, stage, s->tx ? s->tx->said : STR(""), STR(""), &v);
 }
 
 void dialog_no_memory(struct session *s, const char *stage)
@@ -91,6 +91,7 @@ static bool dialog_envelope(struct session *s, struct str sender, const struct v
 		verdict_rule_write(v, &rule);
 	}
 	struct envelope *e = &tx->envelope;
+	tx->said = arena_str(&tx->arena, sender);
 	e->sender = arena_str(&tx->arena, repair_sender(s, sender));
 	e->envid = arena_str(&tx->arena, mail->params.envid);
 	e->helo = arena_str(&tx->arena, s->smtp.helo);
@@ -104,7 +105,7 @@ static bool dialog_envelope(struct session *s, struct str sender, const struct v
 	e->esmtp = s->smtp.esmtp;
 	extra_envelope(s, e);
 	tx->hold = arena_str(&tx->arena, buf_view(&rule));
-	return e->sender.at && e->envid.at && e->helo.at && e->sid.at && tx->hold.at &&
+	return tx->said.at && e->sender.at && e->envid.at && e->helo.at && e->sid.at && tx->hold.at &&
 	       tx->tls.at && (e->user.at || s->user.len == 0);
 }
 
@@ -146,7 +147,7 @@ static void dialog_data(struct session *s)
 {
 	struct transaction *tx = s->tx;
 	struct facts facts = dialog_facts(s);
-	facts.sender = tx->envelope.sender;
+	facts.sender = tx->said;
 	struct verdict v = policy_data(&facts);
 	if (v.kind == VERDICT_REFUSE) {
 		dialog_refuse(s, "data", facts.sender, STR(""), &v);

@@ -49,7 +49,7 @@ static struct verdict rate_hold(struct session *s, struct str address, const str
 	if (!kept.len)
 		return verdict_builtin(451, "4.3.0", STR("Out of memory; try again later"), "memory");
 	tx->hold = kept;
-	tell_hold(s, tx->envelope.sender, address, v);
+	tell_hold(s, tx->said, address, v);
 	return verdict_accept();
 }
 

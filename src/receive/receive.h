@@ -93,6 +93,7 @@ struct transaction {
 	uint64_t sid;
 	struct arena arena;
 	struct envelope envelope;
+	struct str said; /* the sender as the client named it; the envelope may have another */
 	size_t rcpt_cap;
 	size_t rcpts_len; /* octets of the recipients in the envelope's record */
 	struct map rcpts; /* hash of an address -> its place in the envelope, from 1; of a named one */

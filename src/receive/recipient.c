@@ -193,7 +193,7 @@ enum dialog recipient_event(struct session *s)
 	struct facts facts = dialog_facts(s);
 	facts.local = buf_view(&local);
 	facts.domain = path->domain;
-	facts.sender = s->tx->envelope.sender;
+	facts.sender = s->tx->said;
 	struct verdict v = recipient_reputation(s, &facts);
 	if (v.kind == VERDICT_NEED) return DIALOG_WAIT;
 	if (v.kind == VERDICT_REFUSE) {
@@ -212,7 +212,7 @@ enum dialog recipient_event(struct session *s)
 	if (v.kind == VERDICT_REFUSE) verify_unknown(s, &v);
 	else v = rate_recipient(s, &facts, buf_view(&address));
 	if (v.kind == VERDICT_REFUSE)
-		dialog_refuse(s, stage, s->tx->envelope.sender, buf_view(&address), &v);
+		dialog_refuse(s, stage, s->tx->said, buf_view(&address), &v);
 	else recipient_accept(s, buf_view(&address));
 	recipient_over(s);
 	return DIALOG_GO_ON;

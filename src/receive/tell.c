@@ -184,7 +184,7 @@ void tell_hold(struct session *s, struct str from, struct str to, const struct v
 void tell_grey_pass(struct session *s, struct str to, int64_t waited_ms)
 {
 	struct event_log *log = tell_begin(s, EVENT_grey_pass, s->tx ? s->tx->handle : 0);
-	event_str(log, FIELD_from, s->tx ? s->tx->envelope.sender : STR(""));
+	event_str(log, FIELD_from, s->tx ? s->tx->said : STR(""));
 	event_str(log, FIELD_to, to);
 	event_i64(log, FIELD_delay, waited_ms);
 	event_end(log);
@@ -207,19 +207,17 @@ static void tell_named(struct transaction *tx)
 
 void tell_repair(struct session *s)
 {
-	char said[1024], words[128];
+	char words[128];
 	struct transaction *tx = s->tx;
-	struct buf from, what;
+	struct buf what;
 	if (!tx->repair) return;
-	buf_init_fixed(&from, said, sizeof said);
-	smtp_path_write(&from, &s->smtp.mail.path);
-	bool same = str_eq(buf_view(&from), tx->envelope.sender);
+	bool same = str_eq(tx->said, tx->envelope.sender);
 	if (same && !tx->repair->done) return;
 	buf_init_fixed(&what, words, sizeof words);
 	mail_repair_write(tx->repair->done, &what);
 	struct event_log *log = tell_begin(s, EVENT_repair, tx->handle);
 	tell_user(log, s->user);
-	event_str(log, FIELD_from, buf_view(&from));
+	event_str(log, FIELD_from, tx->said);
 	if (!same) event_str(log, FIELD_sender, tx->envelope.sender);
 	event_str(log, FIELD_repaired, buf_view(&what));
 	event_end(log);
@@ -304,7 +302,7 @@ void tell_timeout(struct session *s)
 {
 	struct event_log *log = tell_begin(s, EVENT_timeout, s->tx ? s->tx->handle : 0);
 	event_str(log, FIELD_stage, s->idle_class == IDLE_DATA ? STR("data") : STR("command"));
-	if (s->tx) event_str(log, FIELD_from, s->tx->envelope.sender);
+	if (s->tx) event_str(log, FIELD_from, s->tx->said);
 	event_end(log);
 }
 

@@ -207,7 +207,7 @@ void transaction_refused(struct receive *rx, const struct msg_refused *m)
 	tx->refused_text = arena_str(&tx->arena, m->text);
 	if (tx->committing) {
 		if (tx->session)
-			tell_refuse(tx->session, "data", tx->envelope.sender, STR(""),
+			tell_refuse(tx->session, "data", tx->said, STR(""),
 				&(struct verdict){ .code = tx->refused_code, .dsn = tx->refused_dsn,
 					.text = tx->refused_text, .builtin = "spool" });
 		transaction_answer(tx, tx->refused_code, tx->refused_dsn, tx->refused_text);

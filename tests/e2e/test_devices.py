@@ -147,3 +147,26 @@ def test_a_printer_and_microsoft_365(world):  # noqa: F811
     assert w.peer.logins == [("XOAUTH2", True)] and w.peer.secured
     message = email.message_from_bytes(text, policy=email.policy.default)
     assert is_clean(message) and message["From"] == MAILBOX and message["Subject"] == "Scan"
+
+
+def test_rules_look_at_what_the_device_said(serve, peers):
+    """Also behind MAIL: recipients count for the device's own domain, and a refusal names the device."""
+    office = Office(serve, peers, more=f"map-sender {MAILBOX}\n"
+                                       "rate domains { of sender-domain; recipients 1/1h; action reject }")
+    service = office.service
+    for device in ("scan@printer.local", "ups@cellar.local"):  # their mailbox is one, their domains are two
+        office.scan("", "x", sender=f"<{device}>")
+    with wire.Client(office.port, source="127.0.0.7") as client:
+        for line in (b"HELO printer", b"MAIL FROM:<fax@printer.local>"):
+            assert client.command(line)[0] == 250
+        code, text = client.command(b"RCPT TO:<boss@far.example>")
+        assert code == 550, text
+    refused = service.wait_event("refuse", to="boss@far.example")
+    assert (refused["from"], refused["dsn"]) == ("fax@printer.local", "5.7.1"), refused
+    with wire.Client(office.port, source="127.0.0.8") as client:  # no right to relay
+        for line in (b"HELO printer", b"MAIL FROM:<tv@hall.local>"):
+            assert client.command(line)[0] == 250
+        assert client.command(b"RCPT TO:<boss@far.example>")[0] == 550
+    service.wait_event("refuse", **{"from": "tv@hall.local"})
+    # Of a message that was taken it is the sender that goes on.
+    assert {e["from"] for e in service.events("receive")} == {MAILBOX}
