@@ -176,7 +176,11 @@ static void dialog_data(struct session *s)
 	buf_init_fixed(&id, id_text, sizeof id_text);
 	buf_hex64(&id, tx->handle);
 	const struct envelope *e = &tx->envelope;
+	int8_t priority = 0;
+	bool has_priority = extra_priority_said(s, &priority);
 	received_write(&header, &(struct received){
+		.has_priority = has_priority,
+		.priority = priority,
 		.helo = e->helo,
 		.client = e->client,
 		.name = s->client_name == CLIENT_NAME_VERIFIED && s->name ? str_of(s->name) : STR(""),

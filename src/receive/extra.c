@@ -14,9 +14,7 @@ void extra_tick(struct receive *rx)
 	buf_init_fixed(&text, rx->future, sizeof rx->future);
 	buf_i64(&text, max_s);
 	buf_byte(&text, ' ');
-	units_time_write(&text, until_s * 1000);
-	text.len -= STR(".000Z").len;
-	buf_str(&text, STR("Z"));
+	units_second_write(&text, until_s * 1000);
 	buf_byte(&text, '\0');
 }
 
@@ -39,13 +37,16 @@ bool extra_check(struct session *s, struct str sender)
 	case POLICY_FUTURE_TOO_FAR:
 		text = STR("That is longer than FUTURERELEASE allows");
 		break;
+	case POLICY_FUTURE_LATE:
+		text = STR("The time behind BY is over before the message is let go");
+		break;
 	}
 	struct verdict v = verdict_builtin(501, "5.5.4", text, "future release");
 	dialog_refuse(s, "sender", sender, STR(""), &v);
 	return false;
 }
 
-/* RFC 6710: 2.3.6 tells that the priority is another one, which comes first in the text. */
+/* RFC 6710 4.1: 2.3.6 tells that the priority is another one, which comes first in the text. */
 void extra_mail_accept(struct session *s)
 {
 	const struct smtp_extra_params *extra = &s->smtp.mail.params.extra;
@@ -68,8 +69,17 @@ void extra_envelope(struct session *s, struct envelope *e)
 	if (extra->by == SMTP_BY_NONE) return;
 	e->by = extra->by == SMTP_BY_RETURN ? MAIL_BY_RETURN : MAIL_BY_NOTIFY;
 	e->by_trace = extra->by_trace;
-	/* What is held has its time from then on. */
-	e->by_ms = (e->hold_until_ms ? e->hold_until_ms : now_ms) + (int64_t)extra->by_s * 1000;
+	/* RFC 2852 4: from MAIL on, also for what is held. */
+	e->by_ms = now_ms + (int64_t)extra->by_s * 1000;
+}
+
+bool extra_priority_said(struct session *s, int8_t *value)
+{
+	const struct smtp_extra_params *extra = &s->smtp.mail.params.extra;
+	struct facts facts = dialog_facts(s);
+	if (!(extra->asks & SMTP_EXTRA_PRIORITY)) return false;
+	*value = policy_priority(&facts, true, extra->priority, MAIL_PRIORITY_NORMAL).value;
+	return true;
 }
 
 void extra_header(struct session *s)

@@ -352,6 +352,8 @@ void extra_mail_accept(struct session *s); /* answers MAIL, with what becomes of
 /* What MAIL asked for goes into the envelope; behind the text what its header says does. */
 void extra_envelope(struct session *s, struct envelope *e);
 void extra_header(struct session *s);
+/* Whether MT-PRIORITY was said with MAIL, and what it is now. */
+bool extra_priority_said(struct session *s, int8_t *value);
 
 /* repair.c: what the listener mends in the header */
 /* Who the sender is from here on. */

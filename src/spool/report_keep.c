@@ -17,6 +17,11 @@ static struct spool_op *letter_op(struct spool *s, struct report *r, int which, 
 		.arrived_ms = loop_wall_ms(s->frame->loop),
 		/* RFC 8689 5: what a report tells is to be kept as its message was. */
 		.tls_wish = job->tls_wish == MAIL_TLS_REQUIRED ? MAIL_TLS_REQUIRED : MAIL_TLS_AS_ROUTED };
+	/* RFC 6710 4.6: and as soon. */
+	if (which == TO_SENDER) {
+		e.priority = (uint8_t)job->priority;
+		e.mt_priority = job->mt_priority;
+	}
 	for (size_t i = 0; i < l->span_count; i++) e.size += l->spans[i].len;
 	struct spool_op *op = letter_arrive(s, l->number, &e, l->spans, l->span_count, &note);
 	if (!op) return NULL;

@@ -117,6 +117,7 @@ static void letter_put(const struct report *r, int which, struct dsn_rcpt *rcpts
 		.now_ms = loop_wall_ms(s->frame->loop),
 		.arrived_ms = job->arrived_ms,
 		.by_ms = job->by == MAIL_BY_NONE ? 0 : job->by_ms,
+		.hold_until_ms = job->hold_until_ms,
 		.size = job->size,
 		.ret = job->ret,
 		.smtputf8 = job->smtputf8,

@@ -40,7 +40,8 @@ def test_offered_to_users_alone(serve, peers):
         latest = re.search(r"FUTURERELEASE 172800 (\S+Z)$", said, re.M)
         assert abs(seconds_of(latest[1]) - time.time() - 172800) < 10
         for parameter in ("HOLDFOR=172801", "HOLDFOR=x", f"HOLDUNTIL={at(-60)}", f"HOLDUNTIL={at(200000)}",
-                          f"HOLDFOR=1 HOLDUNTIL={at(60)}", "HOLDUNTIL=tomorrow"):
+                          f"HOLDFOR=1 HOLDUNTIL={at(60)}", "HOLDUNTIL=tomorrow", "HOLDFOR=0", "HOLDFOR=060",
+                          "HOLDFOR=60 BY=59;R", f"HOLDUNTIL={at(60)} BY=10;N"):
             client.expect(501, f"MAIL FROM:<{ANN}> {parameter}".encode())
 
 
@@ -60,7 +61,7 @@ def test_held_through_a_crash_and_sent_in_time(serve, peers):
     with logged_in(port) as client:
         send(client, "for@there.example", " HOLDFOR=8")
         send(client, "until@there.example", f" HOLDUNTIL={at(8)}")
-        send(client, "now@there.example", " HOLDFOR=0")
+        send(client, "now@there.example", "")
     wait_until(lambda: peer.messages, 20, "the one that is not held")
     assert [rcpts for _, rcpts, _ in peer.messages] == [["now@there.example"]]
     held = service.queue("state=held")
@@ -104,4 +105,6 @@ def test_its_age_counts_from_its_release(serve):
     service.wait_event("expire", 30)
     assert time.time() - begun >= 7
     assert service.events("defer")
-    assert b"x@there.example" in service.wait_mail("ann")[0]
+    text = service.wait_mail("ann")[0].decode()
+    assert "x@there.example" in text and "\nArrival-Date: " in text.replace("\r", "")
+    assert re.search(r"^Future-Release-Request: until;\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ\r?$", text, re.M)

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Priorities of messages: MT-PRIORITY (RFC 6710) and header fields, who may use them, what they
 change in the queue, and what the next host is told."""
+import re
+
 import pytest
 
 import wire
@@ -32,8 +34,9 @@ def test_offered_to_those_who_submit(serve, peers):
 
 @pytest.mark.parametrize("parameters, header, mark, word", [
     (" MT-PRIORITY=9", "", "MT-PRIORITY=9", "urgent"),
-    (" MT-PRIORITY=-1", "Priority: urgent\r\n", "MT-PRIORITY=-1", "non-urgent"),
-    (" MT-PRIORITY=2", "", "MT-PRIORITY=2", "normal"),
+    (" MT-PRIORITY=-4", "Priority: urgent\r\n", "MT-PRIORITY=-4", "non-urgent"),
+    (" MT-PRIORITY=-1", "Priority: urgent\r\n", "MT-PRIORITY=-1", "normal"),
+    (" MT-PRIORITY=2", "", "MT-PRIORITY=2", "urgent"),
     ("", "Priority: urgent\r\n", "MT-PRIORITY=4", "urgent"),
     ("", "X-Priority: 5\r\n", "MT-PRIORITY=-4", "non-urgent"),
     ("", "Importance: high\r\n", "MT-PRIORITY=4", "urgent"),
@@ -51,6 +54,9 @@ def test_kept_and_passed_on(serve, peers, parameters, header, mark, word):
     wait_until(lambda: peer.messages, 30, "the message at the peer")
     mails = [c for c in peer.commands if c.startswith("MAIL")]
     assert len(mails) == 2 and all(("MT-PRIORITY" in c) == bool(mark) and mark in c for c in mails)
+    trace = peer.messages[0][2].decode().replace("\r\n\t", " ").split("\r\n")[0]
+    said = re.search(r" priority (-?\d);", trace)  # RFC 6710 4.1
+    assert (said and said[1]) == (parameters.partition("=")[2] or None), trace
 
 
 def test_not_said_where_it_is_not_offered(serve, peers):

@@ -81,13 +81,26 @@ static int64_t days_from(int64_t unix_ms, int64_t *in_day)
 	return days - 1;
 }
 
-void units_time_write(struct buf *out, int64_t unix_ms)
+/* "2026-11-22T02:15:26"; what is left over of the second. */
+static int time_write(struct buf *out, int64_t unix_ms)
 {
 	int64_t in_day;
 	struct civil c = civil_of(days_from(unix_ms, &in_day));
-	buf_fmt(out, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", c.year, c.month, c.day,
-		(int)(in_day / 3600000), (int)(in_day / 60000 % 60), (int)(in_day / 1000 % 60),
-		(int)(in_day % 1000));
+	buf_fmt(out, "%04d-%02d-%02dT%02d:%02d:%02d", c.year, c.month, c.day,
+		(int)(in_day / 3600000), (int)(in_day / 60000 % 60), (int)(in_day / 1000 % 60));
+	return (int)(in_day % 1000);
+}
+
+void units_time_write(struct buf *out, int64_t unix_ms)
+{
+	int ms = time_write(out, unix_ms);
+	buf_fmt(out, ".%03dZ", ms);
+}
+
+void units_second_write(struct buf *out, int64_t unix_ms)
+{
+	(void)time_write(out, unix_ms);
+	buf_byte(out, 'Z');
 }
 
 void units_date_write(struct buf *out, int64_t unix_ms)

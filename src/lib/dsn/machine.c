@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "lib/base/units.h"
 #include "lib/base/utf8.h"
 #include "lib/dsn/explain.h"
 #include "lib/dsn/parts.h"
@@ -166,8 +167,13 @@ static void put_message(struct buf *out, const struct dsn_report *r, uint64_t un
 			       r->smtputf8);
 	dsn_field_text(out, STR("Reporting-MTA"), STR("dns; "), r->hostname, r->smtputf8);
 	field_date(out, STR("Arrival-Date"), r->arrived_ms);
-	/* RFC 2852 adds this one to what stands there about the message. */
+	/* RFC 2852 5 and RFC 4865 5.1.2 add these to what stands there about the message. */
 	if (r->by_ms > 0) field_date(out, STR("Deliver-By-Date"), r->by_ms);
+	if (r->hold_until_ms > 0) {
+		buf_str(out, STR("Future-Release-Request: until;"));
+		units_second_write(out, r->hold_until_ms);
+		buf_crlf(out);
+	}
 	if (r->id.len)
 		dsn_field_text(out, STR("X-IMS-Queue-Id"), STR(""), r->id, r->smtputf8);
 	if (unnamed == 0) return;

@@ -57,7 +57,9 @@ void dsn_report_encode(struct buf *out, const struct dsn_report *r)
 	buf_put_u32(out, r->more);
 	buf_put_u32(out, r->count);
 	for (uint32_t i = 0; i < r->count; i++) put_rcpt(out, &r->rcpts[i]);
-	if (r->by_ms > 0) put_time(out, r->by_ms);
+	/* What is not there at the end is not said. */
+	if (r->by_ms > 0 || r->hold_until_ms > 0) put_time(out, r->by_ms);
+	if (r->hold_until_ms > 0) put_time(out, r->hold_until_ms);
 }
 
 static struct str get_str(struct cur *c)
@@ -92,6 +94,15 @@ static void get_rcpt(struct cur *c, struct dsn_rcpt *rcpt)
 	rcpt->expired = get_max(c, 1);
 	rcpt->last_attempt_ms = get_time(c);
 	rcpt->will_retry_until_ms = get_time(c);
+}
+
+static bool get_extra(struct cur *c, struct dsn_report *r)
+{
+	if (c->left == 0) return true;
+	r->by_ms = get_time(c);
+	if (c->left == 0) return r->by_ms > 0;
+	r->hold_until_ms = get_time(c);
+	return r->hold_until_ms > 0;
 }
 
 static void get_head(struct cur *c, struct dsn_report *r)
@@ -129,7 +140,5 @@ bool dsn_report_decode(struct str record, struct arena *arena, struct dsn_report
 	if (!rcpts) return false;
 	for (uint32_t i = 0; i < r->count; i++) get_rcpt(&c, &rcpts[i]);
 	r->rcpts = rcpts;
-	/* Not in every record. */
-	if (c.left > 0 && (r->by_ms = get_time(&c)) == 0) return false;
-	return cur_done(&c);
+	return get_extra(&c, r) && cur_done(&c);
 }

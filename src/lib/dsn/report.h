@@ -61,6 +61,7 @@ struct dsn_report {
 	bool whole;            /* `original` is all of it, not its header alone */
 	struct str original;   /* text of the original; at most DSN_ORIGINAL_MAX */
 	int64_t by_ms;         /* until when the sender wanted it delivered (RFC 2852); 0: not said */
+	int64_t hold_until_ms; /* when he wanted it to be let go (RFC 4865); 0: not said */
 	uint32_t more;         /* recipients with the same fate that are not in the list */
 	uint32_t count;        /* 1 to DSN_RCPTS_MAX */
 	const struct dsn_rcpt *rcpts;

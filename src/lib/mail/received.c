@@ -158,6 +158,11 @@ void received_write(struct buf *out, const struct received *r)
 		buf_str(out, r->rcpt);
 		buf_byte(out, '>');
 	}
+	/* RFC 6710 4.1 and 7. */
+	if (r->has_priority) {
+		buf_str(out, STR("\r\n\tpriority "));
+		buf_i64(out, r->priority);
+	}
 	buf_str(out, STR(";\r\n\t"));
 	mail_date_write(out, r->arrived_s);
 	buf_crlf(out);

@@ -18,6 +18,8 @@ struct received {
 	int64_t arrived_s;  /* seconds since 1970 */
 	struct str tls_name; /* protocol and cipher, said if `tls` */
 	bool esmtp, smtputf8, tls, authenticated;
+	bool has_priority;  /* MT-PRIORITY was said: */
+	int8_t priority;    /* what it is now */
 };
 
 /* Appends "Received: ...CRLF", folded. */

@@ -29,15 +29,20 @@ enum policy_future policy_future(const struct facts *f, const struct smtp_extra_
 	int64_t ahead_s = extra->hold == SMTP_HOLD_UNTIL ? extra->hold_s - now_s : extra->hold_s;
 	*until_ms = 0;
 	if (extra->hold == SMTP_HOLD_NONE) return POLICY_FUTURE_OK;
-	/* RFC 4865: what lies in the past is no future; to hold for no time is not to hold. */
+	/* RFC 4865 3: what lies in the past is no future. */
 	if (ahead_s < 0) return POLICY_FUTURE_PAST;
 	if (ahead_s > max_s) return POLICY_FUTURE_TOO_FAR;
 	if (ahead_s > 0) *until_ms = now_ms + ahead_s * 1000;
 	if (extra->hold == SMTP_HOLD_UNTIL && *until_ms) *until_ms = extra->hold_s * 1000;
-	return POLICY_FUTURE_OK;
+	/* RFC 4865 5.2.2: to be held until it is late makes no sense. */
+	if (extra->by == SMTP_BY_NONE || *until_ms <= now_ms + (int64_t)extra->by_s * 1000)
+		return POLICY_FUTURE_OK;
+	*until_ms = 0;
+	return POLICY_FUTURE_LATE;
 }
 
-/* RFC 6710: MIXER's three levels. What lies between two of them is the lower one. */
+/* RFC 6710 5 and its appendix B: MIXER's three levels. What lies between two of them is the
+ * higher one, and what lies beyond them the nearest. */
 enum { LEVEL_URGENT = 4, LEVEL_NON_URGENT = -4 };
 
 struct policy_priority policy_priority(const struct facts *f, bool said, int value,
@@ -51,7 +56,7 @@ struct policy_priority policy_priority(const struct facts *f, bool said, int val
 	p.lowered = value > 0 && !is_trusted(f);
 	if (p.lowered) value = 0;
 	p.value = (int8_t)value;
-	if (value >= LEVEL_URGENT) p.class = MAIL_PRIORITY_URGENT;
-	if (value < 0) p.class = MAIL_PRIORITY_NON_URGENT;
+	if (value > 0) p.class = MAIL_PRIORITY_URGENT;
+	if (value <= LEVEL_NON_URGENT) p.class = MAIL_PRIORITY_NON_URGENT;
 	return p;
 }

@@ -106,8 +106,8 @@ struct policy_priority {
 };
 struct policy_priority policy_priority(const struct facts *f, bool said, int value,
                                        enum mail_priority header);
-/* Until when a message is to be held; 0: it is not. */
-enum policy_future { POLICY_FUTURE_OK, POLICY_FUTURE_PAST, POLICY_FUTURE_TOO_FAR };
+/* Until when a message is to be held; 0: it is not. LATE: what BY says is over before. */
+enum policy_future { POLICY_FUTURE_OK, POLICY_FUTURE_PAST, POLICY_FUTURE_TOO_FAR, POLICY_FUTURE_LATE };
 enum policy_future policy_future(const struct facts *f, const struct smtp_extra_params *extra,
                                  int64_t now_ms, int64_t *until_ms);
 /* Whether the stage content wants to know the authors. */

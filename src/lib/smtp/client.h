@@ -151,8 +151,8 @@ struct smtp_client_mail {
 			      * asked for, with one ETRN each (RFC 1985); `size` is 0 */
 	uint32_t rcpt_count; /* > 0 */
 	struct smtp_client_rcpt *rcpts;
-	int8_t priority;     /* RFC 6710, -9 to 9; said where it is offered, but for 0 */
-	/* RFC 2852: said where it is offered. With SMTP_BY_RETURN it leaves by no other host, nor
+	int8_t priority;     /* RFC 6710 4.2, -9 to 9; said where it is offered, but for 0 */
+	/* RFC 2852 4.1.4: said where it is offered. With SMTP_BY_RETURN it leaves by no other host, nor
 	 * where the time is over: PERMANENT 5.4.7. LMTP is where it goes to, and needs no leave. */
 	uint8_t by;          /* enum smtp_by */
 	bool by_trace;

@@ -44,7 +44,7 @@ static void cap_limits(struct smtp_client *c, struct str arg)
 	}
 }
 
-/* RFC 2852: more may stand behind a comma one day. */
+/* RFC 2852 2: more may stand behind a comma one day. */
 static void cap_by(struct smtp_client *c, struct str arg)
 {
 	uint64_t least = 0;

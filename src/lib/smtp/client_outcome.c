@@ -86,7 +86,7 @@ static struct smtp_outcome no_utf8(const struct smtp_client *c)
 	return none;
 }
 
-/* RFC 2852: who is to get it back in time must not have it handed to somebody who would keep it
+/* RFC 2852 4.1.4.1: who is to get it back in time must not have it handed to somebody who would keep it
  * for longer. A host that was only asked with HELO may know better another time. */
 static struct smtp_outcome check_by(const struct smtp_client *c)
 {

@@ -90,12 +90,24 @@ static void write_etrn(struct smtp_client *c, struct smtp_client_rcpt *domain)
 	c->unheard++;
 }
 
+/* RFC 2852 4.1.4.2: a host that does not know the time that the sender has set is to tell him
+ * of delays by itself, as if he had asked for that. */
+static uint8_t notify_of(const struct smtp_client *c, const struct smtp_client_rcpt *rcpt)
+{
+	const struct smtp_client_mail *mail = c->mail;
+	if (mail->by != SMTP_BY_NOTIFY || mail->by_s <= 0 || c->caps.by || c->cfg->lmtp)
+		return rcpt->notify;
+	if (rcpt->notify & SMTP_NOTIFY_NEVER) return rcpt->notify;
+	unsigned notify = rcpt->notify ? rcpt->notify : SMTP_NOTIFY_FAILURE;
+	return (uint8_t)(notify | SMTP_NOTIFY_DELAY);
+}
+
 static void write_rcpt(struct smtp_client *c, struct smtp_client_rcpt *rcpt)
 {
 	buf_str(c->out, STR("RCPT TO:<"));
 	buf_str(c->out, rcpt->address);
 	buf_byte(c->out, '>');
-	if (c->caps.dsn) write_notify(c->out, rcpt->notify);
+	if (c->caps.dsn) write_notify(c->out, notify_of(c, rcpt));
 	if (c->caps.dsn && is_fit_orcpt(c, rcpt->orcpt)) {
 		buf_str(c->out, STR(" ORCPT="));
 		buf_str(c->out, rcpt->orcpt);

@@ -94,7 +94,7 @@ static enum smtp_params_result mail_param(const struct param *p, unsigned *seen,
 	       !str_eq_nocase(p->name, names[which]))
 		which++;
 	if (which == sizeof names / sizeof *names) return SMTP_PARAMS_UNKNOWN;
-	/* RFC 4865: the two exclude each other. */
+	/* RFC 4865 4.2: the two exclude each other. */
 	unsigned bit = 1u << (which == 10 ? 9 : which);
 	if (*seen & bit) return SMTP_PARAMS_DUPLICATE;
 	*seen |= bit;

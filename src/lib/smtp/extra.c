@@ -23,7 +23,7 @@ static bool signed_number(struct str text, size_t digits, int64_t *out)
 	return true;
 }
 
-/* RFC 6710: one digit, perhaps with a minus; "-0" is none. */
+/* RFC 6710 7: one digit, perhaps with a minus; "-0" is none. */
 bool smtp_extra_priority(struct str value, struct smtp_extra_params *p)
 {
 	int64_t n;
@@ -34,15 +34,16 @@ bool smtp_extra_priority(struct str value, struct smtp_extra_params *p)
 	return true;
 }
 
-/* RFC 4865: at most nine digits; holding for no time asks for nothing, and is no error. */
+/* RFC 4865 3: at most nine digits, of which the first is none of 0; so no time is an error, too. */
 bool smtp_extra_hold_for(struct str value, struct smtp_extra_params *p)
 {
-	if (!number(value, 9, &p->hold_s)) return false;
+	if (str_starts(value, STR("0")) || !number(value, 9, &p->hold_s)) return false;
 	p->hold = SMTP_HOLD_FOR;
 	p->asks |= SMTP_EXTRA_FUTURE;
 	return true;
 }
 
+/* Erratum 2040 to RFC 4865: a date-time of RFC 3339. */
 bool smtp_extra_hold_until(struct str value, struct smtp_extra_params *p)
 {
 	if (!smtp_date_time_parse(value, &p->hold_s)) return false;
@@ -51,7 +52,7 @@ bool smtp_extra_hold_until(struct str value, struct smtp_extra_params *p)
 	return true;
 }
 
-/* RFC 2852: by-time ";" by-mode [by-trace]. What is to be returned must have time. */
+/* RFC 2852 4: by-time ";" by-mode [by-trace]. What is to be returned must have time. */
 bool smtp_extra_by(struct str value, struct smtp_extra_params *p)
 {
 	int64_t n;

@@ -25,7 +25,7 @@ static bool check_extra(struct smtp_server *s)
 	} else if (asks) {
 		smtp_bad_params(s, SMTP_PARAMS_UNKNOWN);
 	} else if (extra->by == SMTP_BY_RETURN && (uint32_t)extra->by_s < s->cfg->by_min_s) {
-		/* RFC 2852: a time that nothing is delivered in here. */
+		/* RFC 2852 3 and 4: a time that nothing is delivered in here. */
 		smtp_reply(s, 555, "5.5.4", STR("The time behind BY is shorter than DELIVERBY says"));
 	} else {
 		return true;

@@ -123,9 +123,7 @@ static void json_time(struct json *j, struct str key, int64_t ms)
 	char text[40];
 	struct buf time;
 	buf_init_fixed(&time, text, sizeof text);
-	units_time_write(&time, ms);
-	time.len -= sizeof ".123Z" - 1;
-	buf_byte(&time, 'Z');
+	units_second_write(&time, ms);
 	json_str_at(j, key, buf_view(&time));
 }
 

@@ -143,7 +143,12 @@ static void future(void **state)
 	assert_non_null(strstr(bench_heard(client), "501 5.5.4 The time behind HOLDUNTIL is over"));
 	bench_say(b, client, "MAIL FROM:<ann@us.example> HOLDFOR=604801\r\n");
 	assert_non_null(strstr(bench_heard(client), "501 5.5.4 That is longer than"));
-	assert_int_equal(b->events[EVENT_refuse], 2);
+	bench_say(b, client, "MAIL FROM:<ann@us.example> HOLDFOR=60 BY=59;N\r\n");
+	assert_non_null(strstr(bench_heard(client), "501 5.5.4 The time behind BY is over before"));
+	assert_int_equal(b->events[EVENT_refuse], 3);
+	send_as(b, client, " HOLDFOR=60 BY=61;N", "", &kept);
+	assert_true(kept.e.by_ms - kept.e.hold_until_ms == 1000);
+	arena_free(&kept.arena);
 	assert_null(bench_session(b, client)->tx);
 	int other = hello(b, "10.0.0.1", true, NULL);
 	assert_null(strstr(bench_heard(other), "FUTURERELEASE"));

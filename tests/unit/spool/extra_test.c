@@ -223,16 +223,19 @@ static void relayed_with_a_time(void **state)
 	}
 }
 
-/* The letter's envelope, from the store: RFC 8689 5. */
+/* The letter's envelope, from the store: RFC 8689 5, RFC 6710 4.6. */
 static void a_report_is_kept_as_its_message(void **state)
 {
 	struct bench *b = *state;
 	static const uint8_t wishes[] = { MAIL_TLS_AS_ROUTED, MAIL_TLS_REQUIRED, MAIL_TLS_OPTIONAL };
+	static const uint8_t classes[] = { MAIL_PRIORITY_NORMAL, MAIL_PRIORITY_URGENT, MAIL_PRIORITY_NON_URGENT };
+	static const int8_t numbers[] = { -3, 9, -4 };
 	for (size_t i = 0; i < sizeof wishes; i++) {
 		struct arena arena;
 		struct spool_msg msg;
 		struct envelope e;
-		commit(b, 20 + i, (struct envelope){ .tls_wish = wishes[i] });
+		commit(b, 20 + i, (struct envelope){ .tls_wish = wishes[i], .priority = classes[i],
+			.mt_priority = numbers[i] });
 		bench_until(b, &b->sent[MSG_relay], i + 1);
 		answer(b, JOB_FAILED, "5.1.1", "550 5.1.1 nobody");
 		bench_until(b, &b->sent[MSG_report_job], i + 1);
@@ -244,6 +247,8 @@ static void a_report_is_kept_as_its_message(void **state)
 		assert_int_equal(envelope_decode(&record, &arena, &e), ENVELOPE_OK);
 		assert_int_equal(e.tls_wish,
 			wishes[i] == MAIL_TLS_REQUIRED ? MAIL_TLS_REQUIRED : MAIL_TLS_AS_ROUTED);
+		assert_int_equal(e.priority, classes[i]);
+		assert_int_equal(e.mt_priority, numbers[i]);
 		arena_free(&arena);
 	}
 }

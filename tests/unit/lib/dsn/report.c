@@ -306,9 +306,10 @@ static void senders_time(void **state)
 	assert_int_equal(back.by_ms, r.by_ms);
 	text = write_report(&r);
 	assert_non_null(memmem(text.at, text.len, "\r\nDeliver-By-Date: Sun, 22 Nov 2026 12:34:56 +0000\r\n", 51));
+	assert_null(memmem(text.at, text.len, "Future-Release-Request", 22));
 	arena_free(&arena);
 	assert_true(dsn_report_decode(buf_view(&without), &arena, &back));
-	assert_int_equal(back.by_ms, 0);
+	assert_true(back.by_ms == 0 && back.hold_until_ms == 0);
 	for (size_t more = 1; more < 8; more++) {
 		arena_free(&arena);
 		assert_false(dsn_report_decode(str_sub(buf_view(&with), 0, without.len + more), &arena,
@@ -382,6 +383,38 @@ static void record_limits(void **state)
 	buf_free(&out);
 }
 
+/* RFC 4865 5.1.2: with BY and without. */
+static void senders_release(void **state)
+{
+	static const int64_t times[] = { 0, 1795350890000 };
+	(void)state;
+	for (size_t i = 0; i < ROWS(times); i++) {
+		struct dsn_report r = sample("delayed"), back;
+		struct buf record, text;
+		struct arena arena;
+		buf_init(&record, DSN_RECORD_MAX);
+		arena_init(&arena, DSN_ARENA);
+		r.by_ms = times[i];
+		r.hold_until_ms = 1795350896789;
+		dsn_report_encode(&record, &r);
+		assert_true(dsn_report_decode(buf_view(&record), &arena, &back));
+		assert_true(back.by_ms == r.by_ms && back.hold_until_ms == r.hold_until_ms);
+		text = write_report(&back);
+		assert_non_null(memmem(text.at, text.len,
+				       "\r\nFuture-Release-Request: until;2026-11-22T12:34:56Z\r\n", 54));
+		assert_int_equal(memmem(text.at, text.len, "Deliver-By-Date", 15) != NULL, i);
+		arena_free(&arena);
+		for (size_t less = 1; less < 8; less++) {
+			arena_init(&arena, DSN_ARENA);
+			assert_false(dsn_report_decode(str_sub(buf_view(&record), 0, record.len - less),
+						       &arena, &back));
+			arena_free(&arena);
+		}
+		buf_free(&record);
+		buf_free(&text);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -390,7 +423,7 @@ int main(void)
 		cmocka_unit_test(boundary_is_free), cmocka_unit_test(many_recipients),
 		cmocka_unit_test(overflow),        cmocka_unit_test(no_room_for_the_whole),
 		cmocka_unit_test(record_round_trip),
-		cmocka_unit_test(senders_time), cmocka_unit_test(record_limits),
+		cmocka_unit_test(senders_time), cmocka_unit_test(senders_release), cmocka_unit_test(record_limits),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

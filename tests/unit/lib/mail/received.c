@@ -81,6 +81,12 @@ static void fields(void **state)
 	expect(&r,
 	       "Received: from c.example ([192.0.2.1])\r\n\tby mx.us.example with ESMTP"
 	       "\r\n\tid 1f\r\n\tfor <b@us.example>" TAIL);
+	r.has_priority = true; /* RFC 6710 7 */
+	r.priority = -9;
+	expect(&r,
+	       "Received: from c.example ([192.0.2.1])\r\n\tby mx.us.example with ESMTP"
+	       "\r\n\tid 1f\r\n\tfor <b@us.example>\r\n\tpriority -9" TAIL);
+	r.has_priority = false;
 	r.rcpt = STR("");
 	r.client = ip("2001:db8::1");
 	r.esmtp = false;

@@ -56,9 +56,14 @@ static void priorities(void **state)
 	} rows[] = {
 		{ LOGGED_IN, true, 9, N, 9, U, false },
 		{ LOGGED_IN, true, 4, N, 4, U, false },
-		{ LOGGED_IN, true, 3, N, 3, N, false },
+		/* RFC 6710 5: what is no level is the next higher one, or the highest */
+		{ LOGGED_IN, true, 3, N, 3, U, false },
+		{ LOGGED_IN, true, 1, N, 1, U, false },
+		{ LOGGED_IN, true, -3, N, -3, N, false },
+		{ LOGGED_IN, true, -4, N, -4, L, false },
+		{ LOGGED_IN, true, -5, N, -5, L, false },
 		{ LOGGED_IN, true, 0, U, 0, N, false }, /* what MAIL says stands before the header */
-		{ LOGGED_IN, true, -1, N, -1, L, false },
+		{ LOGGED_IN, true, -1, N, -1, N, false },
 		{ LOGGED_IN, true, -9, U, -9, L, false },
 		{ LOGGED_IN, false, 0, U, 4, U, false },
 		{ LOGGED_IN, false, 0, N, 0, N, false },
@@ -86,25 +91,40 @@ static void priorities(void **state)
 static void futures(void **state)
 {
 	(void)state;
-	enum { OK = POLICY_FUTURE_OK, PAST = POLICY_FUTURE_PAST, FAR = POLICY_FUTURE_TOO_FAR };
+	enum { OK = POLICY_FUTURE_OK, PAST = POLICY_FUTURE_PAST, FAR = POLICY_FUTURE_TOO_FAR,
+	       LATE = POLICY_FUTURE_LATE };
 	static const struct {
 		enum smtp_hold hold;
 		int64_t hold_s;
 		int want;
 		int64_t until_ms;
+		enum smtp_by by;
+		int32_t by_s;
 	} rows[] = { /* now is 1000.500 s, and at most a minute ahead is allowed */
-		{ SMTP_HOLD_NONE, 0, OK, 0 },          { SMTP_HOLD_FOR, 0, OK, 0 },
-		{ SMTP_HOLD_FOR, 10, OK, 1010500 },    { SMTP_HOLD_FOR, 60, OK, 1060500 },
-		{ SMTP_HOLD_FOR, 61, FAR, 0 },         { SMTP_HOLD_UNTIL, 1010, OK, 1010000 },
-		{ SMTP_HOLD_UNTIL, 1000, OK, 0 },      { SMTP_HOLD_UNTIL, 999, PAST, 0 },
-		{ SMTP_HOLD_UNTIL, 1060, OK, 1060000 }, { SMTP_HOLD_UNTIL, 1061, FAR, 0 },
-		{ SMTP_HOLD_UNTIL, -62167219200, PAST, 0 },
-		{ SMTP_HOLD_UNTIL, 253402300799, FAR, 0 },
+		{ SMTP_HOLD_NONE, 0, OK, 0, 0, 0 },          { SMTP_HOLD_FOR, 0, OK, 0, 0, 0 },
+		{ SMTP_HOLD_FOR, 10, OK, 1010500, 0, 0 },    { SMTP_HOLD_FOR, 60, OK, 1060500, 0, 0 },
+		{ SMTP_HOLD_FOR, 61, FAR, 0, 0, 0 },         { SMTP_HOLD_UNTIL, 1010, OK, 1010000, 0, 0 },
+		{ SMTP_HOLD_UNTIL, 1000, OK, 0, 0, 0 },      { SMTP_HOLD_UNTIL, 999, PAST, 0, 0, 0 },
+		{ SMTP_HOLD_UNTIL, 1060, OK, 1060000, 0, 0 }, { SMTP_HOLD_UNTIL, 1061, FAR, 0, 0, 0 },
+		{ SMTP_HOLD_UNTIL, -62167219200, PAST, 0, 0, 0 },
+		{ SMTP_HOLD_UNTIL, 253402300799, FAR, 0, 0, 0 },
+		/* RFC 4865 5.2.2: both count from now, and the hold is to end first */
+		{ SMTP_HOLD_FOR, 10, OK, 1010500, SMTP_BY_RETURN, 10 },
+		{ SMTP_HOLD_FOR, 10, LATE, 0, SMTP_BY_RETURN, 9 },
+		{ SMTP_HOLD_FOR, 10, LATE, 0, SMTP_BY_NOTIFY, 9 },
+		{ SMTP_HOLD_FOR, 10, LATE, 0, SMTP_BY_NOTIFY, -999999999 },
+		{ SMTP_HOLD_FOR, 10, OK, 1010500, SMTP_BY_NOTIFY, 999999999 },
+		{ SMTP_HOLD_UNTIL, 1010, OK, 1010000, SMTP_BY_RETURN, 10 },
+		{ SMTP_HOLD_UNTIL, 1010, LATE, 0, SMTP_BY_RETURN, 9 },
+		{ SMTP_HOLD_UNTIL, 999, PAST, 0, SMTP_BY_RETURN, 9 },
+		{ SMTP_HOLD_FOR, 61, FAR, 0, SMTP_BY_RETURN, 9 },
+		{ SMTP_HOLD_NONE, 0, OK, 0, SMTP_BY_NOTIFY, -5 },
 	};
 	struct facts f = facts[LOGGED_IN];
 	f.conf = &conf;
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-		struct smtp_extra_params p = { .hold = (uint8_t)rows[i].hold, .hold_s = rows[i].hold_s };
+		struct smtp_extra_params p = { .hold = (uint8_t)rows[i].hold, .hold_s = rows[i].hold_s,
+					       .by = (uint8_t)rows[i].by, .by_s = rows[i].by_s };
 		int64_t until_ms = -1;
 		if ((int)policy_future(&f, &p, 1000500, &until_ms) != rows[i].want) fail_msg("row %zu", i);
 		assert_int_equal(until_ms, rows[i].until_ms);

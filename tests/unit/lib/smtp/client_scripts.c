@@ -80,6 +80,13 @@ static void by(struct smtp_client_mail *mail, enum smtp_by mode, int32_t left_s)
 	mail->by_s = left_s;
 }
 
+static void by_notify_others(struct smtp_client_mail *mail)
+{
+	by(mail, SMTP_BY_NOTIFY, 90);
+	mail->rcpts[1].notify = SMTP_NOTIFY_NEVER;
+	mail->rcpts[2].notify = SMTP_NOTIFY_SUCCESS;
+}
+
 static void by_return(struct smtp_client_mail *mail) { by(mail, SMTP_BY_RETURN, 90); }
 static void by_return_over(struct smtp_client_mail *mail) { by(mail, SMTP_BY_RETURN, 0); }
 
@@ -185,6 +192,18 @@ const struct client_script client_scripts[] = {
 	  .change = by_notify_over },
 	{ "a notice where it is not offered", 1, .lines =
 	  PLAIN "C: MAIL FROM:<a@c.example>\nX: close\n", .change = by_notify_over },
+	/* RFC 2852 4.1.4.2 */
+	{ "a notice where it is not offered, and reports are", 3, .lines =
+	  TO_EHLO "S: 250-h\nS: 250 DSN\nC: MAIL FROM:<a@c.example>\n" OK
+	  "C: RCPT TO:<r0@h.example> NOTIFY=FAILURE,DELAY\n" OK "C: RCPT TO:<r1@h.example> NOTIFY=NEVER\n" OK
+	  "C: RCPT TO:<r2@h.example> NOTIFY=SUCCESS,DELAY\nX: close\n", .change = by_notify_others },
+	{ "a notice where both are offered", 3, .lines =
+	  TO_EHLO "S: 250-h\nS: 250-DELIVERBY\nS: 250 DSN\nC: MAIL FROM:<a@c.example> BY=90;N\n" OK
+	  "C: RCPT TO:<r0@h.example>\n" OK "C: RCPT TO:<r1@h.example> NOTIFY=NEVER\n" OK
+	  "C: RCPT TO:<r2@h.example> NOTIFY=SUCCESS\nX: close\n", .change = by_notify_others },
+	{ "a notice that is late, where only reports are offered", 3, .lines =
+	  TO_EHLO "S: 250-h\nS: 250 DSN\nC: MAIL FROM:<a@c.example>\n" OK
+	  "C: RCPT TO:<r0@h.example>\nX: close\n", .change = by_notify_over },
 	{ "parameters that are not fit", 2, .lines =
 	  TO_EHLO "S: 250-h\nS: 250 DSN\nC: MAIL FROM:<> RET=FULL\n" OK RCPT(0) OK RCPT(1)
 	  "X: close\n", .change = unfit_params },

@@ -57,7 +57,11 @@ static void hold(void **state)
 	struct smtp_extra_params p = { 0 };
 	assert_true(smtp_extra_hold_for(STR("86400"), &p));
 	assert_true(p.hold == SMTP_HOLD_FOR && p.hold_s == 86400 && p.asks == SMTP_EXTRA_FUTURE);
-	assert_true(smtp_extra_hold_for(STR("0"), &p) && p.hold_s == 0);
+	/* RFC 4865 3: %x31-39 *8DIGIT */
+	assert_true(smtp_extra_hold_for(STR("999999999"), &p) && p.hold_s == 999999999);
+	assert_true(smtp_extra_hold_for(STR("1"), &p) && p.hold_s == 1);
+	assert_false(smtp_extra_hold_for(STR("0"), &p));
+	assert_false(smtp_extra_hold_for(STR("086400"), &p));
 	assert_false(smtp_extra_hold_for(STR("1234567890"), &p));
 	assert_false(smtp_extra_hold_for(STR("-1"), &p));
 	assert_false(smtp_extra_hold_for(STR(""), &p));
