@@ -19,7 +19,7 @@ static void decide(struct mx *mx, struct str packet)
 {
 	static struct mx_list list;
 	struct mx_verdict verdict;
-	struct mx_self self = { .hostname = STR("us.example") };
+	struct route_self self = { .hostname = STR("us.example") };
 	for (size_t host = 0; host < mx->count; host++) {
 		for (int family = 0; family < MX_FAMILIES; family++) {
 			struct ip ips[DNS_RECORDS_MAX];
