@@ -20,7 +20,7 @@ from test_mta_sts import World
 from test_tls_out import outcome, send
 from peer import Peers
 
-ON = "tlsrpt { send yes; every 1m; contact tls@us.example; organization \"Us and others\" }"
+ON = "tlsrpt { send yes; every 1m; private-hosts yes; contact tls@us.example; organization \"Us and others\" }"
 
 
 class Collector:
@@ -102,6 +102,26 @@ def counts(report, kind):
             return (summary["total-successful-session-count"], summary["total-failure-session-count"],
                     {d["result-type"]: d["failed-session-count"] for d in row.get("failure-details", [])})
     return None
+
+
+def test_nobody_leads_reports_to_this_machine(serve, world):
+    """The server that is named is one of ours: by its number, as localhost, and by a name of the stranger's."""
+    port = world.collector.port
+    rows = {"digits": (f"https://127.0.0.1:{port}/in", "names no web server that may be asked for others"),
+            "hex": (f"https://0x7f000001:{port}/in", "names no web server that may be asked for others"),
+            "local": (f"https://localhost:{port}/in", "names no web server that may be asked for others"),
+            "name": (f"https://collect.example:{port}/in", "leads to this machine or into a private network")}
+    for name, (rua, _) in rows.items():
+        world.domain(f"{name}.example", "good", None)
+        asks(world, f"{name}.example", rua)
+    service = serve(extra=world.conf(ON.replace("private-hosts yes; ", "")), retry="1h")
+    at_begin_of_minute(30)
+    send(service, *(f"x@{name}.example" for name in rows))
+    for name in rows:
+        assert outcome(service, f"x@{name}.example")["event"] == "deliver", name
+    for name, (_, why) in rows.items():  # at once; and after all tries
+        assert why in service.wait_event("tls_report_error", 60, domain=f"{name}.example")["error"]
+    assert not world.collector.taken and not service.events("tls_report")
 
 
 def test_reports(serve, world):

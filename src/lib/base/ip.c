@@ -102,6 +102,32 @@ void ip_net_write(struct buf *b, const struct ip_net *net)
 	buf_u64(b, v4 ? net->prefix - MAPPED_BITS : net->prefix);
 }
 
+/* The address of IPv4 that one of IPv6 stands for; false: none. */
+static bool inner_v4(struct ip ip, struct ip *out)
+{
+	static const struct { unsigned char prefix[12]; size_t len, at; } forms[] = {
+		{ { 0x00, 0x64, 0xff, 0x9b }, 12, 12 }, /* translated */
+		{ { 0x20, 0x02 }, 2, 2 },               /* 6to4 */
+		{ { 0 }, 12, 12 },                      /* "compatible" */
+	};
+	for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
+		const unsigned char *v4 = ip.octets + forms[i].at;
+		if (memcmp(ip.octets, forms[i].prefix, forms[i].len) != 0) continue;
+		*out = ip_of_v4((uint32_t)v4[0] << 24 | (uint32_t)v4[1] << 16 | (uint32_t)v4[2] << 8 | v4[3]);
+		return true;
+	}
+	return false;
+}
+
+bool ip_is_public(struct ip ip)
+{
+	struct ip inner;
+	if (ip_is_loopback(ip) || ip_is_none(ip) || ip_is_private(ip)) return false;
+	if (ip_is_v4(ip)) return ip.octets[12] != 0 && ip.octets[12] < 224;
+	if (ip.octets[0] == 0xff) return false;
+	return !inner_v4(ip, &inner) || ip_is_public(inner);
+}
+
 bool ip_is_private(struct ip ip)
 {
 	static const struct {

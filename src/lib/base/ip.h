@@ -22,6 +22,9 @@ bool ip_is_loopback(struct ip ip);
 /* Of a network that the Internet has no routes to: private (RFC 1918, RFC 6598, RFC 4193) or
  * of one link (RFC 3927, RFC 4291 2.5.6). */
 bool ip_is_private(struct ip ip);
+/* One that anybody may name: not of this machine (loopback, "this network"), of a private network, or of
+ * a group; of IPv6 none that stands for such an address of IPv4: translated, 6to4, "compatible". */
+bool ip_is_public(struct ip ip);
 bool ip_eq(struct ip a, struct ip b);
 uint64_t ip_hash(struct ip ip, uint64_t seed);
 

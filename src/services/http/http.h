@@ -3,6 +3,7 @@
 #ifndef IMS_HTTP_HTTP_H
 #define IMS_HTTP_HTTP_H
 
+#include "lib/os/own.h"
 #include "services/frame.h"
 #include "services/http/reports.h"
 #include "services/http/sts.h"
@@ -14,6 +15,9 @@ struct http {
 	struct frame *frame;
 	struct names names;
 	struct web web;
+	struct ip own[OWN_ADDRESSES_MAX]; /* of this machine */
+	size_t own_count;
+	bool drained; /* nothing is there any more that could take a message */
 	struct tokens *tokens;
 	struct sts sts;
 	struct reports reports;

@@ -82,6 +82,13 @@ static void failed(struct sending *s, struct str why)
 	s->failed = true;
 }
 
+/* Nothing will ever go there: told at once, and not asked again. */
+static void hopeless(struct sending *s, struct str uri, struct str why)
+{
+	reports_tell_error(s->r, s->domain->name, uri, why);
+	s->domain->sent |= (uint8_t)(1u << s->at);
+}
+
 static void one_done(struct sending *s, bool good, struct str why)
 {
 	if (good) {
@@ -105,8 +112,7 @@ static bool mail(struct sending *s, struct str uri)
 	buf_init_fixed(&to, to_text, sizeof to_text);
 	buf_init_fixed(&contact, contact_text, sizeof contact_text);
 	if (!tlsrpt_address(uri, &to)) {
-		failed(s, STR("mail cannot go to the address in rua"));
-		s->domain->sent |= (uint8_t)(1u << s->at); /* nor later */
+		hopeless(s, uri, STR("mail cannot go to the address in rua"));
 		return false;
 	}
 	struct tlsrpt_head head = head_of(r, &contact);
@@ -161,7 +167,12 @@ static bool post(struct sending *s, struct str uri)
 {
 	struct fetch what = { .url = uri, .ca = s->r->ca, .body = buf_view(&s->packed),
 			      .type = STR("application/tlsrpt+gzip") };
-	if (web_ask(s->r->web, &what, posted, s)) return true;
+	bool near = s->r->frame->conf->tlsrpt.private_hosts == CONF_YES_YES;
+	if (!web_is_for_strangers(uri)) {
+		hopeless(s, uri, STR("the address in rua names no web server that may be asked for others"));
+		return false;
+	}
+	if (web_ask_for_stranger(s->r->web, &what, near, posted, s)) return true;
 	failed(s, STR("the web server cannot be asked"));
 	return false;
 }

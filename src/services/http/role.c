@@ -50,6 +50,7 @@ static int http_open(struct frame *f)
 	f->role = h;
 	h->frame = f;
 	names_init(&h->names);
+	h->own_count = own_addresses_get(h->own);
 	ca_read(h);
 	folder_open(h);
 	h->tokens = tokens_new(f, &h->web, buf_view(&h->ca), h->folder);
@@ -77,6 +78,8 @@ static int http_serve(struct frame *f)
 	h->reports = (struct reports){ .frame = f, .names = &h->names, .web = &h->web,
 				       .ca = buf_view(&h->ca), .folder = h->folder,
 				       .seed = census ? census->seed : 0 };
+	h->web.own = h->own;
+	h->web.own_count = h->own_count;
 	tokens_begin(h->tokens);
 	return reports_init(&h->reports) ? 0 : EX_OSERR;
 }
@@ -84,6 +87,7 @@ static int http_serve(struct frame *f)
 static void http_peer_up(struct frame *f, struct channel *ch)
 {
 	struct http *h = f->role;
+	if (h->drained) return;
 	if (channel_peer(ch) == ROLE_DELIVER && h->tokens) tokens_tell(h->tokens, ch);
 	if (channel_peer(ch) == ROLE_SPOOL) reports_spool(&h->reports, ch);
 	if (channel_peer(ch) != ROLE_DNS) return;
@@ -94,6 +98,7 @@ static void http_peer_up(struct frame *f, struct channel *ch)
 static void http_peer_down(struct frame *f, struct channel *ch)
 {
 	struct http *h = f->role;
+	if (h->drained) return;
 	if (channel_peer(ch) == ROLE_DNS) names_down(&h->names);
 	else if (channel_peer(ch) == ROLE_DELIVER) sts_forget(&h->sts, ch);
 	else if (channel_peer(ch) == ROLE_SPOOL) reports_spool(&h->reports, NULL);
@@ -118,6 +123,7 @@ static void http_message(struct frame *f, struct channel *ch, enum msg_type type
 	struct msg_token_refused refused;
 	if (type == MSG_secrets && h->tokens) secrets(h, fd);
 	if (fd >= 0) (void)close(fd);
+	if (h->drained) return;
 	if (type == MSG_dns_found && msg_dns_found_get(payload, &found))
 		names_found(&h->names, &found);
 	else if (type == MSG_sts_want && msg_sts_want_get(payload, &want))
@@ -157,6 +163,7 @@ static void http_drain(struct frame *f, bool now)
 	h->tokens = NULL;
 	web_free(&h->web);
 	names_free(&h->names);
+	h->drained = true;
 	frame_leave(f);
 }
 

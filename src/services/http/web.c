@@ -16,6 +16,8 @@ struct web_job {
 	void *arg;
 	char host[DNS_NAME_MAX + 1];
 	unsigned port;
+	bool outside; /* only public addresses that are not ours */
+	bool kept_off; /* there were others */
 	unsigned questions; /* to dns that are not answered */
 	struct buf at;
 	char at_text[AT_MAX];
@@ -63,19 +65,51 @@ static bool is_here(const char *host)
 	       (ip_parse(str_of(host), &ip) && ip_is_loopback(ip));
 }
 
-static bool url_read(struct web_job *job, struct str text)
+struct place {
+	bool https;
+	char host[DNS_NAME_MAX + 1]; /* digits in any form are an address as ip_write writes it, or "[...]" */
+	unsigned port;
+};
+
+static bool url_read(struct str text, struct place *place)
 {
 	char scheme[8], port[8], copy[4096];
 	if (!str_to_cstr(text, copy, sizeof copy)) return false;
 	CURLU *url = curl_url();
 	bool good = url && curl_url_set(url, CURLUPART_URL, copy, 0) == CURLUE_OK &&
 		    part_get(url, CURLUPART_SCHEME, 0, scheme, sizeof scheme) &&
-		    part_get(url, CURLUPART_HOST, 0, job->host, sizeof job->host) &&
+		    part_get(url, CURLUPART_HOST, 0, place->host, sizeof place->host) &&
 		    part_get(url, CURLUPART_PORT, CURLU_DEFAULT_PORT, port, sizeof port);
 	curl_url_cleanup(url);
 	if (!good) return false;
-	job->port = (unsigned)strtoul(port, NULL, 10);
-	return strcmp(scheme, "https") == 0 || (strcmp(scheme, "http") == 0 && is_here(job->host));
+	place->port = (unsigned)strtoul(port, NULL, 10);
+	place->https = strcmp(scheme, "https") == 0;
+	return place->https || (strcmp(scheme, "http") == 0 && is_here(place->host));
+}
+
+/* Names below localhost, too, are for this machine. */
+static bool is_localhost(struct str host)
+{
+	if (host.len && host.at[host.len - 1] == '.') host.len--;
+	return str_eq_nocase(host, STR("localhost")) || str_ends_nocase(host, STR(".localhost"));
+}
+
+/* A name whose last label begins with a digit is none that the DNS has, but what some library
+ * may take for an address: 0x7f.1 */
+static bool is_name(struct str host)
+{
+	if (host.len && host.at[host.len - 1] == '.') host.len--;
+	ptrdiff_t dot = str_rfind(host, '.');
+	struct str last = str_from(host, (size_t)(dot + 1));
+	return dns_name_is_host(host) && last.len && !(last.at[0] >= '0' && last.at[0] <= '9');
+}
+
+bool web_is_for_strangers(struct str url)
+{
+	struct place place;
+	if (!url_read(url, &place)) return false;
+	struct str host = str_of(place.host);
+	return place.https && is_name(host) && !is_localhost(host);
 }
 
 /* --- addresses -------------------------------------------------------------------------- */
@@ -93,7 +127,9 @@ static void job_start(struct web_job *job)
 
 static void job_addresses(struct web_job *job)
 {
-	if (job->at.len == 0) job_fail(job, STR("the name of the web server has no address now"));
+	if (job->at.len == 0)
+		job_fail(job, job->kept_off ? STR("the name of the web server leads to this machine or into a private network")
+					    : STR("the name of the web server has no address now"));
 	else job_start(job);
 }
 
@@ -106,6 +142,13 @@ static void address_add(struct web_job *job, struct ip ip)
 	if (!ip_is_v4(ip)) buf_byte(&job->at, ']');
 }
 
+static bool is_ours(const struct web *w, struct ip ip)
+{
+	for (size_t i = 0; i < w->own_count; i++)
+		if (ip_eq(w->own[i], ip)) return true;
+	return false;
+}
+
 static void found(void *arg, enum dns_state state, struct str records)
 {
 	struct web_job *job = arg;
@@ -114,7 +157,9 @@ static void found(void *arg, enum dns_state state, struct str records)
 	for (size_t i = 0; state == DNS_FOUND && i < WEB_ADDRESSES_MAX &&
 			   (i + 1) * sizeof ip.octets <= records.len; i++) {
 		memcpy(ip.octets, records.at + i * sizeof ip.octets, sizeof ip.octets);
-		address_add(job, ip);
+		bool kept_off = job->outside && (!ip_is_public(ip) || is_ours(job->web, ip));
+		job->kept_off |= kept_off;
+		if (!kept_off) address_add(job, ip);
 	}
 	if (job->questions == 0) job_addresses(job);
 }
@@ -152,21 +197,34 @@ static bool what_copy(struct web_job *job, const struct fetch *what)
 	return true;
 }
 
-bool web_ask(struct web *w, const struct fetch *what, web_fn *fn, void *arg)
+static bool ask(struct web *w, const struct fetch *what, bool outside, web_fn *fn, void *arg)
 {
-	struct web_job *job = w->count < WEB_MAX ? calloc(1, sizeof *job) : NULL;
+	struct place place;
+	struct web_job *job = w->fetcher && w->count < WEB_MAX ? calloc(1, sizeof *job) : NULL;
 	if (!job) return false;
-	*job = (struct web_job){ .web = w, .number = ++w->last, .fn = fn, .arg = arg };
+	*job = (struct web_job){ .web = w, .number = ++w->last, .fn = fn, .arg = arg, .outside = outside };
 	list_add_tail(&w->jobs, &job->link);
 	w->count++;
 	buf_init_fixed(&job->at, job->at_text, sizeof job->at_text);
-	if (url_read(job, what->url) && what_copy(job, what)) {
+	if (url_read(what->url, &place) && what_copy(job, what)) {
+		memcpy(job->host, place.host, sizeof job->host);
+		job->port = place.port;
 		bool named = addresses_ask(job);
 		if (named ? job->questions > 0 : fetcher_put(w->fetcher, job->number, &job->what))
 			return true;
 	}
 	job_free(job);
 	return false;
+}
+
+bool web_ask(struct web *w, const struct fetch *what, web_fn *fn, void *arg)
+{
+	return ask(w, what, false, fn, arg);
+}
+
+bool web_ask_for_stranger(struct web *w, const struct fetch *what, bool near, web_fn *fn, void *arg)
+{
+	return web_is_for_strangers(what->url) && ask(w, what, !near, fn, arg);
 }
 
 void web_forget(struct web *w, const void *arg)

@@ -21,6 +21,8 @@ struct web {
 	struct names *names; /* borrowed */
 	struct fetcher *fetcher;
 	struct loop *loop; /* borrowed */
+	const struct ip *own; /* addresses of this machine, borrowed; the caller's to set */
+	size_t own_count;
 	struct link jobs;
 	size_t count;
 	uint64_t last;
@@ -34,6 +36,12 @@ void web_free(struct web *w); /* nobody is answered */
  * machine. False: too many are under way, no memory, or no such URL; then fn is not called. It
  * is never called before this returns. */
 bool web_ask(struct web *w, const struct fetch *what, web_fn *fn, void *arg);
+/* The same for a URL that a stranger has named, who may want this machine to ask what he cannot: https, and
+ * the host a name (web_is_for_strangers). Unless `near`, of its addresses none is asked that is this machine's
+ * or not public. */
+bool web_ask_for_stranger(struct web *w, const struct fetch *what, bool near, web_fn *fn, void *arg);
+/* Whether such a URL may be asked at all: no address in digits, in whatever form, and not localhost. */
+bool web_is_for_strangers(struct str url);
 /* Who asked with that argument is gone; nobody is answered. */
 void web_forget(struct web *w, const void *arg);
 

@@ -122,6 +122,27 @@ static void privates(void **state)
 	}
 }
 
+static void public(void **state)
+{
+	static const struct { const char *ip; bool is; } rows[] = {
+		{ "192.0.2.1", true },      { "8.8.8.8", true },       { "2001:db8::1", true },
+		{ "223.255.255.255", true }, { "224.0.0.1", false },   { "255.255.255.255", false },
+		{ "0.0.0.0", false },       { "0.1.2.3", false },      { "127.0.0.1", false },
+		{ "10.1.2.3", false },      { "169.254.169.254", false }, { "100.64.0.1", false },
+		{ "::", false },            { "::1", false },          { "::2", false },
+		{ "::7f00:1", false },      { "::ffff:10.0.0.1", false }, { "fe80::1", false },
+		{ "fc00::1", false },       { "ff02::1", false },      { "64:ff9b::a00:1", false },
+		{ "64:ff9b::808:808", true }, { "2002:a00:1::", false }, { "2002:808:808::1", true },
+		{ "64:ff9b:1::a00:1", true }, { "::808:808", true },
+	};
+	(void)state;
+	for (size_t i = 0; i < ROWS(rows); i++) {
+		struct ip ip;
+		assert_true(ip_parse(str_of(rows[i].ip), &ip));
+		if (ip_is_public(ip) != rows[i].is) fail_msg("row %zu: %s", i, rows[i].ip);
+	}
+}
+
 static void reversed(void **state)
 {
 	static const struct { const char *ip; struct str want; } rows[] = {
@@ -149,6 +170,7 @@ int main(void)
 		cmocka_unit_test(kinds),
 		cmocka_unit_test(networks),
 		cmocka_unit_test(privates),
+		cmocka_unit_test(public),
 		cmocka_unit_test(reversed),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -49,7 +49,7 @@ static struct {
 	size_t letter_count;
 	size_t told[EVENT_COUNT];
 	char record[4096];
-	bool dns_away;
+	bool dns_away, near;
 	char folder[64];
 } world;
 
@@ -88,9 +88,11 @@ void names_forget(struct names *n, const void *arg)
 	for (size_t i = 0; i < world.question_count; i++)
 		if (world.questions[i].arg == arg) world.questions[i].fn = NULL;
 }
-bool web_ask(struct web *w, const struct fetch *what, web_fn *fn, void *arg)
+bool web_is_for_strangers(struct str url) { return !str_starts(url, STR("https://here")); }
+bool web_ask_for_stranger(struct web *w, const struct fetch *what, bool near, web_fn *fn, void *arg)
 {
 	(void)w;
+	assert_int_equal(near, world.near);
 	if (str_starts(what->url, STR("https://full"))) return false;
 	assert_true(world.request_count < REPORTS_AT_ONCE && what->body.len < sizeof world.requests->body);
 	struct request *q = &world.requests[world.request_count++];
@@ -304,6 +306,27 @@ static void by_https(void **state)
 	assert_false(r->has_due);
 }
 
+/* Where a stranger may not lead us: not asked, and not again. */
+static void by_https_to_us(void **state)
+{
+	(void)state;
+	frame.conf->tlsrpt.private_hosts = CONF_YES_YES;
+	world.near = true;
+	count("far.example", TRANSPORT_GOOD);
+	next_period();
+	answer("far.example", DNS_FOUND, "v=TLSRPTv1; rua=https://here/in,https://b/");
+	assert_int_equal(world.request_count, 1);
+	assert_string_equal(world.requests[0].url, "https://b/");
+	world.requests[0].fn(world.requests[0].arg, &(struct fetched){ .code = 200 });
+	assert_int_equal(results_find(&r->due, STR("far.example"))->sent, 3);
+	assert_int_equal(world.told[EVENT_tls_report], 1);
+	assert_int_equal(world.told[EVENT_tls_report_error], 1);
+	pass(REPORTS_TICK_MS);
+	assert_false(r->has_due); /* it is not tried again */
+	frame.conf->tlsrpt.private_hosts = CONF_YES_NO;
+	world.near = false;
+}
+
 /* Who asks for none gets none, and the DNS is asked again only where it could not tell. */
 static void who_wants_one(void **state)
 {
@@ -369,11 +392,10 @@ static void away(void **state)
 	answer("far.example", DNS_FOUND, "v=TLSRPTv1; rua=mailto:x@far.example");
 	assert_int_equal(world.letter_count, 0);
 	assert_true(r->has_due);
-	/* An address to which no mail can go is not tried for ever. */
+	/* An address to which no mail can go is told, and not tried again. */
 	pass(DAY_MS / REPORTS_AGAIN);
 	answer("far.example", DNS_FOUND, "v=TLSRPTv1; rua=mailto:nobody");
-	pass(DAY_MS / REPORTS_AGAIN);
-	answer("far.example", DNS_FOUND, "v=TLSRPTv1; rua=mailto:nobody");
+	assert_int_equal(world.told[EVENT_tls_report_error], 1);
 	pass(REPORTS_TICK_MS);
 	assert_false(r->has_due);
 }
@@ -520,7 +542,7 @@ int main(void)
 {
 #define ROW(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		ROW(by_mail), ROW(by_https), ROW(who_wants_one), ROW(tries), ROW(away), ROW(many),
+		ROW(by_mail), ROW(by_https), ROW(by_https_to_us), ROW(who_wants_one), ROW(tries), ROW(away), ROW(many),
 		ROW(kept_over_a_death), ROW(damaged_file), ROW(not_from_deliver), ROW(settings), ROW(packed),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

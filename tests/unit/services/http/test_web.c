@@ -258,6 +258,76 @@ static void what_is_not_asked(void **state)
 	assert_int_equal(w->names.count, 0);
 }
 
+/* What a stranger may name; digits are an address in whatever form they come. */
+static void for_strangers(void **state)
+{
+	static const struct { const char *url; bool may; } rows[] = {
+		{ "https://web.example/in", true },      { "https://web.example:8443/", true },
+		{ "https://WEB.example./", true },       { "http://web.example/", false },
+		{ "http://127.0.0.1/", false },          { "https://127.0.0.1/", false },
+		{ "https://192.0.2.1/", false },         { "https://[::1]/", false },
+		{ "https://[2001:db8::1]:80/", false },  { "https://2130706433/", false },
+		{ "https://0x7f000001/", false },        { "https://0177.0.0.1/", false },
+		{ "https://127.1/", false },             { "https://127.0.0.1./", false },
+		{ "https://web.0x7f/", false },          { "https://localhost/", false },
+		{ "https://LocalHost./", false },        { "https://a.localhost/", false },
+		{ "https://alocalhost/", true },         { "https://web.example@127.0.0.1/", false },
+		{ "https://127%2e0.0.1/", false },       { "", false },
+	};
+	struct world *w = *state;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		const struct fetch what = { .url = str_of(rows[i].url) };
+		if (web_is_for_strangers(what.url) != rows[i].may) fail_msg("%s", rows[i].url);
+		if (!rows[i].may) assert_false(web_ask_for_stranger(&w->web, &what, true, answered, w));
+	}
+	assert_int_equal(w->web.count, 0);
+}
+
+#define V4(a, b, c, d) "\0\0\0\0\0\0\0\0\0\0\xff\xff" a b c d
+
+/* Of its addresses only those that anybody may ask, and that are not ours. */
+static void a_name_that_leads_here(void **state)
+{
+	static const char *const why = "the name of the web server leads to this machine or into a private network";
+	static const char *const inside[] = { V4("\x7f", "\0", "\0", "\1"), V4("\x0a", "\1", "\2", "\3"),
+					      V4("\xc0", "\0", "\2", "\x09") };
+	struct world *w = *state;
+	struct ip own;
+	assert_true(ip_parse(STR("192.0.2.9"), &own));
+	w->web.own = &own;
+	w->web.own_count = 1;
+	for (unsigned i = 0; i < 3; i++) {
+		w->wanted = w->asked_count + 2;
+		assert_true(web_ask_for_stranger(&w->web, &(struct fetch){ .url = STR("https://web.example:9/") }, false,
+						 answered, w));
+		loop_run(w->loop);
+		found(w, 2 * i, DNS_NO_DATA, STR(""));
+		found(w, 2 * i + 1, DNS_FOUND, (struct str){ inside[i], 16 });
+		loop_run(w->loop);
+		assert_int_equal(w->answers, i + 1);
+		assert_string_equal(w->why, why);
+	}
+	/* Where the administrator lets them: this one is asked, and nothing listens there. */
+	w->wanted = w->asked_count + 2;
+	assert_true(web_ask_for_stranger(&w->web, &(struct fetch){ .url = STR("https://web.example:9/") }, true,
+					 answered, w));
+	loop_run(w->loop);
+	found(w, 6, DNS_NO_DATA, STR(""));
+	found(w, 7, DNS_FOUND, (struct str){ inside[0], 16 });
+	loop_run(w->loop);
+	assert_int_equal(w->answers, 4);
+	assert_true(strlen(w->why) > 0 && strcmp(w->why, why) != 0);
+}
+
+static void nothing_after_the_end(void **state)
+{
+	struct world *w = *state;
+	web_free(&w->web);
+	assert_false(ask(w, "http://127.0.0.1/"));
+	assert_false(ask(w, "https://web.example/"));
+	assert_int_equal(w->web.count, 0);
+}
+
 static void number_is_bounded(void **state)
 {
 	struct world *w = *state;
@@ -282,6 +352,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(no_address, setup, teardown),
 		cmocka_unit_test_setup_teardown(dns_goes_away, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_is_not_asked, setup, teardown),
+		cmocka_unit_test_setup_teardown(for_strangers, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_name_that_leads_here, setup, teardown),
+		cmocka_unit_test_setup_teardown(nothing_after_the_end, setup, teardown),
 		cmocka_unit_test_setup_teardown(number_is_bounded, setup, teardown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
