@@ -98,6 +98,15 @@ int socket_connect_from(struct ip ip, uint16_t port, struct ip from)
 	return connect_to(ip, port, &from);
 }
 
+int socket_datagram(struct ip ip, uint16_t port)
+{
+	union address a;
+	socklen_t len = address_of(ip, port, &a);
+	int fd = socket(a.any.sa_family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd < 0) return -errno;
+	return connect(fd, &a.any, len) == 0 ? fd : fail_closing(fd);
+}
+
 int socket_error(int fd)
 {
 	int error = 0;

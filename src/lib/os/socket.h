@@ -21,6 +21,8 @@ int socket_connect(struct ip ip, uint16_t port);
 int socket_connect_from(struct ip ip, uint16_t port, struct ip from);
 /* What became of it then: 0, or -errno. */
 int socket_error(int fd);
+/* A UDP socket that talks to that address alone, from a port of the kernel's choice. */
+int socket_datagram(struct ip ip, uint16_t port);
 /* Next client of a listening socket (TCP or unix; a unix peer has no address).
  * -EAGAIN: none waits. */
 int socket_accept(int listener, struct ip *peer, uint16_t *port);

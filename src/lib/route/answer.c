@@ -112,6 +112,20 @@ static bool record_get(struct dns_reader *r, unsigned i, enum dns_type type, ns_
 	       same_name(ns_rr_name(*rr), r->owner.at);
 }
 
+enum dns_state dns_read_state(struct str packet, enum dns_type type)
+{
+	struct dns_reader r;
+	enum dns_state state = reader_begin(&r, packet);
+	bool bad = false;
+	size_t count = 0;
+	if (state != DNS_FOUND) return state;
+	for (unsigned i = 0; !bad && i < r.count; i++) {
+		ns_rr rr;
+		if (record_get(&r, i, type, &rr, &bad)) count++;
+	}
+	return reader_end(bad, &count);
+}
+
 static bool mx_read(const struct dns_reader *r, ns_rr rr, struct dns_mx *out)
 {
 	struct dns_text text;

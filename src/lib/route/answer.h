@@ -30,6 +30,9 @@ enum dns_state {
 	DNS_BOGUS,   /* DNSSEC: signatures do not fit */
 };
 
+/* Whether the answer has records of that type, as the functions below say it. */
+enum dns_state dns_read_state(struct str packet, enum dns_type type);
+
 struct dns_mx {
 	uint16_t preference;
 	size_t len;

@@ -18,7 +18,7 @@ struct asking {
 
 static void ask_free(struct asking *a)
 {
-	resolver_cancel(a->all->resolver, &a->query);
+	resolver_cancel(&a->query);
 	link_remove(&a->link);
 	a->all->count--;
 	free(a);

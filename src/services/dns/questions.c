@@ -63,11 +63,11 @@ static void answer_send(struct channel *ch, uint64_t query, const struct mx_verd
 
 static void lookups_cancel(struct question *q)
 {
-	resolver_cancel(q->all->resolver, &q->first.query);
+	resolver_cancel(&q->first.query);
 	for (size_t h = 0; h < MX_HOSTS_MAX; h++) {
 		for (size_t f = 0; f < MX_FAMILIES; f++)
-			resolver_cancel(q->all->resolver, &q->hosts[h][f].query);
-		resolver_cancel(q->all->resolver, &q->tlsa[h].query);
+			resolver_cancel(&q->hosts[h][f].query);
+		resolver_cancel(&q->tlsa[h].query);
 	}
 }
 
@@ -115,7 +115,7 @@ static void question_step(struct question *q)
 static void deadline_over(void *arg)
 {
 	struct question *q = arg;
-	if (q->first.query.id)
+	if (resolver_is_asked(&q->first.query))
 		(void)mx_take_mx(&q->mx, DNS_LATE, NULL, 0, q->all->self.hostname,
 				 &q->all->rng);
 	question_end(q);

@@ -2,6 +2,7 @@
 #include "services/dns/resolver.h"
 
 #include <stdlib.h>
+#include <sys/random.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -12,6 +13,7 @@ enum { CLASS_IN = 1, RCODE_OK = 0, PATH_BYTES = 4096, SOCKETS_MAX = 4096 };
 struct resolver {
 	struct ub_loop loop;
 	struct ub_ctx *ctx;
+	struct forward *forward; /* NULL: all is for the library */
 };
 
 static const struct {
@@ -188,14 +190,35 @@ static bool set_up(struct resolver *r, const struct conf_resolver *conf,
 	return anchor_set(r, conf, why, path) && make_ready(r, why);
 }
 
+static void forwarded(struct forward_wait *w, struct str name, enum dns_type type,
+		      struct str packet);
+
+/* What has to be validated, or may stand in the file of hosts, is the library's. Half a
+ * timeout, which leaves it three and a half of the four that a question has. */
+static bool forward_set(struct resolver *r, struct loop *loop, const struct conf_resolver *conf)
+{
+	struct stub_server servers[STUB_SERVERS_MAX];
+	size_t count = conf->servers.count;
+	uint64_t seed = 0;
+	if (conf->trust_anchor.len || conf->hosts == CONF_YES_YES || count == 0) return true;
+	if (count > STUB_SERVERS_MAX) count = STUB_SERVERS_MAX;
+	for (size_t i = 0; i < count; i++)
+		servers[i] = (struct stub_server){ conf->servers.at[i].ip,
+						   conf->servers.at[i].port };
+	if (getrandom(&seed, sizeof seed, 0) != sizeof seed) return false;
+	r->forward = forward_new(loop, servers, count, conf->timeout_ms / 2, forwarded, seed);
+	return r->forward != NULL;
+}
+
 struct resolver *resolver_new(struct loop *loop, const struct conf_resolver *conf,
 			      const struct resolver_files *files, struct buf *why,
 			      struct str *path)
 {
 	struct resolver *r = calloc(1, sizeof *r);
 	*path = STR("");
-	if (!r) {
+	if (!r || !forward_set(r, loop, conf)) {
 		buf_str(why, STR("no memory"));
+		free(r);
 		return NULL;
 	}
 	ub_loop_init(&r->loop, loop);
@@ -209,6 +232,7 @@ struct resolver *resolver_new(struct loop *loop, const struct conf_resolver *con
 void resolver_free(struct resolver *r)
 {
 	if (!r) return;
+	forward_free(r->forward);
 	if (r->ctx) ub_ctx_delete(r->ctx);
 	free(r);
 }
@@ -238,8 +262,8 @@ static void answered(void *arg, int rcode, void *packet, int len, int sec, char 
 	q->fn(q->arg, state, sec == SECURE, bytes); /* may free q */
 }
 
-bool resolver_ask(struct resolver *r, struct str name, enum dns_type type,
-		  struct resolver_query *q)
+static bool library_ask(struct resolver *r, struct str name, enum dns_type type,
+			struct resolver_query *q)
 {
 	char text[DNS_NAME_MAX + 2];
 	int id = 0;
@@ -250,7 +274,6 @@ bool resolver_ask(struct resolver *r, struct str name, enum dns_type type,
 	if (b.overflowed) return false;
 	/* What is in the cache is answered at once, and then q may be gone. */
 	bool at_once = false;
-	q->id = 0;
 	q->at_once = &at_once;
 	int rc = ub_resolve_event(r->ctx, text, (int)type, CLASS_IN, q, answered, &id);
 	if (at_once) return true;
@@ -259,9 +282,30 @@ bool resolver_ask(struct resolver *r, struct str name, enum dns_type type,
 	return rc == 0;
 }
 
-void resolver_cancel(struct resolver *r, struct resolver_query *q)
+/* The short way is at its end. */
+static void forwarded(struct forward_wait *w, struct str name, enum dns_type type,
+		      struct str packet)
 {
+	struct resolver_query *q = CONTAINER(w, struct resolver_query, wait);
+	if (packet.len) q->fn(q->arg, DNS_FOUND, false, packet);
+	else if (!library_ask(q->resolver, name, type, q))
+		q->fn(q->arg, DNS_FAILED, false, STR(""));
+}
+
+bool resolver_ask(struct resolver *r, struct str name, enum dns_type type,
+		  struct resolver_query *q)
+{
+	q->resolver = r;
+	q->id = 0;
+	q->wait.asked = NULL;
+	if (r->forward && forward_ask(r->forward, name, type, &q->wait)) return true;
+	return library_ask(r, name, type, q);
+}
+
+void resolver_cancel(struct resolver_query *q)
+{
+	forward_cancel(&q->wait);
 	if (q->id == 0) return;
-	(void)ub_cancel(r->ctx, q->id);
+	(void)ub_cancel(q->resolver->ctx, q->id);
 	q->id = 0;
 }

@@ -2,13 +2,15 @@
 /* The resolver library, set up from the configuration's `resolver` block, on our loop: no
  * thread and no process of its own. Everything that is a file (resolv.conf, hosts, trust
  * anchor) is read by resolver_new, so that afterwards sockets are all it needs; changes
- * of those files need a new process. Caches, queries and ports are bounded. */
+ * of those files need a new process. Caches, queries and ports are bounded. Without a trust
+ * anchor the servers of the configuration are asked in a plainer way first (forward.h). */
 #ifndef IMS_DNS_RESOLVER_H
 #define IMS_DNS_RESOLVER_H
 
 #include "lib/conf/conf.h"
 #include "lib/os/loop.h"
 #include "lib/route/answer.h"
+#include "services/dns/forward.h"
 
 struct resolver;
 
@@ -34,15 +36,22 @@ struct resolver_query {
 	 * returns. */
 	void (*fn)(void *arg, enum dns_state state, bool secure, struct str packet);
 	void *arg;
-	int id;        /* the library's; 0: not under way */
+	struct resolver *resolver;
+	struct forward_wait wait;
+	int id;        /* the library's; 0: not under way there */
 	bool *at_once; /* for resolver_ask: answered before it returned */
 };
+
+static inline bool resolver_is_asked(const struct resolver_query *q)
+{
+	return q->id || q->wait.asked;
+}
 
 /* Asks for a name that dns_name_is_host is true of. `fn` may be called before it returns.
  * False: it could not be asked, and `fn` is not called. */
 bool resolver_ask(struct resolver *r, struct str name, enum dns_type type,
 		  struct resolver_query *q);
 /* `fn` will not be called any more; nothing if it is not under way. */
-void resolver_cancel(struct resolver *r, struct resolver_query *q);
+void resolver_cancel(struct resolver_query *q);
 
 #endif
