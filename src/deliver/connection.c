@@ -111,12 +111,33 @@ enum smtp_attempt_action attempt_next(struct connection *c,
 	return action;
 }
 
+/* Nobody was there in the time of a look: as if nothing had been. */
+static void job_look_over(struct connection *c)
+{
+	struct job *job = c->job;
+	job->looked = true;
+	job_rest(job, JOB_UNTRIED, STR("4.4.1"), STR("the host did not answer at once"));
+	job_end(job);
+	connection_free(c);
+}
+
+static bool is_over(const struct job *job, enum smtp_attempt_action action)
+{
+	if (!job->looks || !job->cut) return false;
+	return action == SMTP_ATTEMPT_STOP ||
+	       loop_now_ms(job->d->frame->loop) >= job->looks_ms + DELIVER_LOOK_ALL_MS;
+}
+
 /* What the attempt says now that something ended without a machine, or with it. True:
  * connect to its target. */
 bool connection_next(struct connection *c, const struct smtp_attempt_end *end)
 {
 	struct job *job = c->job;
 	enum smtp_attempt_action action = attempt_next(c, end);
+	if (is_over(job, action)) {
+		job_look_over(c);
+		return false;
+	}
 	if (action != SMTP_ATTEMPT_STOP && !c->d->draining) return true;
 	if (action == SMTP_ATTEMPT_STOP) {
 		job_stop(c, end->how);
@@ -187,6 +208,14 @@ static void connection_reset(struct connection *c)
 	buf_reset(&c->out);
 }
 
+static int64_t patience_ms(struct job *job)
+{
+	int64_t ms = job->d->frame->conf->timeout.connect_ms;
+	int64_t most = job->looks ? DELIVER_LOOK_MS : job->hurry ? DELIVER_HURRY_MS : ms;
+	if (job->looks && !job->looks_ms) job->looks_ms = loop_now_ms(job->d->frame->loop);
+	return ms < most ? ms : most;
+}
+
 /* Connects to the attempt's target, and to the next one while that fails at once. */
 void connection_open(struct connection *c)
 {
@@ -200,9 +229,7 @@ void connection_open(struct connection *c)
 		}
 		int error = connection_try(c);
 		if (error == 0) {
-			int64_t ms = c->d->frame->conf->timeout.connect_ms;
-			if (c->job->hurry && ms > DELIVER_HURRY_MS) ms = DELIVER_HURRY_MS;
-			loop_timer_set(c->timer, ms);
+			loop_timer_set(c->timer, patience_ms(c->job));
 			return;
 		}
 		/* Not the host's fault: another address, or another egress. */
@@ -214,6 +241,10 @@ void connection_open(struct connection *c)
 void connection_found(struct connection *c)
 {
 	struct job *job = c->job;
+	if (c->target_count == 0 && job->cut) {
+		job_look_over(c);
+		return;
+	}
 	if (c->target_count == 0) {
 		job_rest(job, c->never ? JOB_FAILED : JOB_DEFERRED, str_of(c->dsn),
 			 str_of(c->why));
@@ -256,6 +287,9 @@ static void connection_begin(struct connection *c)
 	smtp_client_init(&c->smtp, &c->cfg, c->job->attempt.helo, &c->out);
 	c->machine = true;
 	c->state = CONNECTION_OPEN;
+	/* Somebody is there: that is what a look was for. */
+	c->job->hurry |= c->job->looks;
+	c->job->looks = false;
 	c->opened_ms = loop_now_ms(c->d->frame->loop);
 	c->messages = 0;
 	c->policy = encrypt_policy(c->d, c->job);
@@ -309,6 +343,8 @@ static void connection_timer(void *arg)
 		else host_late(c);
 		return;
 	case CONNECTION_OPENING:
+		c->job->cut |= c->job->looks &&
+			       c->d->frame->conf->timeout.connect_ms > DELIVER_LOOK_MS;
 		if (connection_failed(c, ETIMEDOUT)) connection_open(c);
 		return;
 	case CONNECTION_IDLE: connection_quit(c); return;

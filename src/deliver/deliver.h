@@ -36,6 +36,11 @@ enum {
 	DELIVER_TEXT_MS = 60 * 1000,           /* for spool to hand over a text */
 	DELIVER_DRAIN_MS = 30 * 1000,          /* for transactions in hand */
 	DELIVER_HURRY_MS = 5 * 1000,           /* to connect, where the job is to hurry */
+	/* The same, where it only looks: so long that a lost SYN is sent again. Then for all
+	 * addresses, and for the DNS. */
+	DELIVER_LOOK_MS = 1500,
+	DELIVER_LOOK_ALL_MS = 3000,
+	DELIVER_LOOK_DNS_MS = 5 * 1000,
 	DELIVER_AGE_MS = 5 * 60 * 1000,        /* an older connection takes no new message */
 	DELIVER_NAME_MAX = 256,                /* of a host, or the path of a socket */
 	DELIVER_FOLDERS_MAX = 64,              /* where sockets of LMTP servers lie */
@@ -126,6 +131,10 @@ struct job {
 	bool settled;           /* the site is not looked for */
 	bool last;              /* others wait for its connection */
 	bool hurry;             /* others wait for hosts that do not answer */
+	bool looks;             /* the same, and it only looks whether the host is there */
+	bool cut;               /* an address, or the DNS, had less time than it should have */
+	bool looked;            /* so the host was not found: nothing was tried */
+	int64_t looks_ms;       /* when it began to look */
 	int64_t begun_ms;       /* when its last transaction began */
 	bool moved;             /* its hosts belong to another site: */
 	struct str found;

@@ -79,6 +79,11 @@ static void ask_send(struct connection *c)
 	if (c->d->dns) channel_send_resolve(c->d->dns, &m);
 }
 
+static int64_t patience_ms(const struct job *job)
+{
+	return job->looks ? DELIVER_LOOK_DNS_MS : DELIVER_RESOLVE_MS;
+}
+
 /* False: no memory to remember the question. */
 static bool ask(struct connection *c)
 {
@@ -91,7 +96,7 @@ static bool ask(struct connection *c)
 		return false;
 	}
 	if (!c->asked_ms) c->asked_ms = now;
-	loop_timer_set(c->timer, c->asked_ms + DELIVER_RESOLVE_MS - now);
+	loop_timer_set(c->timer, c->asked_ms + patience_ms(c->job) - now);
 	ask_send(c);
 	return true;
 }
@@ -238,6 +243,7 @@ void host_resolved(struct deliver *d, const struct msg_resolved *m)
 void host_late(struct connection *c)
 {
 	host_forget(c);
+	c->job->cut = c->job->looks;
 	because(c, STR("4.4.3"),
 		c->d->dns ? STR("the resolver did not answer in time")
 			  : STR("there is no resolver at present"));

@@ -8,7 +8,7 @@
 #include "lib/ipc/scoreboard.h"
 
 enum { FLAG_BODY8 = 1, FLAG_SMTPUTF8 = 2, FLAG_SETTLED = 4, FLAG_LAST = 8, FLAG_HURRY = 16,
-       FLAG_ETRN = 32 };
+       FLAG_ETRN = 32, FLAG_LOOK = 64 };
 
 /* --- begin -------------------------------------------------------------------------- */
 
@@ -88,6 +88,7 @@ static bool job_fill(struct job *job, const struct msg_relay *m)
 	job->settled = m->flags & FLAG_SETTLED;
 	job->last = m->flags & FLAG_LAST;
 	job->hurry = m->flags & FLAG_HURRY;
+	job->looks = m->flags & FLAG_LOOK;
 	job->site = copy(&at, m->site);
 	job->messages = m->messages;
 	job->mail.etrn = m->flags & FLAG_ETRN;
@@ -274,7 +275,7 @@ static void result_put(struct job *job, uint32_t i, struct str host)
 	const struct smtp_attempt_rcpt *state = &job->states[i];
 	const struct smtp_outcome *o = &state->now;
 	struct job_result r = { .index = job->places[i].index, .host = host };
-	if (job->attempted && state->final) {
+	if (job->attempted && state->final && !job->looked) {
 		r.outcome = outcome_of(job, o);
 		r.dsn = str_of(o->enhanced);
 		r.text = words_of(o, memory);
@@ -320,6 +321,7 @@ static void job_answer(struct job *job)
 	done.host_failed = job->host_failed && !job->reached;
 	done.host = host_of(job, job->attempt.target, memory);
 	done.moved = job->moved;
+	done.looked = job->looked;
 	done.site = job->found;
 	int64_t took_ms = loop_now_ms(d->frame->loop) - job->begun_ms;
 	if (job->reached) done.took_ms = took_ms < 1 ? 1 : took_ms < UINT32_MAX ? (uint32_t)took_ms : UINT32_MAX;

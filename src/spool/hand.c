@@ -204,6 +204,17 @@ void line_put_off(struct spool *s, struct sched_dest *d)
 	}
 }
 
+void line_put_back(struct spool *s, struct sched_dest *d)
+{
+	for (struct line_item *item; (item = sched_drop(&s->sched, d));) {
+		struct part *part = CONTAINER(item, struct part, item);
+		struct job *job = part->job;
+		job->again = true;
+		part_free(s, part);
+		job_release(s, job);
+	}
+}
+
 static void place_rcpt(struct spool *s, struct job *job, uint32_t at, int64_t now_ms)
 {
 	struct job_rcpt *rcpt = &job->rcpts[at];

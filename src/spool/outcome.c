@@ -164,7 +164,7 @@ void outcome_done(struct spool *s, enum role role, unsigned worker, const struct
 	if (!part || part->role != role || part->worker != worker) return;
 	struct job *job = part->job;
 	struct heard heard = outcome_results(s, part, m->results);
-	enum sched_end end = m->host_failed ? SCHED_FAILURE : heard.end;
+	enum sched_end end = m->host_failed ? SCHED_FAILURE : m->looked ? SCHED_LOOKED : heard.end;
 	/* No recipient is left without an outcome, whatever the worker said. */
 	for (uint32_t i = part->first; i != JOB_NO_RCPT; i = job->rcpts[i].next)
 		if (!job->rcpts[i].told)

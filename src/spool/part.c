@@ -116,6 +116,8 @@ static bool target_put(struct spool *s, const struct part *part, struct buf *out
 	return true;
 }
 
+static const uint8_t haste_flags[] = { [SCHED_CALM] = 0, [SCHED_HURRY] = 16, [SCHED_LOOK] = 64 };
+
 static int relay_send(struct spool *s, struct part *part, struct channel *ch, struct str list)
 {
 	const struct job *job = part->job;
@@ -132,7 +134,7 @@ static int relay_send(struct spool *s, struct part *part, struct channel *ch, st
 			.flags = (uint8_t)((job->body8 ? 1 : 0) | (job->smtputf8 ? 2 : 0) |
 				(pacing_is_settled(s, dest) ? 4 : 0) |
 				(sched_is_last(dest) ? 8 : 0) |
-				(sched_hurries(&s->sched, dest) ? 16 : 0)),
+				haste_flags[sched_haste(&s->sched, dest)]),
 			.key = dest->key, .route = dest->route,
 			.target = buf_view(&target), .recipients = list,
 			.site = dest->site ? dest->site->name : STR(""),
@@ -274,6 +276,7 @@ void part_back(struct spool *s, struct part *part, enum sched_end end, struct st
 		tell_down(s, dest);
 		line_put_off(s, dest);
 	}
+	if (end == SCHED_LOOKED) line_put_back(s, dest);
 	pump_soon(s);
 }
 

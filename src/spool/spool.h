@@ -368,6 +368,8 @@ void job_stick(struct spool *s, struct job *job);
 void jobs_unstick(struct spool *s);
 /* The host of the destination does not answer: who waits in its line is put off. */
 void line_put_off(struct spool *s, struct sched_dest *d);
+/* It is not asked again at once: who waits in its line goes back to the due-list. */
+void line_put_back(struct spool *s, struct sched_dest *d);
 /* Nothing is begun any more, for now: whatever only waits is let go. */
 void jobs_drain(struct spool *s);
 /* Takes the message in hand with its open recipients that the filter means, whether they

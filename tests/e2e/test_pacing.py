@@ -344,8 +344,9 @@ def test_hosts_that_do_not_answer_leave_the_others_their_places(serve, site):
     begun = time.monotonic()
     send_all(service, everybody(2))
     wait_until(lambda: len(site.taken()) == 24, 60, "mail of those that live")
-    # Twelve dead ones at 30 s over eight places would be 45 s, and 90 with their second try.
-    assert time.monotonic() - begun < 40
+    # Twelve dead ones at 30 s over eight places would be 45 s, and 90 with their second try. The
+    # first has its 30 s; the others are only looked at.
+    assert time.monotonic() - begun < 25
     assert {row["state"] for row in service.queue()} <= {"active", "deferred"}
     assert len(service.queue()) == 24
     for one in kept:

@@ -9,7 +9,7 @@ void sched_init(struct sched *s, uint32_t limit, uint64_t seed)
 {
 	*s = (struct sched){ .limit = limit, .seed = seed };
 	map_init(&s->dests, SCHED_DESTS_MAX, seed);
-	list_init(&s->ring);
+	for (size_t i = 0; i < SCHED_RINGS; i++) list_init(&s->rings[i]);
 	list_init(&s->skips);
 	map_init(&s->sites, SCHED_SITES_MAX, seed);
 }
@@ -90,8 +90,7 @@ struct sched_dest *sched_dest(struct sched *s, struct str key, struct str route,
 /* As many wait as are under way, and some, so that nobody runs dry. */
 static uint32_t line_max(const struct sched_dest *d) { return 2 * d->window + 16; }
 
-/* Lines of many destinations that have to wait for each other are short together. */
-static uint32_t site_line_max(const struct sched_site *site)
+uint32_t site_line_max(const struct sched_site *site)
 {
 	return 2 * site->pace.connections + 64;
 }
@@ -103,24 +102,41 @@ static bool is_thin(const struct sched_dest *d)
 	       (!d->site || d->site->waiting <= site_line_max(d->site) / 2);
 }
 
-/* Many are being tried, and do not answer at once. */
-static bool is_pressed(const struct sched *s) { return s->trying > s->limit / 4; }
-
-static bool may_try(const struct sched *s) { return s->trying < (s->limit + 1) / 2; }
-
-static uint32_t window_now(const struct sched *s, const struct sched_dest *d)
+/* Many are being tried, and do not answer at once. One always has all the time that it needs,
+ * or a slow host could never be reached. */
+static bool is_crowded(const struct sched *s)
 {
-	if (!d->proved && is_pressed(s)) return 1;
+	return s->trying > 1 && s->trying > s->limit / 16;
+}
+
+enum sched_haste sched_haste(const struct sched *s, const struct sched_dest *d)
+{
+	if (d->proved || !is_crowded(s)) return SCHED_CALM;
+	return sched_is_new(d) ? SCHED_LOOK : SCHED_HURRY;
+}
+
+uint32_t window_now(const struct sched *s, const struct sched_dest *d)
+{
+	if (sched_haste(s, d) != SCHED_CALM) return 1;
 	if (d->failures >= SCHED_FAILURES_MAX) return 1;
 	/* One goes over each connection, and one waits behind it. */
 	uint32_t most = d->local || d->site ? d->window : 2 * d->pace.connections;
 	return d->window < most ? d->window : most;
 }
 
+/* Of those that are tried only what may start soon waits in line, and those of which nothing
+ * is known always have room. */
+static bool has_room_to_try(const struct sched *s, const struct sched_dest *d)
+{
+	uint32_t most = sched_is_new(d) ? SCHED_UNPROVED_MAX : SCHED_UNPROVED_MAX / 2;
+	if (s->trying + s->trying_waiting >= most) return false;
+	return !is_crowded(s) || d->waiting + d->in_flight == 0;
+}
+
 /* Whether one more may wait; `more`: than others. */
 static bool has_room(const struct sched *s, const struct sched_dest *d, uint32_t more)
 {
-	if (!d->proved && s->trying_waiting >= SCHED_UNPROVED_MAX) return false;
+	if (!d->proved && !has_room_to_try(s, d)) return false;
 	if (d->site && d->site->waiting >= site_line_max(d->site) + more) return false;
 	return d->waiting < line_max(d) + more;
 }
@@ -129,7 +145,7 @@ static enum sched_verdict ask(const struct sched *s, const struct sched_dest *d,
 			      int64_t now_ms)
 {
 	if (d->suspended) return SCHED_SKIP;
-	if (d->blocked_until_ms > now_ms) return SCHED_BLOCKED;
+	if (d->blocked_until_ms > now_ms) return d->failures ? SCHED_BLOCKED : SCHED_SKIP;
 	/* After a block one attempt has to show how things are; others wait for it. */
 	if (d->failures >= SCHED_FAILURES_MAX && d->in_flight + d->waiting > 0)
 		return SCHED_SKIP;
@@ -165,11 +181,6 @@ void sched_skip(struct sched *s, struct sched_dest *d, struct sched_place place)
 
 /* --- lines -------------------------------------------------------------------------- */
 
-void ring_add(struct sched *s, struct sched_dest *d)
-{
-	if (!link_is_in(&d->ring)) list_add_tail(&s->ring, &d->ring);
-}
-
 void sched_wait(struct sched *s, struct sched_dest *d, struct line_item *item)
 {
 	line_add(&d->line, item);
@@ -191,70 +202,6 @@ struct line_item *sched_drop(struct sched *s, struct sched_dest *d)
 	return item;
 }
 
-bool sched_hurries(const struct sched *s, const struct sched_dest *d)
-{
-	return !d->proved && is_pressed(s);
-}
-
-static bool may_start(const struct sched *s, const struct sched_dest *d, int64_t now_ms)
-{
-	return !d->suspended && d->waiting > 0 && d->in_flight < window_now(s, d) &&
-	       d->blocked_until_ms <= now_ms && (d->local || s->in_flight < s->limit);
-}
-
-static struct line_item *dest_take(struct sched *s, struct sched_dest *d, int64_t now_ms)
-{
-	struct line_item *item = line_take(&d->line);
-	waiting_sub(s, d);
-	pace_begin(s, d, now_ms);
-	if (!d->local) s->in_flight++;
-	if (d->waiting) ring_add(s, d);
-	s->refill |= d->from.id != 0;
-	/* Another one of its site may be filled now. */
-	if (d->site) s->refill |= d->site->waiting <= site_line_max(d->site) / 2;
-	return item;
-}
-
-/* It would have to wait for the end of others' attempts. */
-static bool is_crowded_out(const struct sched *s, const struct sched_dest *d)
-{
-	if (!d->waiting || d->local) return false;
-	return s->in_flight >= s->limit || (!d->proved && !may_try(s));
-}
-
-struct line_item *sched_take(struct sched *s, int64_t now_ms, struct sched_dest **dest)
-{
-	struct link *it = s->ring.next;
-	while (it != &s->ring) {
-		struct sched_dest *d = CONTAINER(it, struct sched_dest, ring);
-		struct link *before = it->prev;
-		/* Who waits only for the end of others' attempts stays where he is. */
-		if (is_crowded_out(s, d)) {
-			it = it->next;
-			continue;
-		}
-		link_remove(&d->ring);
-		bool may = may_start(s, d, now_ms), room = may && pace_has_room(d, now_ms);
-		if (room) {
-			*dest = d;
-			return dest_take(s, d, now_ms);
-		}
-		if (may) pace_wait(d);
-		else pace_pass(s, d); /* to the end of the ring */
-		it = before->next;
-	}
-	return NULL;
-}
-
-void sched_untake(struct sched *s, struct sched_dest *d, struct line_item *item)
-{
-	line_add_first(&d->line, item);
-	waiting_add(s, d);
-	pace_undo(s, d);
-	if (!d->local) s->in_flight--;
-	ring_add(s, d);
-}
-
 /* --- ends --------------------------------------------------------------------------- */
 
 static void prove(struct sched *s, struct sched_dest *d, bool proved)
@@ -265,15 +212,15 @@ static void prove(struct sched *s, struct sched_dest *d, bool proved)
 	s->trying_waiting += proved ? -d->waiting : d->waiting;
 }
 
-static void failed(struct sched *s, struct sched_dest *d, struct str why, int64_t now_ms)
+/* One attempt is enough where so many do not answer. */
+static void failed(struct sched *s, struct sched_dest *d, bool crowded, struct str why,
+		   int64_t now_ms)
 {
-	/* One attempt is enough where so many do not answer. */
-	bool pressed = sched_hurries(s, d);
 	d->why_len = why.len < sizeof d->why ? why.len : sizeof d->why;
 	if (d->why_len) memcpy(d->why, why.at, d->why_len);
 	d->window = 1;
 	if (d->failures < UINT32_MAX) d->failures++;
-	if (pressed && d->failures < SCHED_FAILURES_MAX) d->failures = SCHED_FAILURES_MAX;
+	if (crowded && d->failures < SCHED_FAILURES_MAX) d->failures = SCHED_FAILURES_MAX;
 	prove(s, d, false);
 	if (d->failures < SCHED_FAILURES_MAX) return;
 	/* Those that were under way together are one failure of the host. */
@@ -287,9 +234,19 @@ static void failed(struct sched *s, struct sched_dest *d, struct str why, int64_
 		now_ms + (wait_ms < SCHED_BLOCK_MAX_MS ? wait_ms : SCHED_BLOCK_MAX_MS);
 }
 
+/* One that answers later than it had time for is found next time. */
+static void looked(struct sched_dest *d, int64_t now_ms)
+{
+	if (d->proved || !sched_is_new(d)) return;
+	d->looked = true;
+	d->window = 1;
+	d->blocked_until_ms = now_ms + SCHED_LOOK_AGAIN_MS;
+}
+
 void sched_done(struct sched *s, struct sched_dest *d, enum sched_end end, struct str why,
 		int64_t now_ms)
 {
+	bool crowded = !d->proved && is_crowded(s);
 	assert(d->in_flight > 0);
 	pace_end(s, d);
 	if (!d->local) s->in_flight--;
@@ -300,7 +257,9 @@ void sched_done(struct sched *s, struct sched_dest *d, enum sched_end end, struc
 		d->why_len = 0;
 		if (d->window < d->limit) d->window++;
 	} else if (end == SCHED_FAILURE) {
-		failed(s, d, why, now_ms);
+		failed(s, d, crowded, why, now_ms);
+	} else if (end == SCHED_LOOKED) {
+		looked(d, now_ms);
 	}
 	s->refill |= d->from.id != 0;
 	if (d->waiting) ring_add(s, d);
@@ -329,7 +288,7 @@ struct sched_dest *sched_refill(struct sched *s, int64_t now_ms, bool blocked,
 		if ((verdict == SCHED_LINE && is_thin(d)) || (verdict == SCHED_BLOCKED && blocked))
 			return refill_one(d, place);
 		/* The rest of a long list comes next time. */
-		if (++looked == SCHED_LOOK_MAX) return NULL;
+		if (++looked == SCHED_FILL_LOOK_MAX) return NULL;
 		link_remove(it);
 		list_add_tail(&s->skips, it);
 		if (!first) first = it;
@@ -352,6 +311,7 @@ void sched_unblock(struct sched *s, struct sched_dest *d)
 {
 	d->failures = 0;
 	d->blocked_until_ms = 0;
+	d->looked = false;
 	s->refill = true;
 	if (d->waiting) ring_add(s, d);
 }

@@ -12,8 +12,11 @@
  *
  * Those that are not proved never have more than half of all places and of the room in
  * memory, so that any number of dead hosts leaves the others theirs. When they have a
- * quarter of the places already, each gets one, is to hurry, and is blocked when that
- * does not find its host.
+ * 16th of the places already (and one at least), each gets one, and one of which nothing is
+ * known is only *looked* at: who does not answer almost at once is left alone for a little
+ * while, and that is no failure. The others are to hurry, and are blocked when that does
+ * not find their host. So those that live are found soon, however many do not; what the
+ * others are is found out behind them.
  *
  * Mail that finds its line full or its destination suspended is *skipped*: it stays on
  * the disk, and the destination remembers the first place in the due-list where that
@@ -41,8 +44,9 @@ enum {
 	SCHED_SITES_MAX = 1024,
 	SCHED_SITE_KEPT_MS = 10 * 60 * 1000, /* which one it is, of a destination without mail */
 	SCHED_GUESTS_MAX = 32,   /* let into a full line, or that of a site */
-	SCHED_UNPROVED_MAX = 2048, /* that wait for destinations that are not proved */
-	SCHED_LOOK_MAX = 256,    /* destinations in one look for a line to be filled */
+	SCHED_UNPROVED_MAX = 2560, /* in hand for destinations that are not proved */
+	SCHED_LOOK_AGAIN_MS = 5 * 1000,  /* after a look that found nobody */
+	SCHED_FILL_LOOK_MAX = 256, /* destinations in one look for a line to be filled */
 	SCHED_TURN_MAX = 10, /* messages in a row over a connection that others wait for */
 };
 
@@ -68,7 +72,7 @@ struct sched_dest {
 	struct str route; /* name of the route, for the log and for commands */
 	uint32_t in_flight, waiting;
 	uint32_t failures;       /* in a row */
-	int64_t blocked_until_ms; /* 0: not blocked */
+	int64_t blocked_until_ms; /* 0: not blocked; without failures: was only looked at */
 	bool suspended;
 	char why[SCHED_TEXT_MAX]; /* what the last failure said */
 	size_t why_len;
@@ -87,6 +91,7 @@ struct sched_dest {
 	bool local;             /* not counted in the total */
 	struct line line;
 	bool proved;
+	bool looked;            /* nobody was found, the first time */
 	struct link ring;       /* in the ring of those with work, at its site, or not */
 	uint32_t expected;      /* new connections that are counted and not yet open */
 	bool connects;          /* the last one that was taken was counted as a new connection */
@@ -95,9 +100,17 @@ struct sched_dest {
 	struct sched_place from; /* first place skipped */
 };
 
+/* Destinations with work, by what is known of them. */
+enum sched_ring {
+	SCHED_LOCAL, SCHED_PROVED, SCHED_NEW, SCHED_DOUBTED,
+	SCHED_SITED, /* of those that belong to a site, whatever is known */
+	SCHED_RINGS
+};
+
 struct sched {
 	struct map dests; /* hash of the key -> struct sched_dest */
-	struct link ring; /* destinations that may have something to start */
+	struct link rings[SCHED_RINGS]; /* destinations that may have something to start */
+	unsigned turn; /* of the rings: whose it is */
 	struct link skips; /* destinations with mail that was skipped */
 	struct map sites; /* hash of the name -> struct sched_site */
 	uint32_t in_flight, limit; /* of those that are not local */
@@ -137,7 +150,7 @@ static inline struct pace *sched_pace(struct sched_dest *d)
 
 enum sched_verdict {
 	SCHED_LINE,    /* there is room in its line */
-	SCHED_SKIP,    /* its line is full, or it is suspended */
+	SCHED_SKIP,    /* its line is full, or nothing is begun there now */
 	SCHED_BLOCKED, /* its host does not answer: put it off until blocked_until_ms */
 };
 enum sched_verdict sched_ask(const struct sched *s, const struct sched_dest *d, int64_t now_ms);
@@ -155,13 +168,19 @@ struct line_item *sched_drop(struct sched *s, struct sched_dest *d);
 struct line_item *sched_take(struct sched *s, int64_t now_ms, struct sched_dest **dest);
 /* Could not be started after all: to the front of its line. */
 void sched_untake(struct sched *s, struct sched_dest *d, struct line_item *item);
-/* Whether what was taken last for it is to hurry: too many do not answer. */
-bool sched_hurries(const struct sched *s, const struct sched_dest *d);
+/* How long what was taken last for it may look for its host: too many do not answer. */
+enum sched_haste {
+	SCHED_CALM,
+	SCHED_HURRY,
+	SCHED_LOOK, /* and ends with SCHED_LOOKED if nobody answers */
+};
+enum sched_haste sched_haste(const struct sched *s, const struct sched_dest *d);
 
 enum sched_end {
 	SCHED_SUCCESS, /* the host took or answered for at least one recipient */
 	SCHED_FAILURE, /* the host was out of reach */
 	SCHED_NEITHER, /* the attempt says nothing about the host */
+	SCHED_LOOKED,  /* a look found nobody: nothing was tried */
 };
 /* One that was under way has ended. `d` may be gone afterwards. */
 void sched_done(struct sched *s, struct sched_dest *d, enum sched_end end, struct str why,

@@ -5,7 +5,19 @@
 
 #include "lib/queue/sched.h"
 
+/* Nothing is known of it: neither a success nor a failure. */
+static inline bool sched_is_new(const struct sched_dest *d)
+{
+	return !d->proved && !d->looked && d->failures == 0;
+}
+
 /* sched.c */
+/* How many may be under way to it now. */
+uint32_t window_now(const struct sched *s, const struct sched_dest *d);
+/* Lines of many destinations that have to wait for each other are short together. */
+uint32_t site_line_max(const struct sched_site *site);
+
+/* sched_turn.c */
 void ring_add(struct sched *s, struct sched_dest *d);
 
 /* sched_site.c */

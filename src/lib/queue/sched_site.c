@@ -42,7 +42,7 @@ bool sched_is_last(const struct sched_dest *d)
 static void site_wake(struct sched *s, struct sched_site *site)
 {
 	struct link *first = site ? list_take(&site->waiters) : NULL;
-	if (first) list_add_tail(&s->ring, first);
+	if (first) ring_add(s, CONTAINER(first, struct sched_dest, ring));
 }
 
 /* A connection will be made for the next one: none is open that has nothing to do, and one

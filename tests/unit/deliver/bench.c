@@ -152,6 +152,7 @@ static void take_done(struct bench *b, struct str payload)
 	done->job = m.job;
 	done->host_failed = m.host_failed;
 	done->moved = m.moved;
+	done->looked = m.looked;
 	done->took_ms = m.took_ms;
 	cstr(done->site, sizeof done->site, m.site);
 	cstr(done->host, sizeof done->host, m.host);

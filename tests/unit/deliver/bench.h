@@ -85,7 +85,7 @@ enum { BENCH_RESULTS_MAX = 4096 };
 
 struct bench_done {
 	uint64_t job;
-	bool host_failed, moved;
+	bool host_failed, moved, looked;
 	uint32_t took_ms;
 	char host[160], site[64];
 	int count;

@@ -3,17 +3,12 @@
  * cannot be told, or nobody is there. */
 #include "bench.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#include "lib/os/socket.h"
 
 static const struct bench_job to_mx = { .to = "x@far.example", .mx = "far.example" };
 
@@ -55,42 +50,6 @@ static void all_refused(void **state)
 	assert_int_equal(b->events[EVENT_attempt], 3);
 	assert_true(bench_said(b, "Connection refused"));
 	bench_free(b);
-}
-
-/* A listener whose queue is full answers no SYN any more. */
-static void connect_in(int64_t ms, uint8_t flags)
-{
-	struct bench_job j = to_mx;
-	j.flags = flags;
-	struct bench *b = bench_new(bench_conf);
-	struct peer *good = peer_new(2, NULL);
-	struct sockaddr_in a = { .sin_family = AF_INET,
-				 .sin_port = htons(good->port),
-				 .sin_addr.s_addr = htonl(0x7f000001) };
-	int deaf = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), fill[4], one = 1;
-	assert_int_equal(setsockopt(deaf, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one), 0);
-	assert_int_equal(bind(deaf, (struct sockaddr *)&a, sizeof a), 0);
-	assert_int_equal(listen(deaf, 0), 0);
-	for (size_t i = 0; i < ROWS(fill); i++)
-		fill[i] = socket_connect(ip_of_v4(0x7f000001), good->port);
-	b->dns_answer = "127.0.0.1 127.0.0.2";
-	(void)bench_relay(b, &j);
-	assert_int_equal(b->dones, 0);
-	bench_wait(b, ms - 1000);
-	assert_int_equal(b->dones, 0);
-	bench_wait(b, 1000);
-	assert_int_equal(bench_result(b)->outcome, JOB_RELAYED);
-	for (size_t i = 0; i < ROWS(fill); i++) (void)close(fill[i]);
-	(void)close(deaf);
-	bench_free(b);
-}
-
-/* Sooner where too many hosts do not answer. */
-static void connect_timeout(void **state)
-{
-	(void)state;
-	connect_in(10000, 0);
-	connect_in(DELIVER_HURRY_MS, 16);
 }
 
 /* Our own trouble is no host's fault, and no other host is asked. */
@@ -442,7 +401,6 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(refused_then_good),
 		cmocka_unit_test(all_refused),
-		cmocka_unit_test(connect_timeout),
 		cmocka_unit_test(no_socket),
 		cmocka_unit_test(dns_says),
 		cmocka_unit_test(dns_silent),

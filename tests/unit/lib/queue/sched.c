@@ -126,7 +126,7 @@ static void who_is_not_proved_leaves_room(void **state)
 	assert_int_equal(take_all(0), 20);
 	assert_int_equal(sched.trying, 20);
 	struct sched_dest *a = dest("a"), *known = dest("known");
-	assert_true(sched_hurries(&sched, a));
+	assert_int_equal(sched_haste(&sched, a), SCHED_LOOK);
 	known->proved = true;
 	line_up(known, 3);
 	assert_int_equal(take_all(0), 3);
@@ -141,7 +141,84 @@ static void who_is_not_proved_leaves_room(void **state)
 	assert_true(of_b > 0);
 	sched_done(&sched, b, SCHED_SUCCESS, STR(""), 0);
 	assert_int_equal(sched.trying, 20 - of_b);
-	assert_false(sched_hurries(&sched, b));
+	assert_int_equal(sched_haste(&sched, b), SCHED_CALM);
+}
+
+/* Nobody was there in a look: that is no failure, and the next time there is more time. */
+static void a_look_is_no_failure(void **state)
+{
+	(void)state;
+	struct sched_dest *d = dest("a");
+	sched.limit = 16;
+	line_up(d, 1);
+	assert_int_equal(take_all(0), 1);
+	/* The only one that is tried has all its time. */
+	assert_int_equal(sched_haste(&sched, d), SCHED_CALM);
+	line_up(dest("b"), 1);
+	assert_int_equal(take_all(0), 1);
+	assert_int_equal(sched_haste(&sched, d), SCHED_LOOK);
+	/* In line stands only what may start soon. */
+	assert_int_equal(sched_ask(&sched, d, 0), SCHED_SKIP);
+	assert_int_equal(sched_ask(&sched, dest("c"), 0), SCHED_LINE);
+	sched_done(&sched, d, SCHED_LOOKED, STR("x"), 1000);
+	assert_int_equal(d->failures, 0);
+	assert_int_equal(d->why_len, 0);
+	int64_t now_ms = 1000 + SCHED_LOOK_AGAIN_MS;
+	assert_int_equal(sched_ask(&sched, d, now_ms - 1), SCHED_SKIP); /* it is not put off */
+	assert_int_equal(sched_ask(&sched, d, now_ms), SCHED_LINE);
+	line_up(d, 1);
+	assert_int_equal(take_all(now_ms), 1);
+	assert_int_equal(sched_haste(&sched, d), SCHED_HURRY);
+	sched_done(&sched, d, SCHED_FAILURE, STR("x"), now_ms);
+	assert_int_equal(sched_ask(&sched, d, now_ms), SCHED_BLOCKED);
+	/* An administrator says that it is there: as if nothing had been. */
+	sched_unblock(&sched, d);
+	line_up(d, 1);
+	assert_int_equal(take_all(now_ms), 1);
+	assert_int_equal(sched_haste(&sched, d), SCHED_LOOK);
+}
+
+/* Of those that did not answer a look some are tried while there are others that were not
+ * asked, but not many. */
+static void doubted_ones_leave_room_for_new_ones(void **state)
+{
+	(void)state;
+	sched.limit = 16;
+	uint32_t doubted = 0;
+	char key[3] = "x";
+	for (key[1] = 'a'; key[1] <= 'j'; key[1]++) {
+		dest(key)->looked = true;
+		line_up(dest(key), 1);
+	}
+	key[0] = 'n';
+	for (key[1] = 'a'; key[1] <= 'j'; key[1]++) line_up(dest(key), 1);
+	assert_int_equal(take_all(0), 8);
+	key[0] = 'x';
+	for (key[1] = 'a'; key[1] <= 'j'; key[1]++) doubted += dest(key)->in_flight;
+	assert_in_range(doubted, 1, 3);
+	/* And half of the room in lines. */
+	uint32_t waiting = sched.trying_waiting;
+	struct sched_dest *new = dest("new"), *old = dest("old");
+	old->looked = true;
+	sched.trying_waiting = SCHED_UNPROVED_MAX / 2 - sched.trying;
+	assert_int_equal(sched_ask(&sched, new, 0), SCHED_LINE);
+	assert_int_equal(sched_ask(&sched, old, 0), SCHED_SKIP);
+	sched.trying_waiting = SCHED_UNPROVED_MAX - sched.trying;
+	assert_int_equal(sched_ask(&sched, new, 0), SCHED_SKIP);
+	sched.trying_waiting = waiting;
+}
+
+/* What is known by then is worth more. */
+static void a_look_that_ends_late_says_nothing(void **state)
+{
+	(void)state;
+	struct sched_dest *d = dest("a");
+	line_up(d, 2);
+	assert_int_equal(take_all(0), 2);
+	sched_done(&sched, d, SCHED_SUCCESS, STR(""), 0);
+	sched_done(&sched, d, SCHED_LOOKED, STR(""), 0);
+	assert_int_equal(sched_ask(&sched, d, 0), SCHED_LINE);
+	assert_true(d->proved && d->window > 1);
 }
 
 /* However full the line is: who has nothing in it gets his turn, once. */
@@ -340,7 +417,7 @@ static void random_walk(void **state)
 		case 2:
 			if (flying == 0) break;
 			sched_done(&sched, under_way[--flying],
-				   (enum sched_end)(rng_next(&rng) % 3), STR("why"), now_ms);
+				   (enum sched_end)(rng_next(&rng) % 4), STR("why"), now_ms);
 			break;
 		default: sched_sweep(&sched, now_ms); break;
 		}
@@ -369,6 +446,9 @@ int main(void)
 		FRESH(urgent_goes_first),
 		FRESH(the_total_is_limited_but_not_for_local_ones),
 		FRESH(who_is_not_proved_leaves_room),
+		FRESH(a_look_is_no_failure),
+		FRESH(doubted_ones_leave_room_for_new_ones),
+		FRESH(a_look_that_ends_late_says_nothing),
 		FRESH(a_bulk_sender_does_not_keep_others_out),
 		FRESH(a_dead_host_is_left_alone_and_asked_again),
 		FRESH(failures_at_one_time_count_once),
