@@ -73,6 +73,7 @@ static int explain_route(const struct ctl *ctl, int argc, char **argv)
 	struct route_ask ask = { .address = c.address, .exists = true };
 	if (sender && strcmp(sender, "<>") != 0) ask.sender = str_of(sender);
 	if (user) ask.user = str_of(user);
+	c.ask = ask;
 	c.route = route_find(ctl->conf, &ask);
 	ask.exists = false;
 	c.unknown = route_find(ctl->conf, &ask);

@@ -101,6 +101,9 @@ int explain_route_text(const struct route_case *c)
 	}
 	text_hosts(c);
 	buf_reset(&b);
+	route_dearer_write(&b, c->ctl->conf, &c->ask);
+	explain_line("if dead", buf_view(&b));
+	buf_reset(&b);
 	route_tls_write(&b, c->ctl->conf, &c->route, c->now_ms);
 	explain_line("tls", buf_view(&b));
 	buf_reset(&b);
@@ -183,6 +186,7 @@ int explain_route_json(const struct route_case *c)
 	json_begin_object(&json);
 	json_str_at(&json, STR("address"), c->address);
 	route_json(&json, c->ctl->conf, c->address, &c->route, c->now_ms);
+	route_dearer_json(&json, c->ctl->conf, &c->ask);
 	json_egress(&json, c);
 	if (c->route.kind == ROUTE_MX) json_i64_at(&json, STR("port"), c->route.via->port);
 	explain_pace_json(c, &pace, &json);

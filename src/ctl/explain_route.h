@@ -14,6 +14,7 @@ enum { EXPLAIN_TEXT_MAX = 16 * 1024 };
 struct route_case {
 	const struct ctl *ctl;
 	struct str address;
+	struct route_ask ask;
 	struct route route;
 	/* As it would be if the directory had no such address; only postmaster's differs. */
 	struct route unknown;

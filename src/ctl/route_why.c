@@ -218,6 +218,47 @@ void route_egress_write(struct buf *out, const struct conf *conf, const struct r
 	}
 }
 
+/* The next one; false: there is none. */
+static bool next_dearer(const struct conf *conf, struct route_ask *ask, struct route *route)
+{
+	ask->dearer++;
+	*route = route_find(conf, ask);
+	return route->dearer == ask->dearer;
+}
+
+void route_dearer_write(struct buf *out, const struct conf *conf, const struct route_ask *ask)
+{
+	struct route_ask next = *ask;
+	for (struct route route; next_dearer(conf, &next, &route);) {
+		buf_str(out, next.dearer == 1 ? STR("route ") : STR("; route "));
+		buf_str(out, route.via->name);
+		buf_str(out, STR(" ("));
+		route_place_write(out, &route);
+		buf_str(out, STR(", cost "));
+		buf_i64(out, route.via->cost);
+		buf_byte(out, ')');
+	}
+}
+
+void route_dearer_json(struct json *json, const struct conf *conf, const struct route_ask *ask)
+{
+	char memory[DESTINATION_MAX];
+	struct route_ask next = *ask;
+	struct buf text;
+	json_key(json, STR("dearer"));
+	json_begin_array(json);
+	for (struct route route; next_dearer(conf, &next, &route);) {
+		json_begin_object(json);
+		json_str_at(json, STR("route"), route.via->name);
+		json_i64_at(json, STR("cost"), route.via->cost);
+		buf_init_fixed(&text, memory, sizeof memory);
+		route_place_write(&text, &route);
+		json_str_at(json, STR("place"), buf_view(&text));
+		json_end_object(json);
+	}
+	json_end_array(json);
+}
+
 static bool has_login(const struct route *route)
 {
 	return route->kind == ROUTE_VIA && route->via->login.len > 0;

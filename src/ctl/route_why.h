@@ -34,6 +34,10 @@ void route_egress_write(struct buf *out, const struct conf *conf, const struct r
 /* As whom it logs in, and by which secret: "ann@isp.example, password of secret isp, by PLAIN LOGIN"; empty
  * without a login. The password itself is read by nobody here. */
 void route_login_write(struct buf *out, const struct route *route);
+/* The routes that take the mail while the hosts of the cheaper ones are dead, in their order: "route dear
+ * (/etc/ims/ims.conf:15, cost 5); route dearest ..."; and as a member `dearer`, a list of objects. */
+void route_dearer_write(struct buf *out, const struct conf *conf, const struct route_ask *ask);
+void route_dearer_json(struct json *json, const struct conf *conf, const struct route_ask *ask);
 /* Members of an object: kind, route, rule, place, key, destination, tls, tls_policy, login ... */
 void route_json(struct json *json, const struct conf *conf, struct str address,
                 const struct route *route, int64_t wall_ms);

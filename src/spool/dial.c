@@ -102,10 +102,16 @@ static int64_t wait_until(struct dial_line *line, const struct conf_dial *d, int
 	return at_ms < next_ms ? at_ms : next_ms;
 }
 
+bool dial_is_closed(struct spool *s, const struct route *route)
+{
+	const struct dial_line *line = line_of(s, route_name(route));
+	return line && line->state != DIAL_OPEN;
+}
+
 bool dial_put_off(struct spool *s, struct job *job, uint32_t at, const struct route *route)
 {
 	struct dial_line *line = line_of(s, route_name(route));
-	if (!line || line->state == DIAL_OPEN) return false;
+	if (!dial_is_closed(s, route)) return false;
 	char memory[TEXT_MAX];
 	struct buf text;
 	int64_t now_ms = loop_wall_ms(s->frame->loop);

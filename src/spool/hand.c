@@ -135,19 +135,13 @@ static int gather_rcpt(void *ctx, const struct spool_rcpt *rcpt)
 	return 0;
 }
 
-struct route job_route(const struct spool *s, const struct job *job,
-                       const struct job_rcpt *rcpt)
-{
-	return route_find(s->frame->conf, &(struct route_ask){ .address = rcpt->address,
-		.exists = rcpt->existed, .sender = job->from, .user = job->user });
-}
-
 enum role part_role(const struct route *route)
 {
 	return route->kind == ROUTE_MAILBOX ? ROLE_MAILBOX : ROLE_DELIVER;
 }
 
-static struct sched_dest *dest_of(struct spool *s, const struct route *route)
+/* `others`: a dearer route may stand in for it. */
+static struct sched_dest *dest_of(struct spool *s, const struct route *route, bool others)
 {
 	char memory[ROUTE_KEY_MAX + 8];
 	struct buf key;
@@ -157,6 +151,7 @@ static struct sched_dest *dest_of(struct spool *s, const struct route *route)
 	struct sched_dest *d = sched_dest(&s->sched, buf_view(&key), route_name(route),
 		local ? SPOOL_MAILBOX_JOBS : pacing_places(s, buf_view(&key)), local);
 	if (d && !local) pacing_place(s, d, route);
+	if (d) d->remembers = others;
 	if (d && local && !frame_peer(s->frame, ROLE_MAILBOX, 0))
 		sched_suspend(&s->sched, d, true);
 	return d;
@@ -176,7 +171,7 @@ static struct part *part_for(struct spool *s, struct job *job, struct sched_dest
 	return part_new(s, job, d, role);
 }
 
-/* Its host does not answer: put off without an attempt, until somebody has asked again. */
+/* Its hosts do not answer: put off without an attempt, until somebody has asked again. */
 static void put_off(struct spool *s, struct job *job, uint32_t at, const struct sched_dest *d)
 {
 	static const struct str before = STR_INIT("Not tried: the next host did not answer before: ");
@@ -196,8 +191,11 @@ void line_put_off(struct spool *s, struct sched_dest *d)
 	for (struct line_item *item; (item = sched_drop(&s->sched, d));) {
 		struct part *part = CONTAINER(item, struct part, item);
 		struct job *job = part->job;
-		for (uint32_t i = part->first; i != JOB_NO_RCPT; i = job->rcpts[i].next)
-			put_off(s, job, i, d);
+		for (uint32_t i = part->first; i != JOB_NO_RCPT; i = job->rcpts[i].next) {
+			/* It is placed again, and finds that one. */
+			if (choose_has_other(s, job, &job->rcpts[i])) job->again = true;
+			else put_off(s, job, i, d);
+		}
 		part_free(s, part);
 		report_send(s, job);
 		job_release(s, job);
@@ -218,7 +216,7 @@ void line_put_back(struct spool *s, struct sched_dest *d)
 static void place_rcpt(struct spool *s, struct job *job, uint32_t at, int64_t now_ms)
 {
 	struct job_rcpt *rcpt = &job->rcpts[at];
-	struct route route = job_route(s, job, rcpt);
+	struct route route = choose_route(s, job, rcpt);
 	if (job->by == MAIL_BY_RETURN && job->by_ms <= now_ms) {
 		outcome_fate(s, job, at, (struct fate){ .state = SPOOL_EXPIRED, .dsn = SPOOL_DSN_BY,
 			.text = STR("Not tried any more: the time that the sender has set is over"),
@@ -232,7 +230,7 @@ static void place_rcpt(struct spool *s, struct job *job, uint32_t at, int64_t no
 		outcome_fate(s, job, at, fate);
 		return;
 	}
-	if (!d) d = dest_of(s, &route);
+	if (!d) d = dest_of(s, &route, choose_has_next(s, job, rcpt));
 	if (!d) {
 		outcome_fate(s, job, at, (struct fate){ .state = SPOOL_DEFERRED,
 			.dsn = STR("4.4.4"), .route = route_name(&route),

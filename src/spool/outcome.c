@@ -8,6 +8,8 @@
 #include "lib/mail/job.h"
 #include "lib/queue/retry.h"
 
+enum { OVER_MS = 1000 }; /* until the next dearer route is tried */
+
 /* --- one recipient ---------------------------------------------------------------------- */
 
 static uint8_t doubts_of(const struct job_rcpt *rcpt, const struct fate *fate)
@@ -132,7 +134,16 @@ static void outcome_heard(struct heard *heard, const struct job_result *r)
 	heard->why = r->text;
 }
 
-static struct heard outcome_results(struct spool *s, struct part *part, struct str results)
+/* Its hosts count as dead with this failure, and a dearer route can be tried. Each time that costs more, so
+ * it comes to an end. */
+static bool goes_over(struct spool *s, const struct part *part, uint32_t at)
+{
+	return part->dest->failures + 1 >= SCHED_FAILURES_MAX &&
+	       choose_has_dearer(s, part->job, &part->job->rcpts[at]);
+}
+
+static struct heard outcome_results(struct spool *s, struct part *part, struct str results,
+                                    bool host_failed)
 {
 	struct job *job = part->job;
 	struct cur cur = cur_of(results);
@@ -147,7 +158,10 @@ static struct heard outcome_results(struct spool *s, struct part *part, struct s
 			continue;
 		}
 		outcome_heard(&heard, &r);
-		outcome_fate(s, job, at, fate_of(&r, part->dest->route));
+		struct fate fate = fate_of(&r, part->dest->route);
+		if (host_failed && goes_over(s, part, at))
+			fate.next_due_ms = loop_wall_ms(s->frame->loop) + OVER_MS;
+		outcome_fate(s, job, at, fate);
 	}
 	return heard;
 }
@@ -163,7 +177,7 @@ void outcome_done(struct spool *s, enum role role, unsigned worker, const struct
 	struct part *part = map_get(&s->parts, m->job);
 	if (!part || part->role != role || part->worker != worker) return;
 	struct job *job = part->job;
-	struct heard heard = outcome_results(s, part, m->results);
+	struct heard heard = outcome_results(s, part, m->results, m->host_failed);
 	enum sched_end end = m->host_failed ? SCHED_FAILURE : m->looked ? SCHED_LOOKED : heard.end;
 	/* No recipient is left without an outcome, whatever the worker said. */
 	for (uint32_t i = part->first; i != JOB_NO_RCPT; i = job->rcpts[i].next)

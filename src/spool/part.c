@@ -89,7 +89,8 @@ static void hops_put(struct spool *s, const struct conf_hops *hops, struct job_t
 	}
 }
 
-/* False: the configuration leads elsewhere by now. */
+/* False: the configuration leads elsewhere by now. Under the same key another route may lead there, whose
+ * word on encryption and logins counts from now on. */
 static bool target_put(struct spool *s, const struct part *part, struct buf *out)
 {
 	const struct job_rcpt *rcpt = &part->job->rcpts[part->first];
@@ -99,6 +100,7 @@ static bool target_put(struct spool *s, const struct part *part, struct buf *out
 	buf_init_fixed(&key, memory, sizeof memory);
 	route_key(&key, &route);
 	if (!str_eq(buf_view(&key), part->dest->key)) return false;
+	sched_rename(part->dest, route_name(&route));
 	struct job_target t = { .kind = JOB_TO_MX };
 	const struct conf_hops *hops = NULL;
 	if (route.kind == ROUTE_MX) {
@@ -252,6 +254,7 @@ static void tell_down(struct spool *s, struct sched_dest *d)
 static void tell_up(struct spool *s, struct sched_dest *d)
 {
 	struct event_log *log = s->frame->log;
+	choose_is_back(s, d);
 	if (!d->told_until_ms) return;
 	d->told_until_ms = 0;
 	event_begin(log, EVENT_host_up, 0, 0);

@@ -108,6 +108,7 @@ struct job_rcpt {
 	uint8_t doubts; /* how often a host may have taken it */
 	bool existed; /* the directory said so at arrival: for route_find */
 	uint8_t notify;
+	unsigned dearer; /* the cheaper routes that it does not take: for route_find */
 	uint32_t next; /* of the same part; JOB_NO_RCPT at the end */
 	struct str address, orcpt;
 };
@@ -376,13 +377,24 @@ void jobs_drain(struct spool *s);
  * are due or not and whatever its state; they stand in no line. -EBUSY: somebody has it;
  * -ENOBUFS: no room now. */
 int job_claim(struct spool *s, uint64_t id, const struct filter *filter, struct job **out);
-/* Where one of its recipients goes, by the present configuration. */
-struct route job_route(const struct spool *s, const struct job *job,
-                       const struct job_rcpt *rcpt);
 /* What waits of it is placed anew, if it is in hand. */
 void job_place_anew(struct spool *s, uint64_t id);
 /* Leaves its lines: it is not to be tried (again) now. What is away stays away. */
 void job_leave_lines(struct spool *s, struct job *job);
+
+/* choose.c: by which of several routes */
+/* Where one of its recipients goes, by the present configuration and what was chosen for it. */
+struct route job_route(const struct spool *s, const struct job *job,
+                       const struct job_rcpt *rcpt);
+/* Chooses by what the queue knows of the hosts now; it is told if that is a dearer one. */
+struct route choose_route(struct spool *s, const struct job *job, struct job_rcpt *rcpt);
+/* Whether there is a route that costs more than the one chosen; and whether one can be tried now. */
+bool choose_has_next(const struct spool *s, const struct job *job, const struct job_rcpt *rcpt);
+bool choose_has_dearer(struct spool *s, const struct job *job, const struct job_rcpt *rcpt);
+/* Whether any of its routes can: the one chosen can not. */
+bool choose_has_other(struct spool *s, const struct job *job, const struct job_rcpt *rcpt);
+/* Its hosts answer again: it is told, if another one stood in. */
+void choose_is_back(struct spool *s, struct sched_dest *d);
 
 /* part.c: parts of messages go to workers and come back */
 struct part *part_new(struct spool *s, struct job *job, struct sched_dest *dest, enum role role);
@@ -484,6 +496,7 @@ void suspend_load(struct spool *s);
 void suspend_tick(struct spool *s); /* ends those whose time has come */
 /* Where mail for a suspended domain or route waits; NULL: it is not suspended. */
 struct sched_dest *suspend_dest(struct spool *s, const struct route *route, struct str address);
+bool suspend_is(struct spool *s, const struct route *route, struct str address);
 /* Asks for the one that the selector names; the answer follows its commit. */
 void suspend_ask(struct act *act, struct str selector);
 void suspend_committed(struct spool *s, const struct spool_op *op, const struct note *note);
@@ -526,6 +539,7 @@ void wait_walk(struct spool *s);
 void dial_zone_load(struct spool *s); /* while files can be read */
 void dial_load(struct spool *s); /* the blocks of this configuration */
 bool dial_put_off(struct spool *s, struct job *job, uint32_t at, const struct route *route);
+bool dial_is_closed(struct spool *s, const struct route *route);
 bool dial_is_asked_for(struct spool *s, const struct route *route);
 void dial_tick(struct spool *s); /* every second */
 void dial_answer(struct spool *s, const struct msg_program_done *m);
@@ -541,6 +555,7 @@ void unreachable_set(struct spool *s, const struct msg_route_state *m);
 /* A fate for the recipient that waits because nothing leads to it, and why; false: it can be
  * tried. `fate->text` lives until the next call. */
 bool unreachable_fate(struct spool *s, const struct route *route, struct fate *fate);
+bool unreachable_is(struct spool *s, const struct route *route);
 
 /* watch.c */
 void watch_tick(void *arg);

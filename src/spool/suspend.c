@@ -50,6 +50,11 @@ static struct stop *stop_of(struct spool *s, const struct route *route, struct s
 	return stop ? stop : stop_find(s, SUSPEND_DOMAIN, route_domain_of(address));
 }
 
+bool suspend_is(struct spool *s, const struct route *route, struct str address)
+{
+	return stop_of(s, route, address) != NULL;
+}
+
 /* From a note; false if there is no room for it. */
 static bool stop_set(struct spool *s, struct str key, struct str value)
 {

@@ -38,6 +38,11 @@ void unreachable_set(struct spool *s, const struct msg_route_state *m)
 	(void)str_to_cstr(str_sub(m->why, 0, sizeof u->why - 1), u->why, sizeof u->why);
 }
 
+bool unreachable_is(struct spool *s, const struct route *route)
+{
+	return route->kind == ROUTE_NONE || (route->via && find(s, route->via->name));
+}
+
 bool unreachable_fate(struct spool *s, const struct route *route, struct fate *fate)
 {
 	const struct unreachable *u = route->via ? find(s, route->via->name) : NULL;

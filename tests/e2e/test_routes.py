@@ -7,6 +7,7 @@ import pytest
 
 import wire
 from peer import Peers
+from test_clock import Clock
 from service import DOMAIN, wait_until
 
 SHORT = "timeout { connect 1s; greeting 1s; command 1s; data 1s; final 1s; idle 1s }"
@@ -191,6 +192,65 @@ def test_a_destination_that_answers_again_is_told(serve, peers):
     service.wait_event("host_up", route="hub", host="route:hub")
     wait_until(lambda: len(taken(peer)) == 3, 30, "all mail")
     assert len(service.events("host_up")) == 1
+
+
+# -- by cost --------------------------------------------------------------------------------------
+
+def test_a_dearer_route_stands_in_for_dead_hosts(serve, peers, tmp_path):
+    """Three attempts find out that the cheap one is dead; then nothing waits for it. It is asked again when its time has
+    come, by one message, and takes the mail when it answers."""
+    for folder in (tmp_path, *tmp_path.parents[:2]):
+        folder.chmod(0o755)
+    clock = Clock(tmp_path)
+    cheap, dear, dearest = peers.add({"connect": "close"}), peers.add({"connect": "close"}), peers.add()
+    service = serve(retry="1s", env={"IMS_FAULT": f"clock={clock.path}"}, extra=conf(
+        f"route dearest {{ match there.example; via 127.0.0.1:{dearest.port}; cost 9; tls off }}",
+        f"route dear {{ match there.example; via 127.0.0.1:{dear.port}; cost 5; tls off }}",
+        f"route cheap {{ match there.example; via 127.0.0.1:{cheap.port}; tls off }}",
+        "route default { via 127.0.0.1:9 }"))
+    told = service.ctl_json("explain", "route", "x@there.example")[0]
+    assert told["route"] == "cheap" and [(r["route"], r["cost"]) for r in told["dearer"]] == [("dear", 5), ("dearest", 9)]
+    assert "if dead      route dear (" in service.ctl("explain", "route", "x@there.example")
+    assert service.ctl_json("explain", "route", "x@else.example")[0]["dearer"] == []
+    send(service, "x@there.example", "i@other.example")
+    event = service.wait_event("deliver", 60, to="x@there.example")
+    # Three times by each of those that are dead; their events say so.
+    assert event["route"] == "dearest" and event["attempt"] == 7, event
+    assert [e["route"] for e in service.events("defer", to="x@there.example")] == ["cheap"] * 3 + ["dear"] * 3
+    over = service.events("route_over")
+    assert [(e["route"], e["cheaper"], e["host"]) for e in over] == [("dear", "cheap", "route:cheap")], over
+    for number in range(3):
+        to = f"x{number}@there.example"
+        send(service, to, "i@other.example")
+        event = service.wait_event("deliver", to=to)
+        assert (event["route"], event["attempt"]) == ("dearest", 1), event
+    # The time is over: one message asks each of them, and goes on at once.
+    clock.set(70_000)
+    send(service, "y@there.example", "i@other.example")
+    event = service.wait_event("deliver", 30, to="y@there.example")
+    assert (event["route"], event["attempt"]) == ("dearest", 3), event
+    cheap.script.clear()
+    clock.set(1_000_000)
+    send(service, "z@there.example", "i@other.example")
+    event = service.wait_event("deliver", to="z@there.example")
+    assert (event["route"], event["attempt"]) == ("cheap", 1), event
+    assert service.wait_event("route_back", host="route:cheap")["route"] == "cheap"
+    service.wait_empty()
+    assert len(service.events("route_over")) == 1
+
+
+def test_what_the_cheap_route_says_for_good_holds(serve, peers):
+    cheap, dear = peers.add({"RCPT": lambda _, argument: "450 4.2.1 later" if "later" in argument else "550 5.1.1 nobody"}), \
+        peers.add()
+    service = serve(retry="1h", extra=conf(
+        f"route cheap {{ match there.example; via 127.0.0.1:{cheap.port}; tls off }}",
+        f"route dear {{ match there.example; via 127.0.0.1:{dear.port}; cost 5; tls off }}"))
+    for number in range(4):
+        send(service, f"never{number}@there.example", "i@other.example")
+        assert service.wait_event("fail", to=f"never{number}@there.example")["route"] == "cheap"
+        send(service, f"later{number}@there.example", "i@other.example")
+        assert service.wait_event("defer", to=f"later{number}@there.example")["route"] == "cheap"
+    assert dear.sessions == 0 and not service.events("route_over")
 
 
 # -- another domain on the wire -------------------------------------------------------------------

@@ -404,6 +404,13 @@ struct conf_route_found {
  * is looked at. */
 struct conf_route_found conf_route_match(const struct conf *conf,
 					 const struct conf_route_ask *ask);
+/* Where the hosts of `than`, which was found for the same, are dead: the cheapest of the routes that
+ * match as well (the same word of `match`, as exact a sender and user) and cost more, the first of
+ * those that cost the same. NULL route: there is none. */
+struct conf_route_found conf_route_dearer(const struct conf *conf, const struct conf_route_ask *ask,
+					  const struct conf_route *than);
+/* Whether any route costs something. */
+bool conf_routes_have_costs(const struct conf *conf);
 /* Whether some route is only for some senders or users. */
 bool conf_routes_are_narrowed(const struct conf *conf);
 static inline bool conf_route_is_narrowed(const struct conf_route *route)

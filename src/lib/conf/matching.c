@@ -102,6 +102,7 @@ struct conf_matching *conf_matching_new(struct conf *conf)
 	if (!matching) return NULL;
 	for (enum conf_match_by by = 0; by < CONF_BY_COUNT; by++)
 		if (!set_make(conf, &matching->sets[by], by)) return NULL;
+	for (size_t i = 0; i < conf->route_count; i++) matching->costs |= conf->routes[i].cost > 0;
 	return matching;
 }
 
@@ -109,6 +110,11 @@ bool conf_routes_are_narrowed(const struct conf *conf)
 {
 	const struct conf_match_set *sets = conf->matching->sets;
 	return sets[CONF_BY_SENDER].count || sets[CONF_BY_USER].count;
+}
+
+bool conf_routes_have_costs(const struct conf *conf)
+{
+	return conf->matching->costs;
 }
 
 /* -- Whom the routes are for ------------------------------------------------------------
@@ -214,20 +220,50 @@ static struct str fit_word(const struct conf *conf, enum conf_match_by by, uint3
 	return entry ? entry_word(conf, by, &conf->matching->sets[by].entries[entry - 1]) : STR("");
 }
 
+static struct conf_route_found found_of(const struct conf *conf, const struct fit *fits,
+					const struct conf_match_entry *e)
+{
+	if (!e) return (struct conf_route_found){ .route = NULL };
+	const struct fit *fit = &fits[e->route];
+	return (struct conf_route_found){
+		.route = &conf->routes[e->route],
+		.match = entry_word(conf, CONF_BY_DOMAIN, e),
+		.sender = fit_word(conf, CONF_BY_SENDER, fit->sender_entry),
+		.user = fit_word(conf, CONF_BY_USER, fit->user_entry),
+	};
+}
+
+static const struct conf_match_entry *look(const struct conf *conf, const struct conf_route_ask *ask,
+					   struct fit fits[CONF_ROUTES_MAX])
+{
+	for (size_t i = 0; i < conf->route_count; i++) fits[i] = (struct fit){ 0 };
+	fit_senders(conf, fits, ask->sender);
+	fit_users(conf, fits, ask->user);
+	return best_of_all(conf, fits, ask->domain);
+}
+
 struct conf_route_found conf_route_match(const struct conf *conf,
 					 const struct conf_route_ask *ask)
 {
 	struct fit fits[CONF_ROUTES_MAX];
-	for (size_t i = 0; i < conf->route_count; i++) fits[i] = (struct fit){ 0 };
-	fit_senders(conf, fits, ask->sender);
-	fit_users(conf, fits, ask->user);
-	const struct conf_match_entry *best = best_of_all(conf, fits, ask->domain);
-	if (!best) return (struct conf_route_found){ .route = NULL };
-	const struct fit *fit = &fits[best->route];
-	return (struct conf_route_found){
-		.route = &conf->routes[best->route],
-		.match = entry_word(conf, CONF_BY_DOMAIN, best),
-		.sender = fit_word(conf, CONF_BY_SENDER, fit->sender_entry),
-		.user = fit_word(conf, CONF_BY_USER, fit->user_entry),
-	};
+	return found_of(conf, fits, look(conf, ask, fits));
+}
+
+struct conf_route_found conf_route_dearer(const struct conf *conf, const struct conf_route_ask *ask,
+					  const struct conf_route *than)
+{
+	struct fit fits[CONF_ROUTES_MAX];
+	const struct conf_match_entry *best = look(conf, ask, fits), *next = NULL,
+		*entries = conf->matching->sets[CONF_BY_DOMAIN].entries;
+	uint32_t at = best ? set_find(conf, CONF_BY_DOMAIN, entry_word(conf, CONF_BY_DOMAIN, best)) : 0;
+	for (; at; at = entries[at - 1].next) {
+		const struct conf_match_entry *e = &entries[at - 1];
+		const struct fit *fit = &fits[e->route];
+		const struct conf_route *r = &conf->routes[e->route];
+		bool as_well = does_fit(r, fit) && fit->user == fits[best->route].user &&
+			       fit->sender == fits[best->route].sender;
+		bool nearer = !next || r->cost < conf->routes[next->route].cost;
+		if (as_well && r->cost > than->cost && nearer) next = e;
+	}
+	return found_of(conf, fits, next);
 }

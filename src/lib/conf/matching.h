@@ -25,6 +25,7 @@ enum conf_match_by { CONF_BY_DOMAIN, CONF_BY_SENDER, CONF_BY_USER, CONF_BY_COUNT
 
 struct conf_matching {
 	struct conf_match_set sets[CONF_BY_COUNT];
+	bool costs; /* some route has one */
 };
 
 /* Of all routes of conf; NULL without memory. */

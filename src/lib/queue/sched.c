@@ -49,18 +49,23 @@ static bool has_nothing(const struct sched_dest *d)
 	       d->pooled == 0;
 }
 
-/* Key and route stand behind the struct: one piece of memory each. */
-static struct sched_dest *dest_new(struct str key, struct str route)
+/* The key stands behind the struct. */
+static struct sched_dest *dest_new(struct str key)
 {
-	struct sched_dest *d = calloc(1, sizeof *d + key.len + route.len + 1);
+	struct sched_dest *d = calloc(1, sizeof *d + key.len + 1);
 	if (!d) return NULL;
 	char *text = (char *)(d + 1);
 	memcpy(text, key.at, key.len);
 	d->key = (struct str){ text, key.len };
-	if (route.len) memcpy(text + key.len, route.at, route.len);
-	d->route = (struct str){ text + key.len, route.len };
 	line_init(&d->line);
 	return d;
+}
+
+void sched_rename(struct sched_dest *d, struct str route)
+{
+	route = str_sub(route, 0, SCHED_ROUTE_MAX);
+	if (route.len) memmove(d->route_name, route.at, route.len);
+	d->route = (struct str){ d->route_name, route.len };
 }
 
 struct sched_dest *sched_dest(struct sched *s, struct str key, struct str route,
@@ -71,7 +76,7 @@ struct sched_dest *sched_dest(struct sched *s, struct str key, struct str route,
 		/* Two keys of one hash: the later one has to wait until the first has gone. */
 		if (key.len > SCHED_KEY_MAX || map_get(&s->dests, hash_str(key, s->seed)))
 			return NULL;
-		d = dest_new(key, route);
+		d = dest_new(key);
 		if (!d || !map_put(&s->dests, hash_str(key, s->seed), d)) {
 			free(d);
 			return NULL;
@@ -80,7 +85,8 @@ struct sched_dest *sched_dest(struct sched *s, struct str key, struct str route,
 		pace_set(&d->pace, NULL, limit, INT64_MAX);
 		d->proved = local;
 	}
-	/* The limit follows the configuration. */
+	/* Name and limit follow the configuration. */
+	sched_rename(d, route);
 	d->limit = limit ? limit : 1;
 	if (d->window > d->limit || local) d->window = d->limit;
 	d->local = local;
@@ -158,6 +164,12 @@ enum sched_verdict sched_ask(const struct sched *s, const struct sched_dest *d, 
 	return ask(s, d, 0, now_ms);
 }
 
+bool sched_is_down(const struct sched_dest *d, int64_t now_ms)
+{
+	if (d->failures < SCHED_FAILURES_MAX) return false;
+	return d->blocked_until_ms > now_ms || d->in_flight + d->waiting > 0;
+}
+
 enum sched_verdict sched_ask_for(const struct sched *s, const struct sched_dest *d, uint64_t owner,
 				 int64_t now_ms)
 {
@@ -220,6 +232,7 @@ static void failed(struct sched *s, struct sched_dest *d, bool crowded, struct s
 	if (d->why_len) memcpy(d->why, why.at, d->why_len);
 	d->window = 1;
 	if (d->failures < UINT32_MAX) d->failures++;
+	d->failed_ms = now_ms;
 	if (crowded && d->failures < SCHED_FAILURES_MAX) d->failures = SCHED_FAILURES_MAX;
 	prove(s, d, false);
 	if (d->failures < SCHED_FAILURES_MAX) return;
@@ -321,8 +334,9 @@ static bool is_kept(const struct sched *s, const struct sched_dest *d, int64_t n
 {
 	if (d->blocked_until_ms + SCHED_BLOCK_MAX_MS > now_ms) return true;
 	if (d->pace.reason && d->pace.step_ms + SCHED_BLOCK_MAX_MS > now_ms) return true;
-	return d->site && d->moved_ms + SCHED_SITE_KEPT_MS > now_ms &&
-	       s->dests.count < SCHED_DESTS_MAX / 2;
+	bool room = s->dests.count < SCHED_DESTS_MAX / 2;
+	if (d->remembers && d->failures && d->failed_ms + SCHED_BLOCK_MAX_MS > now_ms && room) return true;
+	return room && d->site && d->moved_ms + SCHED_SITE_KEPT_MS > now_ms;
 }
 
 void sched_sweep(struct sched *s, int64_t now_ms)

@@ -36,6 +36,7 @@
 enum {
 	SCHED_DESTS_MAX = 20000,
 	SCHED_KEY_MAX = 320,       /* octets of a key */
+	SCHED_ROUTE_MAX = 128,     /* of a route's name; a longer one is cut */
 	SCHED_TEXT_MAX = 256,      /* of what is remembered of the last failure */
 	SCHED_FAILURES_MAX = 3,    /* in a row, then it is blocked */
 	SCHED_WINDOW_FIRST = 5,    /* places of one that is not proved */
@@ -69,7 +70,7 @@ struct sched_site {
 struct sched_dest {
 	/* To be read. */
 	struct str key;  /* identity, as route_key writes it */
-	struct str route; /* name of the route, for the log and for commands */
+	struct str route; /* name of the route that leads there now, for the log and for commands */
 	uint32_t in_flight, waiting;
 	uint32_t failures;       /* in a row */
 	int64_t blocked_until_ms; /* 0: not blocked; without failures: was only looked at */
@@ -77,6 +78,8 @@ struct sched_dest {
 	char why[SCHED_TEXT_MAX]; /* what the last failure said */
 	size_t why_len;
 	int64_t told_until_ms; /* the caller's: of which block it has told */
+	bool over_told;        /* the same: that a dearer route stands in for it */
+	bool remembers;        /* the same: each failure counts for a while, however little mail there is */
 	uint64_t skipped; /* messages, since its line was filled last */
 	struct sched_site *site; /* whose pace it has; NULL: its own */
 	struct pace pace;
@@ -87,6 +90,8 @@ struct sched_dest {
 	bool settled;       /* the same: its site is not to be asked for */
 	unsigned worker;    /* the same: who has its connections */
 	/* Its own. */
+	char route_name[SCHED_ROUTE_MAX];
+	int64_t failed_ms; /* the last time */
 	uint32_t limit, window; /* most, and at present, at one time */
 	bool local;             /* not counted in the total */
 	struct line line;
@@ -123,10 +128,13 @@ struct sched {
 void sched_init(struct sched *s, uint32_t limit, uint64_t seed);
 void sched_free(struct sched *s);
 
-/* The destination with that key, made if it is new with `limit` places. NULL: too many, no
+/* The destination with that key, made if it is new with `limit` places. Another route may lead there
+ * after a reload: it has that one's name from then on. NULL: too many, no
  * memory. `local`: it is this machine, and needs no proof. */
 struct sched_dest *sched_dest(struct sched *s, struct str key, struct str route,
 			      uint32_t limit, bool local);
+/* That route leads there now. */
+void sched_rename(struct sched_dest *d, struct str route);
 /* The site of that name, made if it is new, without limits. NULL: too many, no memory. */
 struct sched_site *sched_site(struct sched *s, struct str name);
 struct sched_site *sched_site_next(const struct sched *s, size_t *at);
@@ -154,6 +162,9 @@ enum sched_verdict {
 	SCHED_BLOCKED, /* its host does not answer: put it off until blocked_until_ms */
 };
 enum sched_verdict sched_ask(const struct sched *s, const struct sched_dest *d, int64_t now_ms);
+/* Whether its hosts count as dead: it is blocked, or the one attempt that is to show how things are is
+ * under way already. */
+bool sched_is_down(const struct sched_dest *d, int64_t now_ms);
 /* The same, for mail of that owner, who may be let in where others are not. */
 enum sched_verdict sched_ask_for(const struct sched *s, const struct sched_dest *d, uint64_t owner,
 				 int64_t now_ms);

@@ -49,7 +49,7 @@ static void route_mx_key(struct buf *out, const struct route *route)
 		buf_i64(out, route->via->port);
 	}
 	/* Others' mail to the domain goes by another route, which may encrypt another way. */
-	if (!conf_route_is_narrowed(route->via)) return;
+	if (!conf_route_is_narrowed(route->via) && !route->dearer) return;
 	buf_byte(out, '/');
 	buf_str(out, route->via->name);
 }

@@ -21,13 +21,21 @@ static struct route route_by_route(const struct conf_route *via, struct str addr
 static struct route route_by_match(const struct conf *conf, const struct route_ask *ask,
 				   struct str address)
 {
-	struct conf_route_found found = conf_route_match(conf,
-		&(struct conf_route_ask){ route_domain_of(address), ask->sender, ask->user });
+	struct conf_route_ask by = { route_domain_of(address), ask->sender, ask->user };
+	struct conf_route_found found = conf_route_match(conf, &by), next = found;
+	unsigned dearer = 0;
+	while (next.route && dearer < ask->dearer) {
+		next = conf_route_dearer(conf, &by, found.route);
+		if (!next.route) break;
+		found = next;
+		dearer++;
+	}
 	struct route route = route_by_route(
 		found.route ? found.route : conf_route_find(conf, STR("default")), address);
 	route.match = found.match;
 	route.sender = found.sender;
 	route.user = found.user;
+	route.dearer = dearer;
 	return route;
 }
 

@@ -22,6 +22,8 @@ struct route_ask {
 	bool exists;        /* the directory knows the address */
 	struct str sender;  /* reverse-path without brackets; empty: null */
 	struct str user;    /* who has logged in; empty: nobody */
+	/* The hosts of so many routes that match as well and cost less are dead. */
+	unsigned dearer;
 };
 
 struct route {
@@ -34,6 +36,8 @@ struct route {
 	/* Who gets it: the address asked for, or the configured postmaster's. Points into
 	 * the address or the configuration. */
 	struct str mailbox;
+	/* How many cheaper ones stand before it; less than was asked for: it is the dearest. */
+	unsigned dearer;
 };
 
 /* A local domain goes where its `deliver` says; every other one (an address literal, too)
@@ -45,7 +49,7 @@ struct route route_find(const struct conf *conf, const struct route_ask *ask);
 
 /* Appends what stands for the destination: recipients with the same key can go with one
  * copy over one connection. "mailbox", "lmtp:TARGET,...", "route:NAME", "mx:DOMAIN" or
- * "mx:DOMAIN:PORT" (and "/NAME" of a route that is not for everybody), "none"; names of hosts and domains in lower case, at most
+ * "mx:DOMAIN:PORT" (and "/NAME" of a route that is not for everybody, or stands for a cheaper one), "none"; names of hosts and domains in lower case, at most
  * ROUTE_KEY_MAX octets (the end of a longer one is replaced by a hash of all of it). */
 void route_key(struct buf *out, const struct route *route);
 

@@ -103,6 +103,8 @@ static void far_out(struct bench *b, enum msg_type type, struct str payload)
 			.tls_wish = relay.tls_wish, .priority = relay.priority, .by = relay.by,
 			.by_ms = relay.by_ms };
 		(void)str_to_cstr(relay.site, b->relay_site, sizeof b->relay_site);
+		(void)str_to_cstr(relay.key, b->relay_key, sizeof b->relay_key);
+		(void)str_to_cstr(relay.route, b->relay_route, sizeof b->relay_route);
 		b->relay_flags = relay.flags;
 		b->relay_connections = relay.connections;
 		b->relay_messages = relay.messages;

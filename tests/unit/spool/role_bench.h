@@ -42,7 +42,7 @@ struct bench {
 	struct msg_relay relayed; /* the last relay job, without its strings */
 	struct str relay_sender; /* of the last relay job, in relay_text */
 	char relay_text[256];
-	char relay_site[64];
+	char relay_site[64], relay_key[64], relay_route[64];
 	unsigned relay_flags;
 	uint32_t relay_connections, relay_messages;
 	unsigned body_result;

@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -379,6 +380,47 @@ static void the_sweep_forgets_only_what_is_done_with(void **state)
 	sched_done(&sched, got, SCHED_NEITHER, STR(""), 0);
 }
 
+/* One message in a while finds out that a host is dead, where something follows from that. */
+static void a_failure_is_remembered_where_it_matters(void **state)
+{
+	(void)state;
+	const int64_t far_ms = 10 * SCHED_BLOCK_MAX_MS;
+	for (int remembers = 0; remembers < 2; remembers++) {
+		end_badly(dest("rare"), far_ms);
+		dest("rare")->remembers = remembers;
+		assert_false(sched_is_down(dest("rare"), far_ms));
+		sched_sweep(&sched, far_ms + 1000);
+		assert_true((sched_find(&sched, STR("rare")) != NULL) == remembers);
+	}
+	sched_sweep(&sched, far_ms + SCHED_BLOCK_MAX_MS);
+	assert_null(sched_find(&sched, STR("rare")));
+	struct sched_dest *d = dest("rare");
+	for (int i = 0; i < SCHED_FAILURES_MAX; i++) end_badly(d, far_ms);
+	assert_true(sched_is_down(d, far_ms));
+	int64_t until_ms = d->blocked_until_ms;
+	assert_true(sched_is_down(d, until_ms - 1));
+	assert_false(sched_is_down(d, until_ms)); /* one may ask now */
+	line_up(d, 1);
+	assert_true(sched_is_down(d, until_ms)); /* others do not wait for its answer */
+	assert_int_equal(take_all(until_ms), 1);
+	assert_true(sched_is_down(d, until_ms));
+	sched_done(&sched, d, SCHED_SUCCESS, STR(""), until_ms);
+	assert_false(sched_is_down(d, until_ms));
+}
+
+static void the_name_of_the_route_follows(void **state)
+{
+	(void)state;
+	char name[] = "one";
+	struct sched_dest *d = sched_dest(&sched, STR("mx:a.example"), str_of(name), LIMIT, false);
+	memset(name, 'x', 3); /* it has its own copy */
+	assert_true(str_eq(d->route, STR("one")));
+	assert_ptr_equal(sched_dest(&sched, STR("mx:a.example"), STR("another"), LIMIT, false), d);
+	assert_true(str_eq(d->route, STR("another")));
+	sched_rename(d, d->route);
+	assert_true(str_eq(d->route, STR("another")));
+}
+
 static void a_message_that_is_gone_leaves_the_line(void **state)
 {
 	(void)state;
@@ -457,6 +499,8 @@ int main(void)
 		FRESH(suspended_ones_wait),
 		FRESH(the_sweep_forgets_only_what_is_done_with),
 		FRESH(a_message_that_is_gone_leaves_the_line),
+		FRESH(a_failure_is_remembered_where_it_matters),
+		FRESH(the_name_of_the_route_follows),
 		FRESH(random_walk),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -242,8 +242,8 @@ static void by_sender_and_user(void **state)
 	struct conf *conf = conf_of(NARROW);
 	assert_true(conf_routes_are_narrowed(conf));
 	for (size_t i = 0; i < ROWS(rows); i++) {
-		struct route route = route_find(conf, &(struct route_ask){ str_of(rows[i].to), true,
-			str_of(rows[i].from), str_of(rows[i].user) });
+		struct route route = route_find(conf, &(struct route_ask){ .address = str_of(rows[i].to),
+			.exists = true, .sender = str_of(rows[i].from), .user = str_of(rows[i].user) });
 		if (!str_eq(route_name(&route), str_of(rows[i].name)) ||
 		    !str_eq(route.match, str_of(rows[i].match)) ||
 		    !str_eq(route.sender, str_of(rows[i].sender)) ||
@@ -277,7 +277,8 @@ static void answers_write(struct buf *out, const struct conf *conf)
 		for (size_t f = 0; f < ROWS(from); f++)
 			for (size_t u = 0; u < ROWS(users); u++) {
 				struct route route = route_find(conf, &(struct route_ask){
-					str_of(to[t]), true, str_of(from[f]), str_of(users[u]) });
+					.address = str_of(to[t]), .exists = true,
+					.sender = str_of(from[f]), .user = str_of(users[u]) });
 				buf_str(out, route_name(&route));
 				buf_byte(out, ' ');
 			}
