@@ -44,6 +44,12 @@ static void tell_name(struct event_log *log, const struct session *s)
 	event_str(log, FIELD_ptr, buf_view(&name));
 }
 
+/* The name again, where it leads back: lines about a client can be found by it. */
+static void tell_known_name(struct event_log *log, const struct session *s)
+{
+	if (s->client_name == CLIENT_NAME_VERIFIED && s->name) event_str(log, FIELD_ptr, str_of(s->name));
+}
+
 /* What the client has shown; nothing where it has not. */
 static void tell_certificate(struct event_log *log, const struct session *s)
 {
@@ -83,6 +89,7 @@ void tell_disconnect(struct session *s)
 	tell_tls(log, s);
 	tell_certificate(log, s);
 	event_i64(log, FIELD_delay, loop_now_ms(s->rx->frame->loop) - s->opened_ms);
+	tell_known_name(log, s);
 	event_end(log);
 }
 
@@ -164,6 +171,7 @@ void tell_refuse(struct session *s, const char *stage, struct str from, struct s
 	event_str(log, FIELD_reply, v->text);
 	tell_rule(log, v);
 	tell_reputation(log, s);
+	tell_known_name(log, s);
 	event_end(log);
 	tell_note(s, from, v);
 }
@@ -262,6 +270,7 @@ void tell_receive(struct transaction *tx)
 	tell_msgid(log, tx);
 	event_str(log, FIELD_tls, tx->tls.len ? tx->tls : STR("-"));
 	event_i64(log, FIELD_delay, loop_now_ms(tx->rx->frame->loop) - tx->began_ms);
+	if (tx->session) tell_known_name(log, tx->session);
 	event_end(log);
 	tell_named(tx);
 }
@@ -303,6 +312,7 @@ void tell_timeout(struct session *s)
 	struct event_log *log = tell_begin(s, EVENT_timeout, s->tx ? s->tx->handle : 0);
 	event_str(log, FIELD_stage, s->idle_class == IDLE_DATA ? STR("data") : STR("command"));
 	if (s->tx) event_str(log, FIELD_from, s->tx->said);
+	tell_known_name(log, s);
 	event_end(log);
 }
 

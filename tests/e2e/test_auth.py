@@ -219,6 +219,27 @@ def test_unknown_users_take_as_long_and_look_the_same(serve):
     assert first == salt(f"nobody@{DOMAIN}")
 
 
+def test_who_does_not_exist_looks_the_same_after_a_restart(serve):
+    """A real user's salt and count stay; so do those that are made up, wherever the user would be."""
+    service = serve(listener=OFFER, extra=CLEAR + QUICK + OUT)
+
+    def salts():
+        made = {}
+        for user in (ANN, "nobody@us.example", "nobody@elsewhere.example"):
+            with service.client() as client:
+                client.expect(250, b"EHLO client.example")
+                _, text = client.command(b"AUTH SCRAM-SHA-256 " + Scram(user, "x").first())
+                made[user] = base64.b64decode(text).split(b",", 1)[1]
+        return made
+    before = salts()
+    assert len(set(before.values())) == len(before)
+    service.stop()
+    service.start()
+    assert salts() == before
+    kept = service.folder / "state" / "counts" / "secret"
+    assert kept.stat().st_mode & 0o777 == 0o600 and kept.stat().st_size == 32
+
+
 def test_a_changed_password_counts_at_once(offering):
     with offering.client() as client:
         assert login(client, ANN, SECRET)[0] == 235

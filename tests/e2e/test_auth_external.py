@@ -31,16 +31,29 @@ class People:
                       "-CAcreateserial", "-extfile", extra, "-out", cert, "-days", days)
         return cert, key
 
-    def revoked(self, cert):
-        """Path of a list that revokes the certificate."""
-        folder = self.authority.folder
+    def between(self, stem):
+        """An authority below the first one."""
+        made = certs.Authority(self.authority.folder.parent / stem)
+        request, extra = made.folder / "ca.csr", made.folder / "ca.ext"
+        extra.write_text("basicConstraints=critical,CA:TRUE\nkeyUsage=critical,keyCertSign,cRLSign\n")
+        certs.openssl("req", "-new", "-key", made.folder / "ca.key", "-subj", f"/CN={stem}", "-out", request)
+        certs.openssl("x509", "-req", "-in", request, "-CA", self.authority.file, "-CAkey",
+                      self.authority.folder / "ca.key", "-CAcreateserial", "-extfile", extra, "-out", made.file,
+                      "-days", 30)
+        return made
+
+    def revoked(self, *lost, by=None):
+        """Path of a list that revokes these certificates."""
+        by = by or self.authority
+        folder = by.folder
         (folder / "index.txt").write_text("")
         (folder / "crlnumber").write_text("01\n")
         conf = folder / "ca.cnf"
         conf.write_text(f"[ca]\ndefault_ca=x\n[x]\ndatabase={folder}/index.txt\ncrlnumber={folder}/crlnumber\n"
                         "default_md=sha256\ndefault_crl_days=30\n")
-        options = ("-config", conf, "-cert", self.authority.file, "-keyfile", folder / "ca.key")
-        certs.openssl("ca", *options, "-revoke", cert)
+        options = ("-config", conf, "-cert", by.file, "-keyfile", folder / "ca.key")
+        for cert in lost:
+            certs.openssl("ca", *options, "-revoke", cert)
         certs.openssl("ca", *options, "-gencrl", "-out", folder / "crl.pem")
         return folder / "crl.pem"
 
@@ -165,6 +178,31 @@ def test_revoked(start, people, authority):
     with pytest.raises(OSError):
         connected(service, authority, bad)
     service.wait_event("tls_fail")
+
+
+@pytest.mark.parametrize("lists, good", [
+    # of the authority between, which signs clients; and of the one above it
+    ("between", True), ("between above", True), ("between above-lost", False), ("between-lost", False),
+    ("above", False),  # nothing is known of who is revoked by the one between
+])
+def test_revoked_along_the_chain(start, people, authority, tmp_path, lists, good):
+    between = people.between(f"between-{lists.replace(' ', '-')}")
+    pair = people.make("below", f"email:{ANN}", by=between)
+    chain = tmp_path / "chain.pem"
+    chain.write_text(pair[0].read_text() + between.file.read_text())
+    whole = tmp_path / "lists.pem"
+    made = {"between": lambda: people.revoked(by=between), "between-lost": lambda: people.revoked(pair[0], by=between),
+            "above": lambda: people.revoked(), "above-lost": lambda: people.revoked(between.file)}
+    whole.write_text("".join(made[name]().read_text() for name in lists.split()))
+    service = start("require", more=f"client-crl {whole}", extra=QUICK)
+    if good:
+        with connected(service, authority, (chain, pair[1])) as client:
+            assert external(client)[0] == 235
+    else:
+        with pytest.raises(OSError):
+            connected(service, authority, (chain, pair[1]))
+        error = service.wait_event("tls_fail")["error"]
+        assert error == ("certificate revoked" if "lost" in lists else "unable to get certificate CRL"), error
 
 
 def test_a_new_authority_is_taken(start, people, authority, tmp_path):

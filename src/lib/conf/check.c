@@ -122,9 +122,20 @@ static void check_host_tls(struct conf_parser *p)
 	}
 }
 
+static bool index_networks(struct conf *conf, struct conf_networks *list)
+{
+	struct conf_index *index = conf_index_new(&conf->arena, list->count);
+	if (!index) return false;
+	conf_index_networks(index, list);
+	list->index = index;
+	return true;
+}
+
 static bool check_hosts(struct conf_parser *p)
 {
 	struct conf *conf = p->conf;
+	if (!index_networks(conf, &conf->relay.from) || !index_networks(conf, &conf->relay.never))
+		return false;
 	conf->host_index = conf_index_new(&conf->arena, conf->host_count);
 	if (!conf->host_index) return false;
 	for (size_t i = 0; i < conf->host_count; i++) {

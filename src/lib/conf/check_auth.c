@@ -71,6 +71,12 @@ static void check_oauth(struct conf_parser *p, const struct conf_oauth *o)
 		AT(p, CONF_ERROR, &o->jwks_from, STR("jwks"),
 		   "oauth '%.*s' does not say for whom tokens are; write audience TEXT",
 		   STR_ARG(o->name));
+	/* Some issuers do not say in their answers for whom a token is. */
+	if (!keys && conf_is_said(&o->introspection_from) && !conf_is_said(&o->audience_from) &&
+	    !conf_is_said(&o->scope_from))
+		AT(p, CONF_WARNING, &o->introspection_from, STR("introspection"),
+		   "oauth '%.*s' takes tokens that are for other services of this issuer; write "
+		   "audience TEXT, or scope WORD", STR_ARG(o->name));
 	check_url(p, STR("issuer"), o->issuer, false, &o->issuer_from);
 	check_url(p, STR("jwks"), o->jwks, true, &o->jwks_from);
 	check_url(p, STR("introspection"), o->introspection, false, &o->introspection_from);

@@ -66,6 +66,7 @@ struct conf_network {
 struct conf_networks {
 	struct conf_network *at;
 	size_t count;
+	const struct conf_index *index; /* NULL: it is walked */
 };
 
 struct conf_texts {
@@ -427,8 +428,8 @@ bool conf_tls_policy_is_over(const struct conf_tls_policy *policy, int64_t now_m
  * domains above it. Costs one hash look-up for each label. */
 const struct conf_sender *conf_sender_find(const struct conf *conf, struct str sender,
 					   enum conf_filter_action *action);
-/* The first network of the list that holds `ip`, or NULL. IPv6 networks hold no IPv4
- * client. Walks the list. */
+/* The network with the longest prefix that holds `ip`, or NULL. IPv6 networks hold no IPv4
+ * client. Costs as conf_host_find in lists with an index, as those of relay; walks others. */
 const struct conf_network *conf_network_find(const struct conf_networks *list, struct ip ip);
 
 /* -- Load (the only part that reads files) -------------------------------------------- */

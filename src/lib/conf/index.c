@@ -27,13 +27,33 @@ static uint64_t net_hash(const struct ip_net *net)
 	return ip_hash(net->base, HASH_SEED + net->prefix);
 }
 
-static struct conf_slot *host_slot(const struct conf_index *index,
-				   const struct conf_host *hosts,
-				   const struct ip_net *net)
+/* What has a network each: rules, or the entries of a list. */
+struct nets {
+	const char *at; /* of the first one's network */
+	size_t step;
+};
+
+static struct nets nets_of_hosts(const struct conf_host *hosts)
+{
+	return (struct nets){ hosts ? (const char *)&hosts->net : NULL, sizeof *hosts };
+}
+
+static struct nets nets_of_list(const struct conf_networks *list)
+{
+	return (struct nets){ list->at ? (const char *)&list->at->net : NULL, sizeof *list->at };
+}
+
+static const struct ip_net *nets_get(struct nets nets, size_t item)
+{
+	return (const void *)(nets.at + item * nets.step);
+}
+
+static struct conf_slot *net_slot(const struct conf_index *index, struct nets nets,
+				  const struct ip_net *net)
 {
 	size_t at = net_hash(net) & (index->size - 1);
 	for (; index->slots[at].item; at = (at + 1) & (index->size - 1)) {
-		const struct ip_net *there = &hosts[index->slots[at].item - 1].net;
+		const struct ip_net *there = nets_get(nets, index->slots[at].item - 1);
 		if (there->prefix == net->prefix && ip_eq(there->base, net->base)) break;
 	}
 	return &index->slots[at];
@@ -49,14 +69,25 @@ static void prefix_add(struct conf_index *index, unsigned prefix)
 	index->prefix_count++;
 }
 
+static ptrdiff_t net_put(struct conf_index *index, struct nets nets, size_t item)
+{
+	const struct ip_net *net = nets_get(nets, item);
+	struct conf_slot *slot = net_slot(index, nets, net);
+	if (slot->item) return (ptrdiff_t)slot->item - 1;
+	slot->item = (uint32_t)(item + 1);
+	prefix_add(index, net->prefix);
+	return -1;
+}
+
 ptrdiff_t conf_index_host(struct conf_index *index, const struct conf_host *hosts,
 			  size_t item)
 {
-	struct conf_slot *slot = host_slot(index, hosts, &hosts[item].net);
-	if (slot->item) return (ptrdiff_t)slot->item - 1;
-	slot->item = (uint32_t)(item + 1);
-	prefix_add(index, hosts[item].net.prefix);
-	return -1;
+	return net_put(index, nets_of_hosts(hosts), item);
+}
+
+void conf_index_networks(struct conf_index *index, const struct conf_networks *list)
+{
+	for (size_t i = 0; i < list->count; i++) (void)net_put(index, nets_of_list(list), i);
 }
 
 static struct ip_net net_of(struct ip ip, unsigned prefix)
@@ -69,16 +100,22 @@ static struct ip_net net_of(struct ip ip, unsigned prefix)
 	return net;
 }
 
-const struct conf_host *conf_host_find(const struct conf *conf, struct ip ip)
+/* The number of the one with the longest prefix, from 1 on; 0: none. */
+static size_t net_find(const struct conf_index *index, struct nets nets, struct ip ip)
 {
-	const struct conf_index *index = conf->host_index;
 	for (size_t i = 0; i < index->prefix_count; i++) {
 		if (ip_is_v4(ip) && index->prefixes[i] < V4_PREFIX) break;
 		struct ip_net net = net_of(ip, index->prefixes[i]);
-		const struct conf_slot *slot = host_slot(index, conf->hosts, &net);
-		if (slot->item) return &conf->hosts[slot->item - 1];
+		const struct conf_slot *slot = net_slot(index, nets, &net);
+		if (slot->item) return slot->item;
 	}
-	return NULL;
+	return 0;
+}
+
+const struct conf_host *conf_host_find(const struct conf *conf, struct ip ip)
+{
+	size_t found = net_find(conf->host_index, nets_of_hosts(conf->hosts), ip);
+	return found ? &conf->hosts[found - 1] : NULL;
 }
 
 static struct conf_slot *domain_slot(const struct conf_index *index,
@@ -111,12 +148,17 @@ const struct conf_domain *conf_domain_find(const struct conf *conf, struct str n
 const struct conf_network *conf_network_find(const struct conf_networks *list,
 					     struct ip ip)
 {
+	const struct conf_network *best = NULL;
+	if (list->index) {
+		size_t found = net_find(list->index, nets_of_list(list), ip);
+		return found ? &list->at[found - 1] : NULL;
+	}
 	for (size_t i = 0; i < list->count; i++) {
 		const struct ip_net *net = &list->at[i].net;
 		if (ip_is_v4(ip) && net->prefix < V4_PREFIX) continue;
-		if (ip_net_has(net, ip)) return &list->at[i];
+		if (ip_net_has(net, ip) && (!best || net->prefix > best->net.prefix)) best = &list->at[i];
 	}
-	return NULL;
+	return best;
 }
 
 static struct conf_slot *sender_slot(const struct conf_index *index,

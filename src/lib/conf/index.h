@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Hash indexes of host rules, local domains and filtered senders; they live in the arena of
+/* Hash indexes of host rules, lists of networks, local domains and filtered senders; they live in the arena of
  * conf. */
 #ifndef IMS_CONF_INDEX_H
 #define IMS_CONF_INDEX_H
@@ -24,6 +24,8 @@ struct conf_index *conf_index_new(struct arena *arena, size_t items);
  * network (domain name); -1 if it was put in. */
 ptrdiff_t conf_index_host(struct conf_index *index, const struct conf_host *hosts,
 			  size_t item);
+/* The same of a list; which of two alike is found does not matter, and neither of its order. */
+void conf_index_networks(struct conf_index *index, const struct conf_networks *list);
 ptrdiff_t conf_index_domain(struct conf_index *index, const struct conf_domain *domains,
 			    size_t item, size_t name);
 /* Puts in entry `entry` of filter `item`; false if there is one of that text already, which

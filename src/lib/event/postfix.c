@@ -47,11 +47,22 @@ static void post_angles(const struct post *p, struct str key, enum event_field f
 	buf_byte(p->out, '>');
 }
 
-/* No names are looked up of clients, so all are "unknown", with which tools can live. */
+/* A name that was not found, or does not lead back, is "unknown", as with Postfix. */
+static struct str name_of_client(const struct post *p)
+{
+	struct str name = get(p, FIELD_ptr);
+	bool good = name.len > 0 && !str_eq(name, STR("-")) && !str_eq(name, STR("none"));
+	for (size_t i = 0; i < name.len; i++)
+		good = good && (ascii_is_alnum(name.at[i]) || name.at[i] == '.' || name.at[i] == '-' ||
+				name.at[i] == '_');
+	return good ? name : STR("unknown");
+}
+
 static void post_client(const struct post *p)
 {
 	struct str client = get(p, FIELD_client);
-	buf_str(p->out, STR("unknown["));
+	buf_str(p->out, name_of_client(p));
+	buf_byte(p->out, '[');
 	post_safe(p, client.len && !str_eq(client, STR("-")) ? client : STR("unknown"),
 		  IN_TEXT);
 	buf_byte(p->out, ']');

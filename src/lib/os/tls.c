@@ -52,6 +52,8 @@ static const char *reason(const struct tls *t)
 	long verdict = t->check != TLS_CHECK_NONE && !t->done ? SSL_get_verify_result(t->ssl)
 							      : X509_V_OK;
 	if (verdict != X509_V_OK) return X509_verify_cert_error_string(verdict);
+	if (t->server && !t->done && t->server->clients == TLS_CLIENTS_REQUIRE && t->client_fault)
+		return t->client_fault;
 	return ERR_reason_error_string(ERR_peek_error());
 }
 

@@ -18,6 +18,12 @@ static int verify(int good, X509_STORE_CTX *ctx)
 	SSL *ssl = X509_STORE_CTX_get_ex_data(ctx, SSL_get_ex_data_X509_STORE_CTX_idx());
 	struct tls *t = ssl ? SSL_get_app_data(ssl) : NULL;
 	if (good || !t) return good;
+	/* Lists of the authorities above the one that signed it are looked at where they are given. */
+	if (X509_STORE_CTX_get_error(ctx) == X509_V_ERR_UNABLE_TO_GET_CRL &&
+	    X509_STORE_CTX_get_error_depth(ctx) > 0) {
+		X509_STORE_CTX_set_error(ctx, X509_V_OK);
+		return 1;
+	}
 	if (!t->client_fault)
 		t->client_fault =
 			X509_verify_cert_error_string(X509_STORE_CTX_get_error(ctx));
@@ -81,7 +87,8 @@ bool tls_server_ask(struct tls_server *server, enum tls_clients clients, struct 
 		buf_str(why, STR("there is no list of revoked certificates in the file"));
 		good = false;
 	}
-	if (good && crl.len) (void)X509_STORE_set_flags(store, X509_V_FLAG_CRL_CHECK);
+	if (good && crl.len)
+		(void)X509_STORE_set_flags(store, X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL);
 	if (good) {
 		server->clients = clients;
 		server->authorities = store;

@@ -7,6 +7,8 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "services/directory/keep.h"
+
 enum { TICK_MS = 50, INDEX_SHIFT = 56 };
 
 /* --- life --------------------------------------------------------------------------- */
@@ -20,8 +22,8 @@ struct auth *auth_new(struct directory *d)
 	if (!a) return NULL;
 	a->d = d;
 	list_init(&a->sessions);
-	bool good = getrandom(a->secret, sizeof a->secret, 0) == (ssize_t)sizeof a->secret &&
-		    getrandom(&seed, sizeof seed, 0) == (ssize_t)sizeof seed;
+	keep_secret(d->keep, a->secret);
+	bool good = getrandom(&seed, sizeof seed, 0) == (ssize_t)sizeof seed;
 	if (good) {
 		map_init(&a->by_key, AUTH_SESSIONS_MAX, seed);
 		map_init(&a->by_serial, AUTH_SESSIONS_MAX, seed);

@@ -17,6 +17,8 @@
 #include "lib/os/sandbox.h"
 #include "lib/policy/tally.h"
 
+enum { SECRET_FILE_MAX = 2 * 4096 }; /* what file_read_all wants to see that it is longer */
+
 struct keep {
 	struct directory *d;
 	struct tally *tally;
@@ -24,10 +26,13 @@ struct keep {
 	struct buf path;  /* of the folder, for the log */
 	int folder;       /* or -errno of opening it */
 	uint64_t written; /* tally->changes then */
+	char secret[DIRECTORY_SECRET];
+	bool fresh;       /* the secret is still to be written */
 	bool failed;      /* told once until it goes well again */
 };
 
 static const char file_name[] = "tally", fresh_name[] = "tally.new";
+static const char secret_name[] = "secret", secret_fresh[] = "secret.new";
 
 static void keep_failed(struct keep *k, struct str error)
 {
@@ -55,6 +60,28 @@ static void keep_read(struct keep *k)
 	(void)close(fd);
 }
 
+/* What cannot be read is not written over: it is right the next time, perhaps. */
+static void secret_read(struct keep *k)
+{
+	struct buf octets;
+	int fd = openat(k->folder, secret_name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	k->fresh = fd < 0 && errno == ENOENT;
+	if (fd < 0) {
+		if (!k->fresh) keep_failed(k, str_of(strerror(errno)));
+		return;
+	}
+	buf_init(&octets, SECRET_FILE_MAX);
+	int rc = file_read_all(fd, &octets);
+	if (rc == 0 && octets.len == sizeof k->secret) {
+		memcpy(k->secret, octets.at, sizeof k->secret);
+	} else {
+		k->fresh = rc == 0 || rc == -EFBIG;
+		keep_failed(k, STR("the file of the secret is damaged; it is begun anew"));
+	}
+	buf_wipe(&octets);
+	(void)close(fd);
+}
+
 static void keep_open(struct keep *k)
 {
 	char path[PATH_MAX];
@@ -66,6 +93,7 @@ static void keep_open(struct keep *k)
 	if (k->folder == -1) k->folder = -errno;
 	if (k->folder < 0) return;
 	if (!k->d->frame->restarted) keep_read(k);
+	secret_read(k);
 	int error = sandbox_allow_fd(k->folder, true);
 	if (error) keep_failed(k, str_of(strerror(-error)));
 }
@@ -78,6 +106,7 @@ struct keep *keep_new(struct directory *d)
 	k->d = d;
 	k->tally = scoreboard_tally();
 	assert(k->tally);
+	while (getrandom(k->secret, sizeof k->secret, 0) != (ssize_t)sizeof k->secret) {}
 	keep_open(k);
 	while (!k->tally->seed) {
 		if (getrandom(&seed, sizeof seed, 0) != sizeof seed) continue;
@@ -119,8 +148,23 @@ static void keep_timer(void *arg)
 	loop_timer_set(k->timer, KEEP_EVERY_MS);
 }
 
+void keep_secret(const struct keep *k, char secret[DIRECTORY_SECRET])
+{
+	memcpy(secret, k->secret, DIRECTORY_SECRET);
+}
+
+/* Only now, so that it belongs to the role's user. */
+static void secret_write(struct keep *k)
+{
+	struct str octets = { k->secret, sizeof k->secret };
+	int rc = k->fresh ? file_replace(k->folder, secret_name, secret_fresh, octets, FILE_WHOLE) : 0;
+	if (rc != 0) keep_failed(k, str_of(strerror(-rc)));
+	k->fresh = false;
+}
+
 int keep_start(struct keep *k)
 {
+	secret_write(k);
 	k->timer = loop_timer_new(k->d->frame->loop, keep_timer, k);
 	if (!k->timer) return -ENOMEM;
 	loop_timer_set(k->timer, KEEP_EVERY_MS);
@@ -133,5 +177,6 @@ void keep_free(struct keep *k)
 	loop_timer_free(k->timer);
 	if (k->folder >= 0) (void)close(k->folder);
 	buf_free(&k->path);
+	explicit_bzero(k->secret, sizeof k->secret);
 	free(k);
 }

@@ -7,11 +7,17 @@
 #ifndef IMS_DIRECTORY_KEEP_H
 #define IMS_DIRECTORY_KEEP_H
 
+#include "services/directory/db.h"
 #include "services/directory/directory.h"
 
 enum { KEEP_EVERY_MS = 10 * 1000 };
 
 struct keep;
+
+/* 32 octets that nobody else knows and that stay as long as the folder does (STATE/counts/secret,
+ * 0600): what is made up for users that do not exist is made of them, and a real user's does
+ * not change with a restart either. */
+void keep_secret(const struct keep *k, char secret[DIRECTORY_SECRET]);
 
 /* With the first rights: opens the folder, and reads the file unless the memory is older than
  * this process. NULL: no memory. */

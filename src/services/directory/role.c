@@ -25,10 +25,11 @@ static int directory_open(struct frame *f)
 	for (size_t i = 0; i < d->count; i++) source_prepare(d, &d->sources[i]);
 	list_init(&d->lookups);
 	if (!remotes_open(d)) return EX_OSERR;
-	d->auth = auth_new(d);
 	d->keep = keep_new(d);
+	if (!d->keep) return EX_OSERR;
+	d->auth = auth_new(d);
 	d->aliases = aliases_new(d);
-	return d->auth && d->keep && d->aliases ? 0 : EX_OSERR;
+	return d->auth && d->aliases ? 0 : EX_OSERR;
 }
 
 /* A helper has rights that are no longer ours to give. */

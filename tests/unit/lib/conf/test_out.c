@@ -219,6 +219,28 @@ static void test_relay(void **state)
 	conf_free(conf);
 }
 
+/* The one with the longest prefix counts, in whatever order they stand, and twice is as once. */
+static void test_relay_longest(void **state)
+{
+	(void)state;
+	static const struct { const char *client; unsigned line; } cases[] = {
+		{ "10.1.2.3", 4 }, { "10.1.2.4", 2 }, { "10.1.9.9", 3 }, { "10.9.9.9", 1 },
+		{ "2001:db8::1", 6 }, { "2001:db9::1", 5 }, { "192.0.2.1", 0 },
+	};
+	struct conf *conf = help_good("relay { from 10.0.0.0/8\nfrom 10.1.2.0/24\nfrom 10.1.0.0/16 10.0.0.0/8\n"
+				      "from 10.1.2.3\nfrom ::/0\nfrom 2001:db8::/32 }\n");
+	struct conf_networks walked = conf->relay.from;
+	assert_non_null(walked.index);
+	walked.index = NULL;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct ip ip = ip_of(cases[i].client);
+		const struct conf_network *found = conf_network_find(&conf->relay.from, ip);
+		assert_int_equal(found ? found->from.line : 0, cases[i].line);
+		assert_ptr_equal(conf_network_find(&walked, ip), found);
+	}
+	conf_free(conf);
+}
+
 /* 1024 of each, in as many statements as one likes; then it is said. */
 static void test_relay_limit(void **state)
 {
@@ -275,7 +297,7 @@ int main(void)
 		cmocka_unit_test(test_many_matches),    cmocka_unit_test(test_lmtp),
 		cmocka_unit_test(test_held),
 		cmocka_unit_test(test_resolver),        cmocka_unit_test(test_relay),
-		cmocka_unit_test(test_relay_limit),     cmocka_unit_test(test_notify),
+		cmocka_unit_test(test_relay_limit), cmocka_unit_test(test_relay_longest),     cmocka_unit_test(test_notify),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -233,6 +233,59 @@ static void keeps_counts(void **state)
 	conf->state = usual;
 }
 
+/* The salts of users that do not exist are made of it: it stays, and is nobody else's. */
+static void keeps_a_secret(void **state)
+{
+	struct role_test *t = *state;
+	char folder[128], file[160], first[DIRECTORY_SECRET], again[DIRECTORY_SECRET];
+	(void)snprintf(folder, sizeof folder, "%s/counts", t->root);
+	(void)snprintf(file, sizeof file, "%s/secret", folder);
+	assert_int_equal(mkdir(folder, 0700), 0);
+	struct conf *conf = t->frame.conf;
+	struct str usual = conf->state;
+	conf->state = str_of(t->root);
+	struct directory d = { .frame = &t->frame };
+	struct stat st;
+	for (int i = 0; i < 4; i++) {
+		struct keep *k = keep_new(&d);
+		t->frame.restarted = i == 1;
+		keep_secret(k, i == 0 ? first : again);
+		assert_int_equal(keep_start(k), 0);
+		keep_free(k);
+		assert_int_equal(stat(file, &st), 0);
+		assert_int_equal(st.st_mode & 0777, 0600);
+		assert_int_equal(st.st_size, DIRECTORY_SECRET);
+		if (i == 1 || i == 3) assert_memory_equal(first, again, sizeof first);
+		/* Damaged, too short and too long: told, and another one that stays. */
+		if (i == 2) {
+			assert_true(role_test_said(t, "secret is damaged"));
+			assert_memory_not_equal(first, again, sizeof first);
+			memcpy(first, again, sizeof first);
+		}
+		if (i == 1) assert_int_equal(truncate(file, 31), 0);
+	}
+	assert_int_equal(truncate(file, 100000), 0);
+	struct keep *k = keep_new(&d);
+	keep_secret(k, again);
+	assert_memory_not_equal(first, again, sizeof first);
+	assert_int_equal(keep_start(k), 0);
+	keep_free(k);
+	assert_int_equal(stat(file, &st), 0);
+	assert_int_equal(st.st_size, DIRECTORY_SECRET);
+	/* What cannot be read is left alone. */
+	assert_int_equal(unlink(file), 0);
+	assert_int_equal(symlink("/dev/zero", file), 0);
+	k = keep_new(&d);
+	assert_int_equal(keep_start(k), 0);
+	keep_free(k);
+	assert_int_equal(lstat(file, &st), 0);
+	assert_true(S_ISLNK(st.st_mode));
+	assert_int_equal(unlink(file), 0);
+	assert_int_equal(rmdir(folder), 0);
+	t->frame.restarted = false;
+	conf->state = usual;
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -242,6 +295,7 @@ int main(void)
 		TEST(follows_replacement),
 		TEST(reloads),
 		TEST(keeps_counts),
+		TEST(keeps_a_secret),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
