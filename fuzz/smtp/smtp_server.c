@@ -114,6 +114,7 @@ static void handle(struct talk *t, struct smtp_event ev)
 		break;
 	case SMTP_EV_VRFY:
 	case SMTP_EV_ETRN:
+	case SMTP_EV_ATRN:
 	case SMTP_EV_EXPN: see(t, s->vrfy); answer(t); break;
 	case SMTP_EV_XCLIENT: handle_xclient(t); break;
 	case SMTP_EV_AUTH:

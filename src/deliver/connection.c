@@ -57,6 +57,7 @@ void connection_free(struct connection *c)
 {
 	struct deliver *d = c->d;
 	connection_close(c);
+	if (c->turned) turned_tell_gone(d, (struct str){ c->dest->key, c->dest->key_len });
 	host_forget(c);
 	sts_stop(c);
 	link_remove(&c->idle);
@@ -186,11 +187,13 @@ static bool connection_failed(struct connection *c, int error)
 static int connection_try(struct connection *c)
 {
 	const struct target *t = &c->targets[c->target];
-	c->fd = !t->port		   ? socket_unix_connect(t->name)
+	if (c->job->turned) c->fd = turned_connect(c);
+	else c->fd = !t->port		   ? socket_unix_connect(t->name)
 		: ip_is_none(c->from) ? socket_connect(t->ip, t->port)
 				      : socket_connect_from(t->ip, t->port, c->from);
 	if (c->fd < 0) {
-		int error = -c->fd;
+		/* Nobody can connect to who has come to us. */
+		int error = c->job->turned ? ECONNRESET : -c->fd;
 		c->fd = -1;
 		return error;
 	}
@@ -223,7 +226,8 @@ void connection_open(struct connection *c)
 		struct smtp_outcome cause;
 		bool ours = false;
 		connection_reset(c);
-		if (!egress_take(c, &cause, &ours) || !encrypt_allows(c, &cause, &ours)) {
+		bool dials = !c->job->turned;
+		if (dials && (!egress_take(c, &cause, &ours) || !encrypt_allows(c, &cause, &ours))) {
 			if (!connection_unmade(c, &cause, ours)) return;
 			continue;
 		}
@@ -279,6 +283,7 @@ static void connection_begin(struct connection *c)
 		.self = str_of(c->self),
 		.tls = plan.tls,
 		.rcpts_max = (uint32_t)conf->limit.recipients_per_transaction,
+		.carried = c->turned && c->targets[c->target].tls[0],
 		.lmtp = c->job->to.kind == JOB_TO_LMTP,
 		.pipelining = true,
 		.chunking = true,

@@ -56,6 +56,8 @@ enum {
 	DELIVER_OWN_MAX = 64,                  /* next hops that are we, of which it was told */
 	DELIVER_OWN_TOLD_MS = 60 * 60 * 1000,
 	DELIVER_ANSWERS_MAX = 256,             /* told of one host, one event each */
+	DELIVER_LINES_MAX = 128,               /* of hosts that have turned a connection */
+	DELIVER_LINE_IDLE_MS = 90 * 1000,      /* spool ends one before that */
 	DELIVER_TOKENS_MAX = 16,
 	DELIVER_TOKEN_MS = 30 * 1000,          /* for the first of them to come */
 	DELIVER_TLS_MAX = TLS_DESCRIPTION_MAX, /* of what events tell of it */
@@ -130,6 +132,7 @@ struct job {
 	uint32_t messages;      /* over one connection; 0: no limit */
 	bool settled;           /* the site is not looked for */
 	bool last;              /* others wait for its connection */
+	bool turned;            /* it goes over the line of its key, or not now */
 	bool hurry;             /* others wait for hosts that do not answer */
 	bool looks;             /* the same, and it only looks whether the host is there */
 	bool cut;               /* an address, or the DNS, had less time than it should have */
@@ -225,6 +228,7 @@ struct connection {
 	int64_t opened_ms;
 	uint32_t messages, messages_max; /* so far, and at most (0: no limit) */
 	bool last; /* not to be kept without a message */
+	bool turned; /* the socket is, or was, a line */
 	/* Where the job goes: targets in the order of use, the number of each one's host. */
 	struct target targets[SMTP_ATTEMPT_TARGETS_MAX];
 	uint32_t hosts[SMTP_ATTEMPT_TARGETS_MAX];
@@ -289,6 +293,8 @@ struct deliver {
 	struct link connections;     /* all of them */
 	struct link idle;            /* of all destinations, in the order of last use */
 	struct link due, starved;
+	struct link lines; /* struct line: those that have no connection yet */
+	size_t line_count;
 	struct link unshaken; /* struct connection, in order */
 	size_t handshakes;
 	struct route_tls routes[DELIVER_FILES_MAX];
@@ -422,6 +428,15 @@ void connection_quit(struct connection *c);
 void connection_free(struct connection *c);
 /* Its transaction, if one is open, ends here; the job with it. */
 void connection_abort(struct connection *c, struct str why);
+
+/* turned.c: connections that hosts have turned */
+void turned_take(struct deliver *d, const struct msg_line *m, int fd);
+bool turned_is_there(const struct deliver *d, struct str key); /* and has no connection yet */
+/* Its socket, for the connection's job, once; -1: there is none (any more). */
+int turned_connect(struct connection *c);
+void turned_end(struct deliver *d, struct str key); /* no more mail comes for it */
+void turned_tell_gone(struct deliver *d, struct str key);
+void turned_drop_all(struct deliver *d);
 
 /* encrypt.c: encryption */
 /* Before the process gives up its rights. False: the library is unusable. */

@@ -56,23 +56,23 @@ static bool connection_rest(struct connection *c)
 	struct deliver *d = c->d;
 	int64_t now = loop_now_ms(d->frame->loop);
 	bool full = c->messages_max && c->messages >= c->messages_max;
-	bool old = d->draining || full || now - c->opened_ms > DELIVER_AGE_MS ||
-		   pool_is_outdated(c) || pool_is_over(c->dest);
+	bool aged = !c->turned && (now - c->opened_ms > DELIVER_AGE_MS || pool_is_over(c->dest));
+	bool old = d->draining || full || aged || pool_is_outdated(c);
 	c->job = old ? NULL : pool_next(c);
 	if (c->job) {
 		scoreboard_message(c->job->id);
 		connection_begin_job(c);
 		return true;
 	}
-	/* Somebody else waits for a place. */
-	if (old || c->last || !list_empty(&d->starved)) {
+	/* Somebody else waits for a place. What was turned cannot be had again. */
+	if (old || c->last || (!c->turned && !list_empty(&d->starved))) {
 		connection_quit(c);
 		return false;
 	}
 	c->state = CONNECTION_IDLE;
 	list_add_tail(&c->dest->idle, &c->idle);
-	list_add_tail(&d->idle, &c->idle_all);
-	loop_timer_set(c->timer, d->frame->conf->timeout.idle_ms);
+	if (!c->turned) list_add_tail(&d->idle, &c->idle_all);
+	loop_timer_set(c->timer, c->turned ? DELIVER_LINE_IDLE_MS : d->frame->conf->timeout.idle_ms);
 	return true;
 }
 

@@ -155,6 +155,7 @@ bool encrypt_is_optional(const struct job *job) { return job->tls_wish == MAIL_T
 uint64_t encrypt_policy(const struct deliver *d, const struct job *job)
 {
 	const struct conf_route *route = route_of(d, job);
+	if (job->turned) return 0; /* there is one connection, as it is */
 	uint64_t policy = hash_u64(job->tls_wish, hash_str(job->route, d->seed));
 	if (!route) return policy;
 	policy = hash_u64((uint64_t)encrypt_word(job, route) << 16 | (uint64_t)route->start << 8 |

@@ -8,7 +8,7 @@
 #include "lib/ipc/scoreboard.h"
 
 enum { FLAG_BODY8 = 1, FLAG_SMTPUTF8 = 2, FLAG_SETTLED = 4, FLAG_LAST = 8, FLAG_HURRY = 16,
-       FLAG_ETRN = 32, FLAG_LOOK = 64 };
+       FLAG_ETRN = 32, FLAG_LOOK = 64, FLAG_TURNED = 128 };
 
 /* --- begin -------------------------------------------------------------------------- */
 
@@ -89,6 +89,7 @@ static bool job_fill(struct job *job, const struct msg_relay *m)
 	job->last = m->flags & FLAG_LAST;
 	job->hurry = m->flags & FLAG_HURRY;
 	job->looks = m->flags & FLAG_LOOK;
+	job->turned = m->flags & FLAG_TURNED;
 	job->site = copy(&at, m->site);
 	job->messages = m->messages;
 	job->mail.etrn = m->flags & FLAG_ETRN;

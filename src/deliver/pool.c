@@ -142,9 +142,22 @@ static bool destination_may_grow(struct destination *dest)
 	return false;
 }
 
+/* The line of these jobs has gone: nobody was asked about them. */
+static void refuse_turned(struct destination *dest)
+{
+	while (!list_empty(&dest->waiting)) {
+		struct job *job = first_of(dest);
+		job_rest(job, JOB_UNTRIED, STR("4.4.2"), STR("the connection that was turned is over"));
+		job_end(job);
+	}
+}
+
 static void destination_serve(struct destination *dest)
 {
 	link_remove(&dest->starved);
+	if (!list_empty(&dest->waiting) && first_of(dest)->turned && !dest->connections &&
+	    !turned_is_there(dest->d, first_of(dest)->key))
+		refuse_turned(dest);
 	while (!list_empty(&dest->waiting)) {
 		struct connection *last = idle_for(first_of(dest));
 		if (last && pool_is_outdated(last)) {

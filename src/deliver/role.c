@@ -45,6 +45,7 @@ static int role_open(struct frame *f)
 	list_init(&d->idle);
 	list_init(&d->due);
 	list_init(&d->starved);
+	list_init(&d->lines);
 	list_init(&d->unshaken);
 	buf_init(&d->results, RESULTS_MAX);
 	d->turn = (struct loop_turn){ .fn = pool_turn, .arg = d };
@@ -69,6 +70,7 @@ void deliver_leave_if_idle(struct deliver *d)
  * final dot is no message. */
 static void drop_all(struct deliver *d)
 {
+	turned_drop_all(d);
 	for (struct link *it; (it = list_take(&d->connections));) {
 		struct connection *c = CONTAINER(it, struct connection, all);
 		if (c->job) job_free(c->job);
@@ -135,6 +137,7 @@ static void role_drain(struct frame *f, bool now)
 	if (now) {
 		drop_all(d);
 	} else {
+		turned_drop_all(d);
 		drain_waiting(d);
 		drain_connections(d);
 	}
@@ -210,6 +213,8 @@ static void role_message(struct frame *f, struct channel *ch, enum msg_type type
 		struct msg_route_files files;
 		struct msg_sts sts;
 		struct msg_token token;
+		struct msg_line line;
+		struct msg_line_end line_end;
 	} m;
 	(void)ch;
 	if (type == MSG_spool_window) role_window(d, fd);
@@ -225,6 +230,10 @@ static void role_message(struct frame *f, struct channel *ch, enum msg_type type
 		sts_take(d, &m.sts);
 	else if (type == MSG_token && msg_token_get(payload, &m.token))
 		token_take(d, &m.token);
+	else if (type == MSG_line && msg_line_get(payload, &m.line))
+		turned_take(d, &m.line, fd);
+	else if (type == MSG_line_end && msg_line_end_get(payload, &m.line_end))
+		turned_end(d, m.line_end.key);
 }
 
 static void role_reload(struct frame *f, struct conf *old)

@@ -43,10 +43,15 @@ enum dialog ask_recipient(struct session *s, enum asked what, struct str address
 	return ask(s, what, listed ? local->users.name : STR(""), address);
 }
 
+bool ask_is_for_spool(const struct session *s)
+{
+	return s->asked == ASKED_RELEASE || s->asked == ASKED_TURN;
+}
+
 struct session *ask_any(const struct receive *rx, bool of_spool)
 {
 	size_t at = 0;
 	for (struct session *s; (s = map_next(&rx->lookups, &at, NULL));)
-		if ((s->asked == ASKED_RELEASE) == of_spool) return s;
+		if (ask_is_for_spool(s) == of_spool) return s;
 	return NULL;
 }

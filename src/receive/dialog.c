@@ -215,6 +215,7 @@ enum dialog dialog_event(struct session *s, const struct smtp_event *event)
 		s->expands = event->type == SMTP_EV_EXPN;
 		return verify_event(s);
 	case SMTP_EV_ETRN: return etrn_event(s);
+	case SMTP_EV_ATRN: return atrn_event(s);
 	case SMTP_EV_STARTTLS: dialog_starttls(s); return DIALOG_GO_ON;
 	case SMTP_EV_AUTH: return auth_event(s);
 	case SMTP_EV_AUTH_END: auth_drop(s); return DIALOG_GO_ON;
@@ -255,6 +256,10 @@ void dialog_found(struct session *s, const struct owner *found)
 		etrn_released(s, NULL);
 		return;
 	}
+	if (s->asked == ASKED_TURN) {
+		atrn_turned(s, NULL);
+		return;
+	}
 	(void)map_take(&s->rx->lookups, s->query);
 	s->query = 0;
 	if (s->state != SESSION_OPEN) return;
@@ -262,7 +267,8 @@ void dialog_found(struct session *s, const struct owner *found)
 	/* The machine still stands at the event that asked. */
 	enum dialog next = DIALOG_WAIT;
 	switch (s->asked) {
-	case ASKED_RELEASE: break;
+	case ASKED_RELEASE:
+	case ASKED_TURN: break;
 	case ASKED_SENDER: next = dialog_mail(s); break;
 	case ASKED_RECIPIENT: next = recipient_event(s); break;
 	case ASKED_AUTHOR: next = content_end(s); break;

@@ -91,5 +91,7 @@ void etrn_released(struct session *s, const struct msg_released *m)
 
 void etrn_spool_lost(struct receive *rx)
 {
-	for (struct session *s; (s = ask_any(rx, true));) etrn_released(s, NULL);
+	for (struct session *s; (s = ask_any(rx, true));)
+		if (s->asked == ASKED_TURN) atrn_turned(s, NULL);
+		else etrn_released(s, NULL);
 }

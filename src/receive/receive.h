@@ -13,6 +13,7 @@
 #include "lib/mail/repair.h"
 #include "lib/mail/scan.h"
 #include "lib/mail/wishes.h"
+#include "lib/os/bridge.h"
 #include "lib/os/tls.h"
 #include "lib/os/window.h"
 #include "lib/policy/rate.h"
@@ -46,14 +47,17 @@ enum {
 	AUTH_OFFERS = 8, /* with and without TLS, channel binding, client's certificate */
 	RECEIVE_ETRN_MAX = 20, /* in one session */
 	RECEIVE_ETRN_DOMAINS = 64 * 1024, /* octets of the domains of one */
+	RECEIVE_TURNED_MAX = 64,       /* connections that are turned, or about to be */
+	RECEIVE_TURNED_MS = 30 * 60 * 1000, /* of silence on one: deliver has less patience */
+	RECEIVE_ATRN_MAX = 20, /* in one session that are not granted */
 	RECEIVE_NOTES_MAX = 500, /* refusals of one second of which spool is told; the log has all */
 };
 
 struct session;
 struct receive;
 
-/* For which event of the machine a session waits for directory (RELEASE: for spool). */
-enum asked { ASKED_RELEASE, ASKED_SENDER, ASKED_RECIPIENT, ASKED_AUTHOR, ASKED_VERIFY };
+/* For which event of the machine a session waits for directory (RELEASE, TURN: for spool). */
+enum asked { ASKED_RELEASE, ASKED_TURN, ASKED_SENDER, ASKED_RECIPIENT, ASKED_AUTHOR, ASKED_VERIFY };
 
 /* What an address stands for, as directory says; see `found` in messages.def. */
 struct expanded {
@@ -125,7 +129,8 @@ struct transaction {
 	int64_t began_ms;
 };
 
-enum session_state { SESSION_OPEN, SESSION_CLOSING, SESSION_LINGER };
+/* TURNED: the machine is through, `bridge` has the connection. */
+enum session_state { SESSION_OPEN, SESSION_CLOSING, SESSION_LINGER, SESSION_TURNED };
 
 struct session {
 	struct receive *rx;
@@ -164,7 +169,7 @@ struct session {
 	int fd;
 	unsigned messages;
 	unsigned unknown; /* recipients that do not exist */
-	unsigned etrns;   /* asked for and not refused */
+	unsigned etrns;   /* ETRN and ATRN that were asked for and not refused */
 	unsigned census_index; /* of the listener when the session began */
 	uint16_t port;
 	uint8_t state, idle_class;
@@ -175,16 +180,19 @@ struct session {
 	bool login_told;   /* that it fails */
 	bool polite; /* the client said QUIT: nothing more comes */
 	bool securing;    /* 220 to STARTTLS is said, or about to be */
+	bool turning;     /* the same of 250 to ATRN */
 	bool handshaking; /* TLS has begun and does not stand yet */
 	bool proxying;    /* the proxy has not yet said for whom it speaks */
 	bool greeted;
 	bool waits;       /* at RCPT, for what is being asked about the client */
 	bool told;        /* that it has connected */
+	int line;         /* our end of the line to deliver; -1: none */
+	struct bridge *bridge;
 	char literal[56]; /* "[192.0.2.1]" */
 	const char *reason; /* of the end, for the log */
 };
 
-enum { IDLE_COMMAND, IDLE_DATA, IDLE_LINGER, IDLE_HANDSHAKE, IDLE_PROXY, IDLE_CLASSES };
+enum { IDLE_COMMAND, IDLE_DATA, IDLE_LINGER, IDLE_HANDSHAKE, IDLE_PROXY, IDLE_TURNED, IDLE_CLASSES };
 
 /* What master has sent for a listener block. */
 struct rx_certificates {
@@ -226,7 +234,7 @@ struct receive {
 	struct mail_ids ids;
 	uint64_t next_query;
 	unsigned accept_budget; /* clients taken in one turn */
-	size_t session_count;
+	size_t session_count, turned_count;
 	bool disk_low, draining, left;
 	char future[48]; /* what FUTURERELEASE says in the answer to EHLO */
 	bool resuming, resume_due; /* session_resume_stalled is at work; and has more */
@@ -267,6 +275,7 @@ void session_shutdown_all(struct receive *rx, bool now);
 void session_sweep(void *arg);
 void session_touch(struct session *s, int idle_class); /* a sign of life */
 void session_watch(struct session *s);
+bool session_listen(struct session *s); /* to the socket; false: no memory */
 void session_close(struct session *s); /* all is said; the client may still be talking */
 void session_resume_stalled(struct receive *rx);
 
@@ -334,6 +343,7 @@ void recipient_facts(const struct session *s, struct facts *facts);
 /* ask.c: who is asked about a mailbox */
 /* Fills in s->found; DIALOG_WAIT: directory is asked, dialog_found comes. */
 enum dialog ask_owner(struct session *s, enum asked what, struct str address);
+bool ask_is_for_spool(const struct session *s); /* while its query is not 0 */
 /* A session that waits for spool (of_spool) or for directory; NULL: none does. */
 struct session *ask_any(const struct receive *rx, bool of_spool);
 /* Asks, also about an address that no directory has. */
@@ -393,6 +403,14 @@ enum dialog etrn_event(struct session *s);
 void etrn_released(struct session *s, const struct msg_released *m);
 void etrn_spool_lost(struct receive *rx);
 
+/* atrn.c: who fetches mail that waits (On-Demand Mail Relay) */
+enum dialog atrn_event(struct session *s);
+/* What spool says to it; NULL: it does not answer (in time). */
+void atrn_turned(struct session *s, const struct msg_turned *m);
+/* `out` is sent: from here on the socket is deliver's, by the bridge. */
+void atrn_begin(struct session *s);
+void atrn_drop(struct session *s); /* lets go of the line and the bridge; no-op if none */
+
 /* transaction.c */
 struct transaction *transaction_new(struct session *s);
 /* Lets go of the session's transaction; freed now, or when spool has answered. */
@@ -441,6 +459,8 @@ void tell_repair(struct session *s); /* what was mended, if anything */
 void tell_loop(struct session *s, uint32_t count, const char *rule);
 /* `count` 0: it is not known. */
 void tell_etrn(struct session *s, unsigned code, uint64_t count);
+void tell_atrn(struct session *s, uint64_t recipients);
+void tell_atrn_end(struct session *s, uint64_t octets, int64_t delay_ms, const char *reason);
 void tell_auth(struct session *s, struct str mechanism);
 /* `user`: what the client called itself; empty if it did not get that far. */
 void tell_auth_fail(struct session *s, struct str user, unsigned code, const char *dsn,

@@ -113,7 +113,7 @@ static void role_peer_down(struct frame *f, struct channel *ch)
 static void role_found(struct receive *rx, const struct msg_found *m)
 {
 	struct session *s = map_get(&rx->lookups, m->query);
-	if (!s || s->asked == ASKED_RELEASE) return;
+	if (!s || ask_is_for_spool(s)) return;
 	struct owner found = { .known = ANSWER_CANNOT_TELL, m->address, m->home };
 	if (m->result == DIRECTORY_YES) found.known = ANSWER_YES;
 	if (m->result == DIRECTORY_NO) found.known = ANSWER_NO;
@@ -126,6 +126,12 @@ static void role_released(struct receive *rx, const struct msg_released *m)
 {
 	struct session *s = map_get(&rx->lookups, m->query);
 	if (s && s->asked == ASKED_RELEASE) etrn_released(s, m);
+}
+
+static void role_turned(struct receive *rx, const struct msg_turned *m)
+{
+	struct session *s = map_get(&rx->lookups, m->query);
+	if (s && s->asked == ASKED_TURN) atrn_turned(s, m);
 }
 
 static void role_shun(struct receive *rx, const struct msg_shun *m)
@@ -153,6 +159,7 @@ static void role_message(struct frame *f, struct channel *ch, enum msg_type type
 		struct msg_shun shun;
 		struct msg_certificates certificates;
 		struct msg_released released;
+		struct msg_turned turned;
 	} m;
 	(void)ch;
 	if (type == MSG_committed && msg_committed_get(payload, &m.committed)) {
@@ -181,6 +188,8 @@ static void role_message(struct frame *f, struct channel *ch, enum msg_type type
 		secure_certificates(rx, &m.certificates, fd);
 	} else if (type == MSG_released && msg_released_get(payload, &m.released)) {
 		role_released(rx, &m.released);
+	} else if (type == MSG_turned && msg_turned_get(payload, &m.turned)) {
+		role_turned(rx, &m.turned);
 	}
 }
 

@@ -32,6 +32,7 @@ static void session_free(struct session *s)
 	link_remove(&s->stalled);
 	transaction_drop(s);
 	smtp_server_free(&s->smtp);
+	atrn_drop(s);
 	if (s->handshaking) rx->handshakes--;
 	if (s->tls) tls_goodbye(s->tls);
 	tls_free(s->tls);
@@ -179,6 +180,10 @@ static void session_run(struct session *s, struct str fresh, bool moved)
 		secure_begin(s);
 		return;
 	}
+	if (s->turning && s->state == SESSION_OPEN && s->out.len == 0) {
+		atrn_begin(s);
+		return;
+	}
 	int class = s->tx && s->tx->ranges ? IDLE_DATA : IDLE_COMMAND;
 	if (moved || class == IDLE_DATA) session_touch(s, class);
 	session_after(s);
@@ -261,6 +266,12 @@ static void session_ready(void *arg, int fd, unsigned ready)
 	else session_read(s);
 }
 
+bool session_listen(struct session *s)
+{
+	s->io = loop_io_new(s->rx->frame->loop, s->fd, LOOP_READ, session_ready, s);
+	return s->io != NULL;
+}
+
 void session_find_rules(struct session *s)
 {
 	const struct conf *conf = s->rx->frame->conf;
@@ -272,6 +283,7 @@ void session_find_rules(struct session *s)
 	s->smtp.tls_required = tls == CONF_LISTENER_TLS_REQUIRE ||
 	                       (s->host && s->host->tls == CONF_HOST_TLS_REQUIRE);
 	s->smtp.xclient_offer = xclient_offer(s);
+	s->smtp.odmr = s->listener->conf->role == CONF_ROLE_ODMR;
 	extra_offer(s);
 }
 
@@ -320,8 +332,8 @@ struct session *session_new(struct rx_listener *listener, int fd, struct ip clie
 	s->opened_ms = loop_now_ms(rx->frame->loop);
 	buf_init(&s->in, RECEIVE_INPUT_MAX);
 	buf_init(&s->out, RECEIVE_OUTPUT_MAX);
-	s->io = loop_io_new(rx->frame->loop, fd, LOOP_READ, session_ready, s);
-	if (!s->io) {
+	s->line = -1;
+	if (!session_listen(s)) {
 		free(s);
 		return NULL;
 	}
@@ -388,6 +400,7 @@ void session_shutdown_all(struct receive *rx, bool now)
 			continue;
 		}
 		session_touch(s, s->idle_class);
+		if (s->state == SESSION_TURNED) continue; /* deliver ends it, when it is told to go */
 		link_remove(&s->waiting);
 		smtp_server_shutdown(&s->smtp);
 		session_continue(s);
@@ -408,6 +421,7 @@ void session_sweep(void *arg)
 		[IDLE_LINGER] = RECEIVE_LINGER_MS,
 		[IDLE_HANDSHAKE] = RECEIVE_HANDSHAKE_MS,
 		[IDLE_PROXY] = RECEIVE_PROXY_MS,
+		[IDLE_TURNED] = INT64_MAX, /* the bridge looks after itself */
 	};
 	for (int class = 0; class < IDLE_CLASSES; class++)
 		while (!list_empty(&rx->idle[class])) {

@@ -285,6 +285,26 @@ void tell_etrn(struct session *s, unsigned code, uint64_t count)
 	event_end(log);
 }
 
+void tell_atrn(struct session *s, uint64_t recipients)
+{
+	struct event_log *log = tell_begin(s, EVENT_atrn, 0);
+	tell_user(log, s->user);
+	event_str(log, FIELD_domain, s->smtp.vrfy.len ? s->smtp.vrfy : STR("-"));
+	event_i64(log, FIELD_code, 250);
+	event_i64(log, FIELD_recipients, (int64_t)recipients);
+	event_end(log);
+}
+
+void tell_atrn_end(struct session *s, uint64_t octets, int64_t delay_ms, const char *reason)
+{
+	struct event_log *log = tell_begin(s, EVENT_atrn_end, 0);
+	tell_user(log, s->user);
+	event_i64(log, FIELD_size, (int64_t)octets);
+	event_i64(log, FIELD_delay, delay_ms);
+	event_str(log, FIELD_reason, str_of(reason));
+	event_end(log);
+}
+
 void tell_auth(struct session *s, struct str mechanism)
 {
 	struct event_log *log = tell_begin(s, EVENT_auth, 0);

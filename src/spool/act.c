@@ -180,7 +180,7 @@ static int slice_rcpt(void *ctx, const struct spool_rcpt *rcpt)
 	bool retry = act->action == QUEUE_RETRY || act->action == QUEUE_REROUTE;
 	if (!spool_rcpt_is_open(rcpt->state)) return 0;
 	struct route route = action_route(slice->conf, &slice->envelope, rcpt);
-	if (act->release ? !wait_is_asked_for(act->spool, &route)
+	if (act->release ? !wait_is_asked_for(act->spool, &route, rcpt->address)
 	                 : !filter_matches_recipient(&act->filter, rcpt->address, route_name(&route)))
 		return 0;
 	slice->meant = true;

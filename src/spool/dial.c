@@ -17,7 +17,6 @@ enum {
 	FAILED_MS = 60 * 1000, /* after it no window opens but by the clock */
 	GRACE_MS = 30 * 1000,  /* for master, beside the program's own time */
 	TEXT_MAX = 200,
-	HANDS_MAX = SPOOL_JOBS_MAX + SPOOL_DEATHS_MAX * FRAME_INDEX_MAX,
 };
 
 static const int64_t long_ms = 366LL * 24 * 60 * 60 * 1000;
@@ -181,20 +180,9 @@ static void window_begin(struct spool *s, struct dial_line *line, const char *wh
 	run_program(s, line, false);
 }
 
-/* Collected first: the map changes. */
-static void lines_leave(struct spool *s, const struct dial_line *line)
+static bool is_of_line(struct spool *s, const struct part *part, const void *line)
 {
-	static uint64_t ids[HANDS_MAX];
-	size_t count = 0, at = 0;
-	for (struct job *job; count < HANDS_MAX && (job = map_next(&s->in_hand, &at, NULL));) {
-		bool waits = false;
-		LIST_EACH(it, &job->parts) {
-			const struct part *part = CONTAINER(it, struct part, link);
-			waits |= !part->away && line_of(s, part->dest->route) == line;
-		}
-		if (waits) ids[count++] = job->id;
-	}
-	for (size_t i = 0; i < count; i++) job_place_anew(s, ids[i]);
+	return line_of(s, part->dest->route) == line;
 }
 
 static void window_close(struct spool *s, struct dial_line *line)
@@ -202,7 +190,7 @@ static void window_close(struct spool *s, struct dial_line *line)
 	line->state = DIAL_CLOSED;
 	line->closed_ms = loop_wall_ms(s->frame->loop);
 	tell(s, line, EVENT_dial_close, NULL);
-	lines_leave(s, line);
+	jobs_place_anew_if(s, is_of_line, line);
 	if (conf_of(s, line)->after.count) run_program(s, line, true);
 }
 

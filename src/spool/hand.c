@@ -225,6 +225,7 @@ static void place_rcpt(struct spool *s, struct job *job, uint32_t at, int64_t no
 	}
 	struct sched_dest *d = suspend_dest(s, &route, rcpt->address);
 	struct fate fate;
+	if (!d) d = turn_dest(s, job, &route);
 	if (!d && (wait_put_off(s, job, at, &route) || dial_put_off(s, job, at, &route))) return;
 	if (!d && unreachable_fate(s, &route, &fate)) {
 		outcome_fate(s, job, at, fate);
@@ -394,6 +395,22 @@ void job_place_anew(struct spool *s, uint64_t id)
 	job_leave_lines(s, job);
 	job->again = true;
 	job_release(s, job);
+}
+
+void jobs_place_anew_if(struct spool *s, part_is_fn *is, const void *arg)
+{
+	static uint64_t ids[SPOOL_HANDS_MAX];
+	size_t count = 0, at = 0;
+	/* Collected first: the map changes. */
+	for (struct job *job; count < SPOOL_HANDS_MAX && (job = map_next(&s->in_hand, &at, NULL));) {
+		bool waits = false;
+		LIST_EACH(it, &job->parts) {
+			const struct part *part = CONTAINER(it, struct part, link);
+			waits |= !part->away && is(s, part, arg);
+		}
+		if (waits) ids[count++] = job->id;
+	}
+	for (size_t i = 0; i < count; i++) job_place_anew(s, ids[i]);
 }
 
 int job_claim(struct spool *s, uint64_t id, const struct filter *filter, struct job **out)

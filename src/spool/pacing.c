@@ -49,6 +49,14 @@ void pacing_place(struct spool *s, struct sched_dest *d, const struct route *rou
 	dest_set(s, d, block);
 }
 
+void pacing_one(struct sched_dest *d)
+{
+	if (d->tag) return;
+	d->tag = 1;
+	d->settled = true;
+	pace_set(&d->pace, NULL, 1, PACE_STOP_MAX_MS);
+}
+
 uint32_t pacing_places(const struct spool *s, struct str key)
 {
 	const struct sched_dest *d = sched_find(&s->sched, key);

@@ -46,6 +46,8 @@ void part_free(struct spool *s, struct part *part)
 static struct channel *worker_of(struct spool *s, struct part *part)
 {
 	if (part->role == ROLE_MAILBOX) return frame_peer(s->frame, ROLE_MAILBOX, part->worker = 0);
+	if (turn_worker(s, part->dest->key, &part->worker))
+		return frame_peer(s->frame, ROLE_DELIVER, part->worker);
 	unsigned first = (unsigned)(hash_str(part->dest->key, WORKER_SEED) >> 32);
 	for (unsigned i = 0; i < s->deliver_count; i++) {
 		part->worker = (first + i) % s->deliver_count;
@@ -71,7 +73,9 @@ static void recipients_put(struct spool *s, const struct part *part, struct buf 
 			.orcpt = rcpt->orcpt,
 			.notify = rcpt->notify,
 		};
-		if (part->role == ROLE_DELIVER) rewrite_recipient(&route, &memory, &r);
+		/* Who fetches it himself gets it as it came. */
+		if (part->role == ROLE_DELIVER && !turn_is_key(part->dest->key))
+			rewrite_recipient(&route, &memory, &r);
 		job_recipient_put(list, &r);
 	}
 }
@@ -93,6 +97,7 @@ static void hops_put(struct spool *s, const struct conf_hops *hops, struct job_t
  * word on encryption and logins counts from now on. */
 static bool target_put(struct spool *s, const struct part *part, struct buf *out)
 {
+	if (turn_is_key(part->dest->key)) return turn_target_put(s, part->dest->key, out);
 	const struct job_rcpt *rcpt = &part->job->rcpts[part->first];
 	struct route route = job_route(s, part->job, rcpt);
 	char memory[ROUTE_KEY_MAX + 8];
@@ -118,13 +123,15 @@ static bool target_put(struct spool *s, const struct part *part, struct buf *out
 	return true;
 }
 
+enum { FLAG_TURNED = 128 }; /* who is on the line is there */
 static const uint8_t haste_flags[] = { [SCHED_CALM] = 0, [SCHED_HURRY] = 16, [SCHED_LOOK] = 64 };
 
 static int relay_send(struct spool *s, struct part *part, struct channel *ch, struct str list)
 {
 	const struct job *job = part->job;
 	struct sched_dest *dest = part->dest;
-	const struct conf_pacing *block = pacing_block(s, dest);
+	bool turned = turn_is_key(dest->key);
+	const struct conf_pacing *block = turned ? NULL : pacing_block(s, dest);
 	struct buf target;
 	buf_init(&target, 64 * 1024);
 	bool same = target_put(s, part, &target);
@@ -136,7 +143,7 @@ static int relay_send(struct spool *s, struct part *part, struct channel *ch, st
 			.flags = (uint8_t)((job->body8 ? 1 : 0) | (job->smtputf8 ? 2 : 0) |
 				(pacing_is_settled(s, dest) ? 4 : 0) |
 				(sched_is_last(dest) ? 8 : 0) |
-				haste_flags[sched_haste(&s->sched, dest)]),
+				(turned ? FLAG_TURNED : haste_flags[sched_haste(&s->sched, dest)])),
 			.key = dest->key, .route = dest->route,
 			.target = buf_view(&target), .recipients = list,
 			.site = dest->site ? dest->site->name : STR(""),

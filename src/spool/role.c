@@ -31,11 +31,11 @@ static void role_tables(struct spool *s)
 {
 	map_init(&s->streams, SPOOL_BIGS_MAX, (uint64_t)clock_wall_ms());
 	map_init(&s->parts, SPOOL_PARTS_MAX, 0);
-	map_init(&s->in_hand, SPOOL_JOBS_MAX + SPOOL_DEATHS_MAX * FRAME_INDEX_MAX,
-		(uint64_t)clock_wall_ms());
+	map_init(&s->in_hand, SPOOL_HANDS_MAX, (uint64_t)clock_wall_ms());
 	map_init(&s->stops, SPOOL_NOTES_MAX, (uint64_t)clock_wall_ms());
 	map_init(&s->wait.open, SPOOL_OPEN_MAX, (uint64_t)clock_wall_ms());
 	list_init(&s->wait.asks);
+	list_init(&s->turns);
 	list_init(&s->acts);
 	list_init(&s->wants);
 	list_init(&s->big_wants);
@@ -92,6 +92,7 @@ static void role_peer_down(struct frame *f, struct channel *ch)
 		report_bounce_down(s);
 	}
 	else if (peer == ROLE_MAILBOX || peer == ROLE_DELIVER) {
+		if (peer == ROLE_DELIVER) turn_worker_down(s, channel_peer_index(ch));
 		parts_worker_down(s, peer, channel_peer_index(ch));
 		watch_leave_if_idle(s);
 	}
@@ -107,6 +108,7 @@ static void role_death(struct spool *s, const struct msg_death *death)
 	if (!has_jobs && role != ROLE_BOUNCE) return;
 	struct channel *ch = frame_peer(s->frame, role, death->index);
 	if (ch) channel_pump(ch);
+	if (role == ROLE_DELIVER) turn_worker_down(s, death->index);
 	if (has_jobs) parts_lost(s, role, death->index);
 	if (death->blamed && death->id) outcome_death(s, death->id);
 }
@@ -139,6 +141,7 @@ static void role_worker(struct spool *s, struct channel *ch, enum msg_type type,
 	struct msg_body_want want;
 	struct msg_report_done report;
 	struct msg_letter letter;
+	struct msg_line_gone gone;
 	if (type == MSG_window) report_window(s, fd);
 	else if (type == MSG_body_want && msg_body_want_get(payload, &want))
 		text_wanted(s, worker, want.job);
@@ -150,6 +153,7 @@ static void role_worker(struct spool *s, struct channel *ch, enum msg_type type,
 	else if (type == MSG_report_done && msg_report_done_get(payload, &report)) {
 		if (!notice_written(s, &report)) report_written(s, &report);
 	}
+	else if (type == MSG_line_gone && msg_line_gone_get(payload, &gone)) turn_gone(s, worker, gone.key);
 	else if (type == MSG_letter && msg_letter_get(payload, &letter)) written_take(s, &letter);
 	else role_admin(s, type, payload);
 	watch_leave_if_idle(s);
@@ -165,6 +169,7 @@ static void role_message(struct frame *f, struct channel *ch, enum msg_type type
 	struct msg_big_abort abort_it;
 	struct msg_refused_note refused;
 	struct msg_release release;
+	struct msg_turn turn;
 	if (channel_peer(ch) != ROLE_RECEIVE) {
 		role_worker(s, ch, type, payload, fd);
 		return;
@@ -178,6 +183,7 @@ static void role_message(struct frame *f, struct channel *ch, enum msg_type type
 		notice_note(s, &refused);
 	else if (type == MSG_release && msg_release_get(payload, &release))
 		wait_release(s, worker, &release);
+	else if (type == MSG_turn && msg_turn_get(payload, &turn)) turn_begin(s, worker, &turn, fd);
 	else if (type == MSG_window) arrive_worker_up(s, worker, fd);
 }
 

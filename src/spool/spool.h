@@ -57,6 +57,8 @@ enum {
 	SPOOL_URGENT_AHEAD_MS = 24 * 3600 * 1000,
 	SPOOL_OPEN_MAX = 20000,    /* domains whose mail was asked for and may go */
 	SPOOL_DIALS_MAX = 16,
+	SPOOL_TURNS_MAX = 64,      /* clients that fetch mail over their connections */
+	SPOOL_HANDS_MAX = SPOOL_JOBS_MAX + SPOOL_DEATHS_MAX * FRAME_INDEX_MAX,
 	SPOOL_NOTICES_MAX = 8,     /* messages to the postmaster on their way into the spool */
 };
 
@@ -289,6 +291,10 @@ struct spool {
 	struct map stops; /* hash of the key -> struct stop */
 	/* wait.c */
 	struct wait wait;
+	/* turn.c */
+	struct link turns;
+	size_t turn_count;
+	uint64_t next_turn;
 	/* dial.c */
 	struct dial_zone zone;
 	struct dial_line dials[SPOOL_DIALS_MAX];
@@ -379,6 +385,9 @@ void jobs_drain(struct spool *s);
 int job_claim(struct spool *s, uint64_t id, const struct filter *filter, struct job **out);
 /* What waits of it is placed anew, if it is in hand. */
 void job_place_anew(struct spool *s, uint64_t id);
+/* The same for all that have a part in a line of which `is` says yes. */
+typedef bool part_is_fn(struct spool *s, const struct part *part, const void *arg);
+void jobs_place_anew_if(struct spool *s, part_is_fn *is, const void *arg);
 /* Leaves its lines: it is not to be tried (again) now. What is away stays away. */
 void job_leave_lines(struct spool *s, struct job *job);
 
@@ -504,6 +513,8 @@ void suspend_committed(struct spool *s, const struct spool_op *op, const struct 
 /* pacing.c: how much is sent to whom */
 /* Gives the destination its limits, if the configuration has changed since. */
 void pacing_place(struct spool *s, struct sched_dest *d, const struct route *route);
+/* One connection, no other limits, no site. */
+void pacing_one(struct sched_dest *d);
 /* Places of the destination with that key, which need not be there. */
 uint32_t pacing_places(const struct spool *s, struct str key);
 /* The block that holds for it, or NULL. */
@@ -527,13 +538,34 @@ bool wait_put_off(struct spool *s, struct job *job, uint32_t at, const struct ro
 /* A client asks; it is answered. */
 void wait_release(struct spool *s, unsigned worker, const struct msg_release *m);
 /* Whether this walk looks for it. */
-bool wait_is_asked_for(struct spool *s, const struct route *route);
+bool wait_is_asked_for(struct spool *s, const struct route *route, struct str address);
+/* To a worker of receive that has asked, if it is still the same one; else NULL. */
+struct channel *wait_channel(const struct spool *s, unsigned worker, uint64_t life);
 /* The walk has ended and has found so many messages. */
 void wait_walked(struct spool *s, uint64_t count, bool failed);
 void wait_tick(struct spool *s); /* every second */
 /* A walk begins, or another after the one that goes on: what asks for it has noted its number,
  * s->wait.walk + 1. */
 void wait_walk(struct spool *s);
+
+/* turn.c: clients that fetch their mail over the connection that they have made (ATRN) */
+/* A client asks; it is answered. Takes over `fd`. */
+void turn_begin(struct spool *s, unsigned worker, const struct msg_turn *m, int fd);
+/* The destination that is such a client, if it is there for the recipient; else NULL. */
+struct sched_dest *turn_dest(struct spool *s, const struct job *job, const struct route *route);
+/* Whether this walk looks for it for one of them, who is told how many there were. */
+bool turn_is_asked_for(struct spool *s, const struct route *route, struct str address);
+bool turn_shares(const struct spool *s); /* whether one of them waits for this walk */
+void turn_walked(struct spool *s, bool failed);
+void turn_tick(struct spool *s); /* every second */
+/* Whether it is a key of such a destination, which may be gone by now. */
+bool turn_is_key(struct str key);
+/* Which deliver has it, and where it leads; false: it is none, or gone. */
+bool turn_worker(const struct spool *s, struct str key, unsigned *worker);
+bool turn_target_put(const struct spool *s, struct str key, struct buf *out);
+/* The connection has ended; the deliver process has. */
+void turn_gone(struct spool *s, unsigned worker, struct str key);
+void turn_worker_down(struct spool *s, unsigned worker);
 
 /* dial.c: mail that waits for a window */
 void dial_zone_load(struct spool *s); /* while files can be read */

@@ -101,18 +101,24 @@ bool wait_put_off(struct spool *s, struct job *job, uint32_t at, const struct ro
 	return true;
 }
 
-bool wait_is_asked_for(struct spool *s, const struct route *route)
+bool wait_is_asked_for(struct spool *s, const struct route *route, struct str address)
 {
 	const struct release *r = release_find(s, route_domain_of(route->mailbox));
-	return (r && r->walk == s->wait.walk) || dial_is_asked_for(s, route);
+	bool fetched = turn_is_asked_for(s, route, address);
+	return fetched || (r && r->walk == s->wait.walk) || dial_is_asked_for(s, route);
 }
 
 /* --- who asks ---------------------------------------------------------------------------------- */
 
-static void answer(struct spool *s, unsigned worker, uint64_t life, const struct msg_released *m)
+struct channel *wait_channel(const struct spool *s, unsigned worker, uint64_t life)
 {
 	bool there = s->workers[worker].life == life;
-	struct channel *ch = there ? frame_peer(s->frame, ROLE_RECEIVE, worker) : NULL;
+	return there ? frame_peer(s->frame, ROLE_RECEIVE, worker) : NULL;
+}
+
+static void answer(struct spool *s, unsigned worker, uint64_t life, const struct msg_released *m)
+{
+	struct channel *ch = wait_channel(s, worker, life);
 	if (ch) channel_send_released(ch, m);
 }
 
@@ -178,7 +184,7 @@ void wait_walk(struct spool *s)
 void wait_walked(struct spool *s, uint64_t count, bool failed)
 {
 	struct ask *first = NULL;
-	bool shared = false;
+	bool shared = turn_shares(s);
 	s->wait.walking = false;
 	LIST_EACH(it, &s->wait.asks) {
 		struct ask *ask = CONTAINER(it, struct ask, link);
@@ -193,12 +199,14 @@ void wait_walked(struct spool *s, uint64_t count, bool failed)
 		if (failed) ask_answer(s, ask, RELEASED_NOT_NOW, 0);
 		else ask_answer(s, ask, shared ? RELEASED_LOOKED_FOR : RELEASED_COUNTED, count);
 	}
+	turn_walked(s, failed);
 }
 
 void wait_tick(struct spool *s)
 {
 	int64_t now_ms = loop_now_ms(s->frame->loop);
 	walk_begin(s);
+	turn_tick(s);
 	LIST_EACH(it, &s->wait.asks) {
 		struct ask *ask = CONTAINER(it, struct ask, link);
 		if (ask->deadline_ms <= now_ms) ask_answer(s, ask, RELEASED_LOOKED_FOR, 0);

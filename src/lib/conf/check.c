@@ -211,16 +211,17 @@ static void check_deliver(struct conf_parser *p, struct conf_domain *d)
 
 static void check_held(struct conf_parser *p, const struct conf_domain *d)
 {
-	bool asks = conf_is_said(&d->etrn_from_from) || conf_is_said(&d->etrn_user_from);
+	bool asks = conf_is_said(&d->etrn_from_from) || conf_is_said(&d->etrn_user_from) ||
+		    conf_is_said(&d->atrn_user_from);
 	struct conf_quote quote;
 	if (d->deliver.held) p->conf->held_count++;
 	if (d->deliver.held && !asks)
 		AT(p, CONF_WARNING, &d->deliver_from, STR("hold-for-etrn"),
-		   "nobody may ask for the mail of %s; write etrn-from NETWORK or etrn-user USER",
+		   "nobody may ask for the mail of %s; write etrn-from NETWORK, etrn-user USER or atrn-user USER",
 		   conf_quote(&quote, d->names[0]));
 	else if (asks && !d->deliver.held && conf_is_said(&d->deliver_from))
 		AT(p, CONF_WARNING, &d->origin, d->names[0],
-		   "mail of %s does not wait for ETRN; write deliver hold-for-etrn",
+		   "mail of %s does not wait to be asked for; write deliver hold-for-etrn",
 		   conf_quote(&quote, d->names[0]));
 }
 

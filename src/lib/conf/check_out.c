@@ -134,7 +134,8 @@ static bool does_somebody_relay(const struct conf *conf)
 
 static bool wants_auth(const struct conf_listener *l)
 {
-	return l->role == CONF_ROLE_SUBMISSION || l->auth != CONF_LISTENER_AUTH_OFF;
+	return l->role == CONF_ROLE_SUBMISSION || l->role == CONF_ROLE_ODMR ||
+	       l->auth != CONF_LISTENER_AUTH_OFF;
 }
 
 static bool is_cleartext_allowed(const struct conf *conf)
@@ -158,6 +159,25 @@ static void check_login(struct conf_parser *p, const struct conf_listener *l,
 	   "nobody can log in through listener '%.*s': it has no TLS, and no host rule says "
 	   "'auth cleartext'",
 	   STR_ARG(l->name));
+}
+
+/* Who fetches mail by ATRN needs both: where to, and a domain that is his. */
+static void check_odmr(struct conf_parser *p)
+{
+	const struct conf *conf = p->conf;
+	const struct conf_domain *domain = NULL;
+	const struct conf_listener *listener = NULL;
+	for (size_t i = 0; i < conf->domain_count; i++)
+		if (conf->domains[i].deliver.held && conf->domains[i].atrn_user.count) domain = &conf->domains[i];
+	for (size_t i = 0; i < conf->listener_count; i++)
+		if (conf->listeners[i].role == CONF_ROLE_ODMR) listener = &conf->listeners[i];
+	if (domain && !listener)
+		AT(p, CONF_WARNING, &domain->atrn_user_from, STR("atrn-user"),
+		   "nobody can fetch mail by ATRN: there is no listener of the role odmr");
+	if (listener && !domain)
+		AT(p, CONF_WARNING, &listener->role_from, STR("role"),
+		   "nobody may fetch mail through listener '%.*s': no domain has 'deliver hold-for-etrn' and "
+		   "atrn-user", STR_ARG(listener->name));
 }
 
 /* Who sends to other domains comes from a network that may, or has logged in. */
@@ -251,6 +271,7 @@ bool conf_check_out(struct conf_parser *p)
 	check_route_files(p);
 	conf_check_tokens(p);
 	check_relay(p);
+	check_odmr(p);
 	check_retry(p);
 	check_postmaster(p);
 	return true;

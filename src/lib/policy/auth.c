@@ -13,6 +13,7 @@ bool policy_auth_required(const struct facts *f)
 static bool policy_auth_is_wanted(const struct facts *f)
 {
 	return policy_auth_required(f) || f->listener->role == CONF_ROLE_SUBMISSION ||
+	       f->listener->role == CONF_ROLE_ODMR ||
 	       f->listener->auth != CONF_LISTENER_AUTH_OFF;
 }
 

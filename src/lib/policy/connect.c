@@ -5,7 +5,8 @@
 struct verdict policy_connect(const struct facts *f)
 {
 	const struct conf *conf = f->conf;
-	if (conf->transfer == CONF_TRANSFER_OUT || conf->transfer == CONF_TRANSFER_DRAIN)
+	bool out = conf->transfer == CONF_TRANSFER_OUT || conf->transfer == CONF_TRANSFER_DRAIN;
+	if (out && f->listener->role != CONF_ROLE_ODMR) /* there mail leaves, too */
 		return verdict_rule(421, "4.3.2",
 			STR("This server is not taking new mail now; try again later"),
 			&conf->transfer_from);

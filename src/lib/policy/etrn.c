@@ -30,7 +30,7 @@ bool policy_may_etrn(const struct facts *f)
 	return false;
 }
 
-static void domain_put(struct buf *out, struct str name)
+void policy_domain_put(struct buf *out, struct str name)
 {
 	for (size_t i = 0; i < name.len; i++) buf_byte(out, ascii_lower(name.at[i]));
 	buf_byte(out, '\n');
@@ -61,7 +61,7 @@ static void collect(const struct facts *f, char option, struct str what, struct 
 		for (size_t n = 0; n < d->name_count; n++)
 			if (option == '#' ? str_eq(route_of(conf, d, d->names[n]), what)
 					  : is_in_zone(d->names[n], what))
-				domain_put(out, d->names[n]);
+				policy_domain_put(out, d->names[n]);
 	}
 }
 
@@ -85,7 +85,7 @@ enum policy_etrn policy_etrn_domains(const struct facts *f, struct str argument,
 		collect(f, kind, what, domains);
 	} else {
 		const struct conf_domain *d = conf_domain_find(f->conf, what);
-		if (d && may_ask(f, d)) domain_put(domains, what);
+		if (d && may_ask(f, d)) policy_domain_put(domains, what);
 	}
 	if (domains->overflowed) return POLICY_ETRN_MANY;
 	return domains->len > before ? POLICY_ETRN_OK : POLICY_ETRN_DENIED;

@@ -173,6 +173,20 @@ enum policy_etrn {
 enum policy_etrn policy_etrn_domains(const struct facts *f, struct str argument,
                                      struct buf *domains);
 
+/* ATRN (RFC 2645): the domains of an argument ("a.example,b.example"; empty: all that the user
+ * may have), written to `domains` as above, each once. */
+enum policy_atrn {
+	POLICY_ATRN_OK,
+	POLICY_ATRN_BAD,    /* that is no list of domains */
+	POLICY_ATRN_DENIED, /* one of them is not for this user, or not held; or there is none */
+	POLICY_ATRN_MANY,   /* more than there is room for in `domains` */
+};
+enum policy_atrn policy_atrn_domains(const struct facts *f, struct str argument,
+                                     struct buf *domains);
+/* Whether such a list has it; and puts it there. */
+bool policy_domain_is_in(struct str domains, struct str name);
+void policy_domain_put(struct buf *domains, struct str name);
+
 /* The postmaster of any local domain, or of this server (RFC 5321 4.5.1): exact, ASCII
  * case does not matter (Q245041: prefixes of it were taken for it). */
 bool policy_is_postmaster(struct str local);

@@ -116,6 +116,7 @@ struct smtp_client_settings {
 	enum smtp_client_tls tls;
 	const struct smtp_client_login *login; /* NULL: none */
 	uint32_t rcpts_max;  /* of one transaction (> 0); the peer may want fewer */
+	bool carried;        /* another process carries it through TLS; none is begun here */
 	bool lmtp;
 	bool pipelining;     /* used where offered */
 	bool chunking;       /* used where offered; never with LMTP, where the number of

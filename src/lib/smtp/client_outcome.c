@@ -130,7 +130,8 @@ static struct smtp_outcome check_mail(const struct smtp_client *c)
 	if (!is_fit(mail->sender))
 		return smtp_client_own(SMTP_STEP_MAIL, SMTP_RCPT_PERMANENT, "5.1.7",
 				       STR("the sender's address can not be sent"));
-	if (mail->requiretls && !(c->secured && c->caps.requiretls)) return no_requiretls();
+	bool secured = c->secured || c->cfg->carried;
+	if (mail->requiretls && !(secured && c->caps.requiretls)) return no_requiretls();
 	if (utf8 && !c->caps.smtputf8) return no_utf8(c);
 	if (!c->caps.size_max || mail->size <= c->caps.size_max) return check_by(c);
 	struct smtp_outcome large =

@@ -48,6 +48,7 @@ static const struct smtp_verb verbs[] = {
 	{ STR_INIT("POST"),     TALKING,           smtp_verb_http,    false, NULL },
 	{ STR_INIT("PUT"),      TALKING,           smtp_verb_http,    false, NULL },
 	{ STR_INIT("ETRN"),     TALKING,           smtp_verb_etrn,    false, NULL },
+	{ STR_INIT("ATRN"),     TALKING,           smtp_verb_atrn,    false, NULL },
 	{ STR_INIT("STARTTLS"), BEFORE,            smtp_verb_starttls, false, tls_order },
 	{ STR_INIT("XCLIENT"),  TALKING,           smtp_verb_xclient, false, NULL },
 };
@@ -222,7 +223,7 @@ static void run_line(struct smtp_server *s, struct str line, bool more,
 	const struct smtp_verb *verb = find_verb(cmd.verb);
 	uint32_t errors = s->errors;
 	if (more && !verb->pipelines) s->unsynchronised = true;
-	if (smtp_tls_is_missing(s, verb)) return;
+	if (smtp_tls_is_missing(s, verb) || smtp_odmr_refuses(s, verb)) return;
 	if (verb->allowed & IN(s->state)) verb->handler(s, cmd.arg, ev);
 	else smtp_bad(s, 503, "5.5.1", verb->order);
 	if (s->errors == errors) s->errors = 0;
@@ -307,6 +308,7 @@ struct smtp_event smtp_server_next(struct smtp_server *s, struct str *in)
 			return ev;
 		}
 		if (s->owed) return (struct smtp_event){ .type = SMTP_EV_WAIT };
+		if (s->state == SMTP_TURNED) return ev;
 		if (s->state == SMTP_AT_TLS) {
 			smtp_tls_step(s, in, &ev);
 			continue;
@@ -371,6 +373,7 @@ void smtp_server_answer(struct smtp_server *s, unsigned code, const char *enhanc
 		[SMTP_OWED_TLS] = { 220, "2.0.0", "Ready to start TLS" },
 		[SMTP_OWED_AUTH] = { 235, "2.7.0", "You are logged in" },
 		[SMTP_OWED_XCLIENT] = { 220, NULL, "" },
+		[SMTP_OWED_ATRN] = { 250, "2.0.0", "OK, now reversing the connection" },
 	};
 	if (s->state == SMTP_CLOSED) return;
 	enum smtp_owed owed = (enum smtp_owed)s->owed;
@@ -404,6 +407,10 @@ void smtp_server_answer(struct smtp_server *s, unsigned code, const char *enhanc
 	case SMTP_OWED_END: end_answered(s); break;
 	case SMTP_OWED_TLS: if (success) s->state = SMTP_AT_TLS; break;
 	case SMTP_OWED_AUTH: smtp_auth_answered(s, success); break;
+	case SMTP_OWED_ATRN:
+		vrfy_answered(s);
+		if (success) s->state = SMTP_TURNED;
+		break;
 	case SMTP_OWED_XCLIENT:
 		if (success) smtp_xclient_answered(s);
 		else if (code == 554) smtp_close(s, code);
@@ -414,7 +421,7 @@ void smtp_server_answer(struct smtp_server *s, unsigned code, const char *enhanc
 
 void smtp_server_timeout(struct smtp_server *s)
 {
-	if (s->state == SMTP_CLOSED) return;
+	if (s->state == SMTP_CLOSED || s->state == SMTP_TURNED) return;
 	smtp_reply(s, 421, "4.4.2", STR("Nothing came for too long, closing"));
 	smtp_close(s, 421);
 }
@@ -428,7 +435,7 @@ void smtp_server_shutdown(struct smtp_server *s)
 int64_t smtp_server_timeout_s(const struct smtp_server *s,
 			      const struct smtp_server_timeouts *limits)
 {
-	if (s->owed || s->state == SMTP_CLOSED) return 0;
+	if (s->owed || s->state == SMTP_CLOSED || s->state == SMTP_TURNED) return 0;
 	bool text = s->state == SMTP_IN_DATA || s->state == SMTP_IN_CHUNK;
 	return text ? limits->data_s : limits->command_s;
 }

@@ -60,6 +60,8 @@ enum smtp_event_type {
 	SMTP_EV_VRFY,  /* answer: s->vrfy */
 	SMTP_EV_EXPN,  /* the same, of EXPN; lines of the text become lines of the reply */
 	SMTP_EV_ETRN,  /* answer: s->vrfy is its argument; codes 250 to 253, 458, 459 */
+	SMTP_EV_ATRN,  /* answer: s->vrfy is its argument, perhaps empty. After 250 all that the client
+			* sends is left in `*in`: from there on it is the server (RFC 2645) */
 	SMTP_EV_STARTTLS, /* answer: may TLS begin? With success `out` is sent, and all that
 			   * the client sends belongs to TLS: nothing of it comes here before
 			   * smtp_server_secured. */
@@ -121,7 +123,7 @@ struct smtp_server {
 	 * success and ends with the answer to END or with ABORT; until then the strings
 	 * of s->mail and of each accepted s->rcpt stay where they are. */
 	struct str helo; /* printable ASCII, at most SMTP_HELO_MAX, otherwise unchecked */
-	struct str vrfy; /* argument of VRFY, EXPN or ETRN as sent; until it is answered */
+	struct str vrfy; /* argument of VRFY, EXPN, ETRN or ATRN as sent; until it is answered */
 	struct str xclient; /* the same of XCLIENT */
 	struct smtp_server_auth auth;
 	struct smtp_server_mail mail;
@@ -151,6 +153,9 @@ struct smtp_server {
 	bool expn_asked;   /* EXPN the same; false: 502 */
 
 	bool etrn_asked;   /* ETRN the same; false: 502 */
+	/* No mail comes in here: clients log in and fetch theirs by ATRN (RFC 2645), which is announced and
+	 * asked as an event; false: 502. Other commands are not taken */
+	bool odmr;
 	/* The machine's own. */
 	const struct smtp_server_settings *cfg;
 	struct buf *out;
@@ -182,7 +187,7 @@ void smtp_server_refuse(struct smtp_server *s, unsigned code, const char *enhanc
 /* Consumes from `*in` and appends replies to `out`. */
 struct smtp_event smtp_server_next(struct smtp_server *s, struct str *in);
 
-/* Answers MAIL, RCPT, VRFY, EXPN, ETRN, STARTTLS, XCLIENT, AUTH, DATA or END. Codes under 400 are success; 0 is the usual
+/* Answers MAIL, RCPT, VRFY, EXPN, ETRN, ATRN, STARTTLS, XCLIENT, AUTH, DATA or END. Codes under 400 are success; 0 is the usual
  * one, and `text` may then be empty for the usual text; 421 also closes. A refused DATA
  * leaves the transaction open, a refused BDAT ends it (ABORT follows the chunk).
  * `enhanced` ("5.1.1") may be NULL. Text is cut to 1600 octets, wrapped into reply lines

@@ -90,6 +90,10 @@ void smtp_verb_ehlo(struct smtp_server *s, struct str arg, struct smtp_event *ev
 	(void)ev;
 	if (!hello(s, arg, true)) return;
 	put_greets(s, '-');
+	if (s->odmr) {
+		smtp_odmr_hello(s);
+		return;
+	}
 	buf_str(s->out, STR("250-PIPELINING\r\n250-SIZE "));
 	buf_u64(s->out, s->cfg->size_max);
 	buf_str(s->out,

@@ -82,7 +82,11 @@ void smtp_verb_etrn(struct smtp_server *s, struct str arg, struct smtp_event *ev
 void smtp_verb_help(struct smtp_server *s, struct str arg, struct smtp_event *ev)
 {
 	(void)arg, (void)ev;
-	smtp_reply(s, 214, "2.0.0",
+	if (s->odmr)
+		smtp_reply(s, 214, "2.0.0",
+			   STR("Commands: EHLO HELO STARTTLS AUTH ATRN RSET NOOP HELP QUIT; see RFC 2645"));
+	else
+		smtp_reply(s, 214, "2.0.0",
 		   STR("Commands: EHLO HELO AUTH MAIL RCPT DATA BDAT RSET NOOP "
 		       "VRFY HELP QUIT; see RFC 5321"));
 }

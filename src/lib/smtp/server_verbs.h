@@ -15,12 +15,13 @@ enum smtp_state {
 	SMTP_IN_DATA,   /* the text of DATA comes */
 	SMTP_IN_CHUNK,  /* the text of one BDAT comes */
 	SMTP_AT_TLS,    /* 220 to STARTTLS is said, TLS is the caller's business */
+	SMTP_TURNED,    /* 250 to ATRN is said: what comes is the caller's */
 	SMTP_CLOSED,    /* nothing is read any more */
 };
 
 enum smtp_owed {
 	SMTP_OWED_NONE, SMTP_OWED_MAIL, SMTP_OWED_RCPT, SMTP_OWED_VRFY, SMTP_OWED_DATA,
-	SMTP_OWED_BDAT, SMTP_OWED_END, SMTP_OWED_TLS, SMTP_OWED_AUTH, SMTP_OWED_XCLIENT,
+	SMTP_OWED_BDAT, SMTP_OWED_END, SMTP_OWED_TLS, SMTP_OWED_AUTH, SMTP_OWED_XCLIENT, SMTP_OWED_ATRN,
 };
 
 /* Events that follow from what was read, in the order in which they come out. */
@@ -63,6 +64,12 @@ bool smtp_auth_is_last(const struct smtp_server *s);
 void smtp_auth_answered(struct smtp_server *s, bool success);
 /* The connection closes: an exchange that the caller knows of ends. No-op if none. */
 void smtp_auth_drop(struct smtp_server *s);
+
+/* server_atrn.c */
+smtp_verb_fn smtp_verb_atrn;
+/* True, having said 502, if the verb is not for a client that fetches its mail. */
+bool smtp_odmr_refuses(struct smtp_server *s, const struct smtp_verb *verb);
+void smtp_odmr_hello(struct smtp_server *s); /* the lines of EHLO behind the first */
 
 /* server_xclient.c */
 smtp_verb_fn smtp_verb_xclient;

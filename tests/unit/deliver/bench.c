@@ -119,6 +119,7 @@ static struct buf *queue_new(struct channel *ch, enum msg_type type)
 		msg_##name##_put(queue_new(ch, MSG_##name), m);                  \
 	}
 SEND(done)
+SEND(line_gone)
 SEND(body_want)
 SEND(pooled)
 SEND(resolve)
@@ -250,6 +251,7 @@ static bool answer_one(struct bench *b)
 	if (s.type == MSG_pooled && b->spool) take_pooled(b, payload);
 	if (s.type == MSG_body_want && b->spool) give_text(b, payload);
 	if (s.type == MSG_resolve && b->dns) give_hosts(b, payload);
+	if (s.type == MSG_line_gone) b->lines_gone++;
 	if (s.type == MSG_tls_result) take_result(b, payload);
 	if (s.type == MSG_sts_want && b->http) give_policy(b, payload);
 	if (s.type == MSG_token_refused && msg_token_refused_get(payload, &b->refused))
@@ -312,7 +314,7 @@ uint64_t bench_give(struct bench *b, const struct bench_job *j)
 	       .key = str_of(j->key  ? j->key
 			     : j->mx ? j->mx
 				     : j->hops),
-	       .route = STR("out"), .target = buf_view(&target),
+	       .route = str_of(j->route ? j->route : "out"), .target = buf_view(&target),
 	       .recipients = buf_view(&recipients), .site = str_of(j->site ? j->site : ""),
 	       .connections = j->connections, .messages = j->messages);
 	bench_message(b, b->spool, MSG_relay, &record, -1);

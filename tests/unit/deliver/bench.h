@@ -126,6 +126,7 @@ struct bench {
 	bool tls_own;                     /* it had our address */
 	unsigned dones;
 	struct bench_done done; /* the last */
+	unsigned lines_gone;
 	uint32_t pooled, pooled_max; /* connections, as spool was told */
 };
 
@@ -149,6 +150,7 @@ struct bench_job {
 	uint8_t flags;
 	const char *site;
 	uint32_t connections, messages;
+	const char *route; /* NULL: out */
 };
 
 /* Gives the role a job, without a turn; its number. */

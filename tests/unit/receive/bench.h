@@ -65,6 +65,9 @@ bool bench_sent(enum msg_type type, struct str *payload);
 /* Handle of the first commit that waits; fails if there is none. */
 uint64_t bench_commit(void);
 
+/* deliver's end of the line that spool was given last; -1: none. The test closes it. */
+extern int bench_line;
+
 /* A client connects to the listener "in"; its end of the connection. */
 int bench_connect(struct bench *b, const char *client);
 struct session *bench_session(struct bench *b, int client); /* NULL: gone */

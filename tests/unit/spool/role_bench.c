@@ -23,7 +23,7 @@ static const char conf_text[] =
 	"hostname mx.us.example\npostmaster ann@us.example\n"
 	"domain us.example { users any; deliver maildir /m/%d/%n }\n"
 	"domain away.example { deliver route away }\n"
-	"domain held.example too.example { deliver hold-for-etrn away; etrn-from 192.0.2.1 }\n"
+	"domain held.example too.example { deliver hold-for-etrn away; etrn-from 192.0.2.1; atrn-user ann@us.example }\n"
 	"route away { via 127.0.0.1:25 }\n"
 	"domain line.example { deliver route line }\nroute line { via 127.0.0.1:25 }\n"
 	"dial isp { route line; queued-for 30d; before /bin/true; after /bin/true; timeout 1s }\n";
@@ -85,6 +85,7 @@ static void far_out(struct bench *b, enum msg_type type, struct str payload)
 	struct msg_notice_job notice;
 	struct msg_body body;
 	struct msg_released released;
+	struct msg_turned turned;
 	struct msg_program program;
 	if (type == MSG_program) {
 		assert_true(msg_program_get(payload, &program));
@@ -94,6 +95,10 @@ static void far_out(struct bench *b, enum msg_type type, struct str payload)
 		b->released = released.result;
 		b->released_query = released.query;
 		b->released_count = released.count;
+	} else if (type == MSG_turned) {
+		assert_true(msg_turned_get(payload, &turned));
+		b->turned = turned.result;
+		b->turned_recipients = turned.recipients;
 	} else if (type == MSG_relay) {
 		assert_true(msg_relay_get(payload, &relay));
 		b->relay = relay.job;
@@ -103,9 +108,9 @@ static void far_out(struct bench *b, enum msg_type type, struct str payload)
 			.tls_wish = relay.tls_wish, .priority = relay.priority, .by = relay.by,
 			.by_ms = relay.by_ms };
 		(void)str_to_cstr(relay.site, b->relay_site, sizeof b->relay_site);
-		(void)str_to_cstr(relay.key, b->relay_key, sizeof b->relay_key);
 		(void)str_to_cstr(relay.route, b->relay_route, sizeof b->relay_route);
 		b->relay_flags = relay.flags;
+		(void)str_to_cstr(relay.key, b->relay_key, sizeof b->relay_key);
 		b->relay_connections = relay.connections;
 		b->relay_messages = relay.messages;
 	} else if (type == MSG_report_job) {
@@ -263,6 +268,13 @@ int bench_setup(void **state)
 	return 0;
 }
 
+int bench_setup_relay(void **state)
+{
+	int result = bench_setup(state);
+	bench_up(*state, ROLE_DELIVER);
+	return result;
+}
+
 static int removed(const char *path, const struct stat *st, int type, struct FTW *ftw)
 {
 	(void)st, (void)type, (void)ftw;
@@ -389,4 +401,11 @@ void bench_write_letter(struct bench *b, struct window *letters)
 	window_ranges_put(&ranges, &range, 1);
 	channel_send_report_done(b->far[ROLE_BOUNCE], &(struct msg_report_done){ .job = b->report_job,
 		.ranges = buf_view(&ranges), .size = sizeof text - 1 });
+}
+
+void bench_arrive(struct bench *b, uint64_t id, const char *domain)
+{
+	size_t sent = b->sent[MSG_committed];
+	bench_commit(b, id, domain, 100);
+	bench_until(b, &b->sent[MSG_committed], sent + 1);
 }

@@ -44,6 +44,8 @@ struct bench {
 	char relay_text[256];
 	char relay_site[64], relay_key[64], relay_route[64];
 	unsigned relay_flags;
+	unsigned turned; /* the last one's result */
+	uint64_t turned_recipients;
 	uint32_t relay_connections, relay_messages;
 	unsigned body_result;
 	unsigned answer_status;
@@ -55,6 +57,7 @@ struct bench {
 };
 
 int bench_setup(void **state);
+int bench_setup_relay(void **state); /* with a deliver[0] */
 int bench_teardown(void **state);
 void bench_up(struct bench *b, enum role role); /* a new channel and the role is told */
 void bench_down(struct bench *b, enum role role);
@@ -65,6 +68,7 @@ void bench_run(struct bench *b, int64_t ms); /* lets the loop turn for that long
 void bench_until(struct bench *b, const size_t *count, size_t wanted);
 /* A message with a window block of `len` bytes for joe@`domain`. */
 void bench_commit(struct bench *b, uint64_t id, const char *domain, size_t len);
+void bench_arrive(struct bench *b, uint64_t id, const char *domain); /* and it is durable */
 void bench_commit_as(struct bench *b, const struct msg_commit *m, const char *domain);
 void bench_piece(struct bench *b, uint64_t handle, struct window_range range);
 void bench_delivered(struct bench *b, uint64_t job);

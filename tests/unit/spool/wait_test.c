@@ -5,20 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int setup(void **state)
-{
-	int result = bench_setup(state);
-	bench_up(*state, ROLE_DELIVER);
-	return result;
-}
-
-static void a_message(struct bench *b, uint64_t id, const char *domain)
-{
-	size_t sent = b->sent[MSG_committed];
-	bench_commit(b, id, domain, 100);
-	bench_until(b, &b->sent[MSG_committed], sent + 1);
-}
-
 static void ask(struct bench *b, uint64_t query, const char *domains)
 {
 	channel_send_release(b->far[ROLE_RECEIVE],
@@ -52,9 +38,9 @@ enum { COUNTED = 1, LOOKED_FOR = 0, NOT_NOW = 2 };
 static void waits_and_goes(void **state)
 {
 	struct bench *b = *state;
-	a_message(b, 1, "held.example");
-	a_message(b, 2, "Held.Example");
-	a_message(b, 3, "too.example");
+	bench_arrive(b, 1, "held.example");
+	bench_arrive(b, 2, "Held.Example");
+	bench_arrive(b, 3, "too.example");
 	bench_until(b, &b->events[EVENT_defer], 3);
 	bench_run(b, 50);
 	assert_int_equal(b->sent[MSG_relay], 0);
@@ -63,7 +49,7 @@ static void waits_and_goes(void **state)
 	bench_until(b, &b->sent[MSG_relay], 2);
 	assert_int_equal(b->events[EVENT_retry], 2);
 	/* What comes while it is open goes at once; others go on waiting. */
-	a_message(b, 4, "held.example");
+	bench_arrive(b, 4, "held.example");
 	bench_until(b, &b->sent[MSG_relay], 3);
 	for (uint64_t job = b->relay - 2; job <= b->relay; job++) relayed(b, job);
 	bench_until(b, &b->events[EVENT_deliver], 3);
@@ -83,7 +69,7 @@ static void window_ends(void **state)
 	release(b, "held.example\n", COUNTED, 0);
 	assert_int_equal(b->spool->wait.open.count, 1);
 	bench_run(b, 20);
-	a_message(b, 1, "held.example");
+	bench_arrive(b, 1, "held.example");
 	bench_until(b, &b->events[EVENT_defer], 1);
 	wait_tick(b->spool);
 	assert_int_equal(b->spool->wait.open.count, 0);
@@ -106,7 +92,7 @@ static void strangers_open_nothing(void **state)
 static void many_ask(void **state)
 {
 	struct bench *b = *state;
-	a_message(b, 1, "held.example");
+	bench_arrive(b, 1, "held.example");
 	bench_until(b, &b->events[EVENT_defer], 1);
 	for (uint64_t i = 0; i < 300; i++) ask(b, i, i % 2 ? "held.example\n" : "too.example\n");
 	bench_until(b, &b->sent[MSG_released], 300);
@@ -133,7 +119,7 @@ static void suspended_is_stronger(void **state)
 	struct bench *b = *state;
 	bench_act(b, QUEUE_SUSPEND, "domain held.example");
 	bench_until(b, &b->events[EVENT_suspend], 1);
-	a_message(b, 1, "held.example");
+	bench_arrive(b, 1, "held.example");
 	bench_run(b, 30);
 	assert_int_equal(b->events[EVENT_defer], 0);
 	release(b, "held.example\n", COUNTED, 1);
@@ -155,12 +141,12 @@ static void in_takes_mail_from_its_lines(void **state)
 {
 	struct bench *b = *state;
 	bench_down(b, ROLE_DELIVER);
-	a_message(b, 1, "away.example");
+	bench_arrive(b, 1, "away.example");
 	bench_run(b, 30);
 	assert_int_equal(b->spool->in_hand.count, 1);
 	mode(b, CONF_TRANSFER_IN);
 	bench_up(b, ROLE_DELIVER);
-	a_message(b, 2, "away.example");
+	bench_arrive(b, 2, "away.example");
 	bench_run(b, 100);
 	assert_int_equal(b->spool->in_hand.count, 0);
 	assert_int_equal(b->sent[MSG_relay], 0);
@@ -171,7 +157,7 @@ static void in_takes_mail_from_its_lines(void **state)
 static void drain_tells_that_it_is_empty(void **state)
 {
 	struct bench *b = *state;
-	a_message(b, 1, "away.example");
+	bench_arrive(b, 1, "away.example");
 	bench_until(b, &b->sent[MSG_relay], 1);
 	watch_tick(b->spool);
 	assert_int_equal(b->events[EVENT_drained], 0); /* not its mode */
@@ -191,7 +177,7 @@ static void drain_tells_that_it_is_empty(void **state)
 	mode(b, CONF_TRANSFER_DRAIN);
 	watch_tick(b->spool);
 	bench_until(b, &b->events[EVENT_drained], 2);
-	a_message(b, 3, "away.example");
+	bench_arrive(b, 3, "away.example");
 	bench_until(b, &b->sent[MSG_relay], 2);
 	watch_tick(b->spool);
 	assert_false(b->spool->drained);
@@ -200,14 +186,14 @@ static void drain_tells_that_it_is_empty(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(waits_and_goes, setup, bench_teardown),
-		cmocka_unit_test_setup_teardown(window_ends, setup, bench_teardown),
-		cmocka_unit_test_setup_teardown(strangers_open_nothing, setup, bench_teardown),
-		cmocka_unit_test_setup_teardown(many_ask, setup, bench_teardown),
-		cmocka_unit_test_setup_teardown(late, setup, bench_teardown),
-		cmocka_unit_test_setup_teardown(suspended_is_stronger, setup, bench_teardown),
-		cmocka_unit_test_setup_teardown(in_takes_mail_from_its_lines, setup, bench_teardown),
-		cmocka_unit_test_setup_teardown(drain_tells_that_it_is_empty, setup, bench_teardown),
+		cmocka_unit_test_setup_teardown(waits_and_goes, bench_setup_relay, bench_teardown),
+		cmocka_unit_test_setup_teardown(window_ends, bench_setup_relay, bench_teardown),
+		cmocka_unit_test_setup_teardown(strangers_open_nothing, bench_setup_relay, bench_teardown),
+		cmocka_unit_test_setup_teardown(many_ask, bench_setup_relay, bench_teardown),
+		cmocka_unit_test_setup_teardown(late, bench_setup_relay, bench_teardown),
+		cmocka_unit_test_setup_teardown(suspended_is_stronger, bench_setup_relay, bench_teardown),
+		cmocka_unit_test_setup_teardown(in_takes_mail_from_its_lines, bench_setup_relay, bench_teardown),
+		cmocka_unit_test_setup_teardown(drain_tells_that_it_is_empty, bench_setup_relay, bench_teardown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -24,7 +24,7 @@ struct run {
 	bool auth_wants_tls;
 	struct smtp_server_settings cfg;
 	uint8_t extra;
-	bool vrfy, expn, etrn;
+	bool vrfy, expn, etrn, odmr;
 };
 
 static const struct smtp_server_settings defaults = {
@@ -123,6 +123,7 @@ static void start(struct run *r)
 	r->session.server.extra = r->extra;
 	r->session.server.future = STR("86400 2026-11-23T00:00:00Z");
 	r->session.server.etrn_asked = r->etrn;
+	r->session.server.odmr = r->odmr;
 	r->session.server.tls_offered = r->tls.len > 0;
 	r->session.server.tls_required = str_eq(r->tls, STR("require"));
 	r->session.no_certificate = str_eq(r->tls, STR("broken"));
@@ -228,6 +229,7 @@ static void option(struct run *r, struct str text)
 	else if (str_eq(name, STR("vrfy"))) r->vrfy = on;
 	else if (str_eq(name, STR("expn"))) r->expn = on;
 	else if (str_eq(name, STR("etrn"))) r->etrn = on;
+	else if (str_eq(name, STR("odmr"))) r->odmr = on;
 	else if (str_eq(name, STR("tls"))) r->tls = value;
 	else if (str_eq(name, STR("extra"))) option_extra(r, value);
 	else if (str_eq(name, STR("auth"))) r->auth = value;

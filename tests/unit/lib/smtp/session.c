@@ -125,6 +125,7 @@ static void handle(struct session *s, struct smtp_event ev)
 	case SMTP_EV_RCPT: answer_rcpt(s); break;
 	case SMTP_EV_VRFY:
 	case SMTP_EV_ETRN:
+	case SMTP_EV_ATRN:
 	case SMTP_EV_EXPN: answer_vrfy(s); break;
 	case SMTP_EV_XCLIENT: s->broken = "XCLIENT is not offered"; break;
 	case SMTP_EV_AUTH: answer_auth(s); break;
