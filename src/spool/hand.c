@@ -246,7 +246,8 @@ static void place_rcpt(struct spool *s, struct job *job, uint32_t at, int64_t no
 	}
 	struct part *part = verdict == SCHED_LINE ? part_for(s, job, d, part_role(&route)) : NULL;
 	if (!part) {
-		sched_skip(&s->sched, d, (struct sched_place){ job->due.due_ms, job->id });
+		sched_skip(&s->sched, d, (struct sched_place){ job->due.due_ms, job->id },
+			job->rcpt_count == 1);
 		return;
 	}
 	if (part->count++ == 0) part->first = at;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Looks for work: new messages are known from their arrival; what was put off, or was
  * there at the start, is found by a cursor over the due-list; the line of a destination that
- * had been full is filled by a second cursor from where mail for it was skipped first.
+ * had been full is filled with what was skipped for it, as far as that is remembered, and by a
+ * second cursor from the first place that is not.
  * The three take turns, so that a hundred thousand old messages do not hold up a new one. */
 #include "spool/spool.h"
 
@@ -9,6 +10,7 @@
 
 enum {
 	PUMP_BATCH = 64,        /* entries of the due-list at a time */
+	PUMP_SEEN = 1024,       /* the same, with those that are known */
 	PUMP_STEPS = 8,         /* batches in one turn of the loop */
 	DUE_IDLE_MS = 1000,     /* how often the due-list is looked at when nothing happens */
 	RESCAN_MS = 60 * 1000,  /* and all of it from its start */
@@ -24,25 +26,29 @@ static bool jobs_may_start(const struct spool *s)
 /* --- the due-list --------------------------------------------------------------------- */
 
 struct due_ids {
+	const struct sched *sched;
 	struct spool_due at[PUMP_BATCH];
-	size_t count;
+	size_t count, seen;
 };
 
+/* What was passed over before, and is remembered, is not looked at again. */
 static int due_collect(void *ctx, struct spool_due due)
 {
 	struct due_ids *ids = ctx;
+	ids->seen++;
+	if (sched_knows(ids->sched, (struct sched_place){ due.due_ms, due.id })) return 0;
 	ids->at[ids->count++] = due;
-	return 0;
+	return ids->count == PUMP_BATCH;
 }
 
 /* One batch from *cursor on, which moves behind what was taken. False: nothing more. */
 static bool scan_batch(struct spool *s, struct spool_due *cursor)
 {
-	struct due_ids ids = { .count = 0 };
+	struct due_ids ids = { .sched = &s->sched };
 	struct spool_due next = *cursor;
-	int error = store_due_list(s->store, loop_wall_ms(s->frame->loop), &next, PUMP_BATCH,
+	int error = store_due_list(s->store, loop_wall_ms(s->frame->loop), &next, PUMP_SEEN,
 		due_collect, &ids);
-	if (error) {
+	if (error < 0) {
 		watch_error(s, error, "the due-list could not be read");
 		return false;
 	}
@@ -50,7 +56,8 @@ static bool scan_batch(struct spool *s, struct spool_due *cursor)
 		if (!jobs_may_start(s) || job_start(s, ids.at[i].id, ids.at[i]) != 0) return true;
 		*cursor = ids.at[i];
 	}
-	return ids.count == PUMP_BATCH;
+	*cursor = next;
+	return ids.count == PUMP_BATCH || ids.seen == PUMP_SEEN;
 }
 
 /* The destination whose line is being filled; NULL: it is full, or gone. */
@@ -61,6 +68,25 @@ static struct sched_dest *fill_dest(struct spool *s)
 	return d && d->from.id == 0 ? d : NULL;
 }
 
+/* Something more of it may be taken in hand, or put off. */
+static bool wants_more(const struct spool *s, const struct sched_dest *d)
+{
+	enum sched_verdict verdict = sched_ask(&s->sched, d, loop_wall_ms(s->frame->loop));
+	return verdict == SCHED_LINE || (verdict == SCHED_BLOCKED && s->pump.put_off_left > 0);
+}
+
+static void fill_known(struct spool *s, struct sched_dest *d)
+{
+	struct sched_place place;
+	for (size_t i = 0; i < PUMP_BATCH && jobs_may_start(s) && wants_more(s, d); i++) {
+		if (!sched_recall(&s->sched, d, &place)) return;
+		struct spool_due due = { place.due_ms, place.id };
+		if (job_start(s, due.id, due) == 0) continue;
+		sched_skip(&s->sched, d, place, true);
+		return;
+	}
+}
+
 static bool fill_batch(struct spool *s)
 {
 	struct pump *p = &s->pump;
@@ -69,6 +95,10 @@ static bool fill_batch(struct spool *s)
 		struct sched_dest *d = sched_refill(&s->sched, loop_wall_ms(s->frame->loop),
 			p->put_off_left > 0, &place);
 		if (!d) return false;
+		if (place.id == 0) {
+			fill_known(s, d);
+			return true;
+		}
 		p->filling = true;
 		memcpy(p->fill_key, d->key.at, d->key.len);
 		p->fill_key_len = d->key.len;

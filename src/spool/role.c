@@ -216,6 +216,7 @@ static void role_reload(struct frame *f, struct conf *old)
 	s->drained = false;
 	dial_load(s);
 	if (f->conf->transfer == CONF_TRANSFER_IN) jobs_drain(s); /* what is under way comes to its end */
+	sched_forget(&s->sched);
 	pump_rescan(s); /* a route or a mode may have changed */
 	/* What still has to wait is put off anew, without an attempt. */
 	if (waits_in_vain(old, f->conf))

@@ -9,6 +9,7 @@ void sched_init(struct sched *s, uint32_t limit, uint64_t seed)
 {
 	*s = (struct sched){ .limit = limit, .seed = seed };
 	map_init(&s->dests, SCHED_DESTS_MAX, seed);
+	map_init(&s->places, SCHED_PLACES_MAX, seed);
 	for (size_t i = 0; i < SCHED_RINGS; i++) list_init(&s->rings[i]);
 	list_init(&s->skips);
 	map_init(&s->sites, SCHED_SITES_MAX, seed);
@@ -18,6 +19,7 @@ static void dest_free(struct sched *s, struct sched_dest *d)
 {
 	(void)map_take(&s->dests, hash_str(d->key, s->seed));
 	if (d->site) d->site->dests--;
+	places_free(s, d);
 	link_remove(&d->ring);
 	link_remove(&d->skips);
 	free(d);
@@ -32,6 +34,7 @@ void sched_free(struct sched *s)
 		dest_free(s, d);
 	}
 	map_free(&s->dests);
+	map_free(&s->places);
 	sites_free(s);
 }
 
@@ -45,7 +48,7 @@ struct sched_dest *sched_find(const struct sched *s, struct str key)
 
 static bool has_nothing(const struct sched_dest *d)
 {
-	return d->in_flight == 0 && d->waiting == 0 && d->from.id == 0 && !d->suspended &&
+	return d->in_flight == 0 && d->waiting == 0 && !has_skipped(d) && !d->suspended &&
 	       d->pooled == 0;
 }
 
@@ -58,6 +61,7 @@ static struct sched_dest *dest_new(struct str key)
 	memcpy(text, key.at, key.len);
 	d->key = (struct str){ text, key.len };
 	line_init(&d->line);
+	list_init(&d->places);
 	return d;
 }
 
@@ -102,7 +106,7 @@ uint32_t site_line_max(const struct sched_site *site)
 }
 
 /* Half of it: is to be filled. */
-static bool is_thin(const struct sched_dest *d)
+bool line_is_thin(const struct sched_dest *d)
 {
 	return d->waiting <= line_max(d) / 2 &&
 	       (!d->site || d->site->waiting <= site_line_max(d->site) / 2);
@@ -176,19 +180,6 @@ enum sched_verdict sched_ask_for(const struct sched *s, const struct sched_dest 
 	enum sched_verdict verdict = ask(s, d, 0, now_ms);
 	if (verdict != SCHED_SKIP || line_knows(&d->line, owner)) return verdict;
 	return ask(s, d, SCHED_GUESTS_MAX, now_ms);
-}
-
-static bool is_before(struct sched_place a, struct sched_place b)
-{
-	return a.due_ms < b.due_ms || (a.due_ms == b.due_ms && a.id < b.id);
-}
-
-void sched_skip(struct sched *s, struct sched_dest *d, struct sched_place place)
-{
-	if (d->from.id == 0 || is_before(place, d->from)) d->from = place;
-	d->skipped++;
-	if (!link_is_in(&d->skips)) list_add_tail(&s->skips, &d->skips);
-	s->refill = true;
 }
 
 /* --- lines -------------------------------------------------------------------------- */
@@ -274,40 +265,8 @@ void sched_done(struct sched *s, struct sched_dest *d, enum sched_end end, struc
 	} else if (end == SCHED_LOOKED) {
 		looked(d, now_ms);
 	}
-	s->refill |= d->from.id != 0;
+	s->refill |= has_skipped(d);
 	if (d->waiting) ring_add(s, d);
-}
-
-static struct sched_dest *refill_one(struct sched_dest *d, struct sched_place *place)
-{
-	*place = d->from;
-	d->from = (struct sched_place){ 0, 0 };
-	d->skipped = 0;
-	link_remove(&d->skips);
-	return d;
-}
-
-struct sched_dest *sched_refill(struct sched *s, int64_t now_ms, bool blocked,
-				struct sched_place *place)
-{
-	if (!s->refill) return NULL;
-	const struct link *first = NULL;
-	size_t looked = 0;
-	LIST_EACH(it, &s->skips) {
-		struct sched_dest *d = CONTAINER(it, struct sched_dest, skips);
-		if (it == first) break; /* all have been looked at */
-		enum sched_verdict verdict = sched_ask(s, d, now_ms);
-		/* What was skipped before its host was found dead is to be put off, too. */
-		if ((verdict == SCHED_LINE && is_thin(d)) || (verdict == SCHED_BLOCKED && blocked))
-			return refill_one(d, place);
-		/* The rest of a long list comes next time. */
-		if (++looked == SCHED_FILL_LOOK_MAX) return NULL;
-		link_remove(it);
-		list_add_tail(&s->skips, it);
-		if (!first) first = it;
-	}
-	s->refill = false;
-	return NULL;
 }
 
 /* --- by hand, and by the clock -------------------------------------------------------- */

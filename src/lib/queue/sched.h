@@ -19,9 +19,10 @@
  * others are is found out behind them.
  *
  * Mail that finds its line full or its destination suspended is *skipped*: it stays on
- * the disk, and the destination remembers the first place in the due-list where that
- * happened, so that its line is filled from there and nobody has to look through the mail
- * of others again.
+ * the disk, and its place in the due-list is remembered, so that its line is filled from
+ * there and nobody has to look through the mail of others again. Of what there is no room
+ * to remember (and of messages for several destinations) only the first place is: then
+ * the line is filled by looking through the list from there on.
  *
  * Each destination has a pace (pace.h), or shares that of its *site* with others: then no
  * more is under way to all of them than the site may have connections, open ones that
@@ -47,6 +48,7 @@ enum {
 	SCHED_GUESTS_MAX = 32,   /* let into a full line, or that of a site */
 	SCHED_UNPROVED_MAX = 2560, /* in hand for destinations that are not proved */
 	SCHED_LOOK_AGAIN_MS = 5 * 1000,  /* after a look that found nobody */
+	SCHED_PLACES_MAX = 128 * 1024, /* that are remembered: about 12 MiB */
 	SCHED_FILL_LOOK_MAX = 256, /* destinations in one look for a line to be filled */
 	SCHED_TURN_MAX = 10, /* messages in a row over a connection that others wait for */
 };
@@ -102,7 +104,8 @@ struct sched_dest {
 	bool connects;          /* the last one that was taken was counted as a new connection */
 	uint32_t turn;          /* messages in a row while others waited for its site */
 	struct link skips;      /* among those that were skipped, or not */
-	struct sched_place from; /* first place skipped */
+	struct link places;     /* that are remembered, each a struct sched_known */
+	struct sched_place from; /* the first of those that are not */
 };
 
 /* Destinations with work, by what is known of them. */
@@ -117,6 +120,7 @@ struct sched {
 	struct link rings[SCHED_RINGS]; /* destinations that may have something to start */
 	unsigned turn; /* of the rings: whose it is */
 	struct link skips; /* destinations with mail that was skipped */
+	struct map places; /* message id -> struct sched_known */
 	struct map sites; /* hash of the name -> struct sched_site */
 	uint32_t in_flight, limit; /* of those that are not local */
 	uint32_t trying, trying_waiting; /* under way and in lines, not proved */
@@ -168,7 +172,15 @@ bool sched_is_down(const struct sched_dest *d, int64_t now_ms);
 /* The same, for mail of that owner, who may be let in where others are not. */
 enum sched_verdict sched_ask_for(const struct sched *s, const struct sched_dest *d, uint64_t owner,
 				 int64_t now_ms);
-void sched_skip(struct sched *s, struct sched_dest *d, struct sched_place place);
+/* `only`: the message waits for nobody else. */
+void sched_skip(struct sched *s, struct sched_dest *d, struct sched_place place, bool only);
+/* That place is remembered: it need not be looked at. */
+bool sched_knows(const struct sched *s, struct sched_place place);
+/* The first place of the destination that is remembered, and is no longer; false: none. */
+bool sched_recall(struct sched *s, struct sched_dest *d, struct sched_place *place);
+/* Forgets what is remembered of single messages: the whole due-list will be looked through,
+ * because mail may belong elsewhere now. */
+void sched_forget(struct sched *s);
 
 void sched_wait(struct sched *s, struct sched_dest *d, struct line_item *item);
 /* Takes a waiting item out of its line, because its message is gone. */
@@ -197,8 +209,9 @@ enum sched_end {
 void sched_done(struct sched *s, struct sched_dest *d, enum sched_end end, struct str why,
 		int64_t now_ms);
 
-/* A destination whose line may be filled, or, with `blocked`, whose mail is to be put off,
- * from *place on, which then forgets that place; NULL: none. */
+/* A destination whose line may be filled, or, with `blocked`, whose mail is to be put off;
+ * NULL: none. Either it has places that are remembered, and *place is {0, 0}; or from
+ * *place on, which it then forgets. */
 struct sched_dest *sched_refill(struct sched *s, int64_t now_ms, bool blocked,
 				struct sched_place *place);
 

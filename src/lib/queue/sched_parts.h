@@ -17,6 +17,16 @@ uint32_t window_now(const struct sched *s, const struct sched_dest *d);
 /* Lines of many destinations that have to wait for each other are short together. */
 uint32_t site_line_max(const struct sched_site *site);
 
+/* Half of it, and of its site's: is to be filled. */
+bool line_is_thin(const struct sched_dest *d);
+
+/* sched_skip.c */
+static inline bool has_skipped(const struct sched_dest *d)
+{
+	return d->from.id != 0 || !list_empty(&d->places);
+}
+void places_free(struct sched *s, struct sched_dest *d);
+
 /* sched_turn.c */
 void ring_add(struct sched *s, struct sched_dest *d);
 

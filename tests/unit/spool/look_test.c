@@ -121,6 +121,26 @@ static void a_line_is_put_back(void **state)
 	assert_int_equal(bench_totals(b).deferred, SCHED_WINDOW_FIRST - 1);
 }
 
+/* What was passed over is remembered with its destination, but a new configuration may lead it
+ * elsewhere. */
+static void a_reload_finds_it_again(void **state)
+{
+	struct bench *b = *state;
+	b->spool->sched.limit = 16;
+	bench_commit(b, 1, "slow.example", 100);
+	bench_until(b, &b->sent[MSG_relay], 1);
+	bench_commit(b, 2, "dead.example", 100);
+	bench_until(b, &b->sent[MSG_relay], 2);
+	answer(b, b->relay, &looked);
+	bench_run(b, 100);
+	assert_int_equal(b->spool->sched.places.count, 1);
+	assert_int_equal(b->sent[MSG_relay], 2);
+	bench_reload(b, "route other { match dead.example; via 192.0.2.9:25 }\n");
+	bench_until(b, &b->sent[MSG_relay], 3);
+	assert_int_equal(b->relayed.id, 2);
+	assert_int_equal(b->spool->sched.places.count, 0);
+}
+
 #define FRESH(test) cmocka_unit_test_setup_teardown(test, setup, bench_teardown)
 
 int main(void)
@@ -128,6 +148,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		FRESH(a_look_leaves_no_trace),
 		FRESH(a_line_is_put_back),
+		FRESH(a_reload_finds_it_again),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

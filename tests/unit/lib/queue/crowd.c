@@ -40,7 +40,7 @@ struct sea {
 
 struct mail {
 	struct line_item item;
-	struct mail *next; /* of its destination, on the disk; or that end together */
+	struct mail *next; /* of those that end together */
 	uint32_t dest;
 	bool looks; /* under way: only a look */
 };
@@ -49,7 +49,6 @@ struct world {
 	const struct sea *sea;
 	struct sched sched;
 	struct sched_dest *dests[DESTS];
-	struct mail *skipped[DESTS], *skipped_last[DESTS];
 	bool dead[DESTS];
 	struct mail *mails;
 	uint32_t *order;
@@ -75,12 +74,9 @@ static struct sched_dest *dest_of(struct world *w, uint32_t dest)
 	return sched_dest(&w->sched, buf_view(&key), STR("default"), 40, false);
 }
 
-static void put_on_disk(struct world *w, struct mail *m)
+static struct sched_place place_of(const struct world *w, const struct mail *m)
 {
-	m->next = NULL;
-	if (w->skipped[m->dest]) w->skipped_last[m->dest]->next = m;
-	else w->skipped[m->dest] = m;
-	w->skipped_last[m->dest] = m;
+	return (struct sched_place){ 1, 1 + (uint64_t)(m - w->mails) };
 }
 
 /* As spool's place_rcpt. False: it stays on the disk, or is put off for long. */
@@ -94,10 +90,7 @@ static bool place(struct world *w, struct mail *m)
 		w->in_hand++;
 		return true;
 	}
-	if (verdict == SCHED_SKIP) {
-		put_on_disk(w, m);
-		sched_skip(&w->sched, d, (struct sched_place){ 1, 1 + (uint64_t)(m - w->mails) });
-	}
+	if (verdict == SCHED_SKIP) sched_skip(&w->sched, d, place_of(w, m), true);
 	return false;
 }
 
@@ -106,20 +99,11 @@ static void feed(struct world *w)
 	struct sched_place at;
 	while (w->in_hand < IN_HAND_MAX && w->fed < w->count) (void)place(w, &w->mails[w->fed++]);
 	for (struct sched_dest *d; w->in_hand < IN_HAND_MAX &&
-				   (d = sched_refill(&w->sched, w->now_ms, true, &at));) {
-		uint32_t dest = w->mails[at.id - 1].dest;
-		struct mail *m = w->skipped[dest];
-		w->skipped[dest] = NULL;
-		for (struct mail *next; m; m = next) {
-			next = m->next;
-			if (w->in_hand < IN_HAND_MAX) {
-				(void)place(w, m);
-				continue;
-			}
-			put_on_disk(w, m);
-			sched_skip(&w->sched, d, at);
-		}
-	}
+				   (d = sched_refill(&w->sched, w->now_ms, true, &at));)
+		while (w->in_hand < IN_HAND_MAX &&
+		       sched_ask(&w->sched, d, w->now_ms) != SCHED_SKIP &&
+		       sched_recall(&w->sched, d, &at))
+			(void)place(w, &w->mails[at.id - 1]);
 }
 
 static int64_t takes_ms(const struct world *w, const struct mail *m, enum sched_haste haste)
@@ -146,8 +130,7 @@ static void start(struct world *w)
 
 static void back_on_disk(struct world *w, struct sched_dest *d, struct mail *m)
 {
-	put_on_disk(w, m);
-	sched_skip(&w->sched, d, (struct sched_place){ 1, 1 + (uint64_t)(m - w->mails) });
+	sched_skip(&w->sched, d, place_of(w, m), true);
 	w->in_hand--;
 }
 

@@ -313,24 +313,91 @@ static void failures_at_one_time_count_once(void **state)
 	assert_int_equal(d->blocked_until_ms, 1000 + SCHED_BLOCK_FIRST_MS);
 }
 
-static void what_was_skipped_is_found_again(void **state)
+static void drain(struct sched_dest *d)
 {
-	(void)state;
-	struct sched_dest *d = dest("a"), *got;
-	struct sched_place place;
-	while (sched_ask(&sched, d, 0) == SCHED_LINE) line_up(d, 1);
-	sched_skip(&sched, d, (struct sched_place){ 50, 2 });
-	sched_skip(&sched, d, (struct sched_place){ 40, 9 });
-	sched_skip(&sched, d, (struct sched_place){ 60, 1 });
-	assert_null(sched_refill(&sched, 0, true, &place));
+	struct sched_dest *got;
 	for (size_t left = d->waiting; left > 0; left--) {
 		assert_non_null(sched_take(&sched, 0, &got));
 		sched_done(&sched, d, SCHED_SUCCESS, STR(""), 0);
 	}
+}
+
+static void what_was_skipped_is_found_again(void **state)
+{
+	(void)state;
+	struct sched_dest *d = dest("a");
+	struct sched_place place;
+	while (sched_ask(&sched, d, 0) == SCHED_LINE) line_up(d, 1);
+	sched_skip(&sched, d, (struct sched_place){ 50, 2 }, false);
+	sched_skip(&sched, d, (struct sched_place){ 40, 9 }, false);
+	sched_skip(&sched, d, (struct sched_place){ 60, 1 }, false);
+	assert_null(sched_refill(&sched, 0, true, &place));
+	drain(d);
 	assert_ptr_equal(sched_refill(&sched, 0, true, &place), d);
 	assert_int_equal(place.due_ms, 40);
 	assert_int_equal(place.id, 9);
 	assert_null(sched_refill(&sched, 0, true, &place));
+}
+
+/* Each place by itself, in the order in which they were skipped; a message is remembered
+ * once, for the destination where it was skipped last. */
+static void places_are_remembered(void **state)
+{
+	(void)state;
+	struct sched_dest *d = dest("a"), *other = dest("b");
+	struct sched_place place;
+	while (sched_ask(&sched, d, 0) == SCHED_LINE) line_up(d, 1);
+	sched_skip(&sched, d, (struct sched_place){ 50, 2 }, true);
+	sched_skip(&sched, d, (struct sched_place){ 40, 9 }, true);
+	sched_skip(&sched, d, (struct sched_place){ 50, 2 }, true);
+	sched_skip(&sched, d, (struct sched_place){ 60, 1 }, false);
+	sched_skip(&sched, other, (struct sched_place){ 30, 7 }, true);
+	sched_skip(&sched, d, (struct sched_place){ 31, 7 }, true);
+	assert_true(sched_knows(&sched, (struct sched_place){ 40, 9 }));
+	assert_true(sched_knows(&sched, (struct sched_place){ 31, 7 }));
+	assert_false(sched_knows(&sched, (struct sched_place){ 30, 7 })); /* it has another time */
+	assert_false(sched_knows(&sched, (struct sched_place){ 60, 1 }));
+	assert_int_equal(d->skipped, 4);
+	assert_false(sched_recall(&sched, other, &place));
+	assert_ptr_not_equal(sched_refill(&sched, 0, true, &place), d); /* its line is full */
+	drain(d);
+	static const uint64_t ids[] = { 2, 9, 7 };
+	for (size_t i = 0; i < sizeof ids / sizeof *ids; i++) {
+		assert_ptr_equal(sched_refill(&sched, 0, true, &place), d);
+		assert_int_equal(place.id, 0);
+		assert_true(sched_recall(&sched, d, &place));
+		assert_int_equal(place.id, ids[i]);
+		assert_false(sched_knows(&sched, place));
+	}
+	/* Then what is not remembered. */
+	assert_false(sched_recall(&sched, d, &place));
+	assert_ptr_equal(sched_refill(&sched, 0, true, &place), d);
+	assert_int_equal(place.id, 1);
+	assert_null(sched_refill(&sched, 0, true, &place));
+}
+
+/* There is an end to what is remembered; and all of it can be forgotten. */
+static void places_are_bounded(void **state)
+{
+	(void)state;
+	struct sched_dest *d = dest("a");
+	struct sched_place place;
+	for (uint64_t id = 1; id <= SCHED_PLACES_MAX + 2; id++)
+		sched_skip(&sched, d, (struct sched_place){ 5, id }, true);
+	assert_true(sched_knows(&sched, (struct sched_place){ 5, SCHED_PLACES_MAX }));
+	assert_false(sched_knows(&sched, (struct sched_place){ 5, SCHED_PLACES_MAX + 1 }));
+	assert_int_equal(d->from.id, SCHED_PLACES_MAX + 1);
+	assert_true(sched_recall(&sched, d, &place));
+	sched_skip(&sched, d, (struct sched_place){ 6, 1 }, true);
+	assert_true(sched_knows(&sched, (struct sched_place){ 6, 1 }));
+	sched_forget(&sched);
+	assert_false(sched_knows(&sched, (struct sched_place){ 6, 1 }));
+	assert_ptr_equal(sched_refill(&sched, 0, true, &place), d);
+	assert_int_equal(place.id, SCHED_PLACES_MAX + 1);
+	sched_skip(&sched, d, (struct sched_place){ 7, 1 }, true);
+	sched_forget(&sched);
+	sched_sweep(&sched, SCHED_BLOCK_MAX_MS);
+	assert_null(sched_find(&sched, STR("a"))); /* it has nothing to remember */
 }
 
 static void what_was_skipped_for_a_dead_host_is_put_off(void **state)
@@ -338,7 +405,7 @@ static void what_was_skipped_for_a_dead_host_is_put_off(void **state)
 	(void)state;
 	struct sched_dest *d = dest("dead");
 	struct sched_place place;
-	sched_skip(&sched, d, (struct sched_place){ 50, 2 });
+	sched_skip(&sched, d, (struct sched_place){ 50, 2 }, false);
 	for (int i = 0; i < SCHED_FAILURES_MAX; i++) end_badly(d, 0);
 	assert_int_equal(sched_ask(&sched, d, 0), SCHED_BLOCKED);
 	assert_null(sched_refill(&sched, 0, false, &place));
@@ -356,7 +423,7 @@ static void suspended_ones_wait(void **state)
 	sched_suspend(&sched, d, true);
 	assert_int_equal(sched_ask(&sched, d, 0), SCHED_SKIP);
 	assert_null(sched_take(&sched, 0, &got));
-	sched_skip(&sched, d, (struct sched_place){ 1, 1 });
+	sched_skip(&sched, d, (struct sched_place){ 1, 1 }, false);
 	assert_null(sched_refill(&sched, 0, true, &place));
 	sched_suspend(&sched, d, false);
 	assert_non_null(sched_take(&sched, 0, &got));
@@ -495,6 +562,8 @@ int main(void)
 		FRESH(a_dead_host_is_left_alone_and_asked_again),
 		FRESH(failures_at_one_time_count_once),
 		FRESH(what_was_skipped_is_found_again),
+		FRESH(places_are_remembered),
+		FRESH(places_are_bounded),
 		FRESH(what_was_skipped_for_a_dead_host_is_put_off),
 		FRESH(suspended_ones_wait),
 		FRESH(the_sweep_forgets_only_what_is_done_with),
