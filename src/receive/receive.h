@@ -34,6 +34,7 @@ enum {
 	RECEIVE_LISTENERS_MAX = 256,
 	RECEIVE_SESSIONS_MAX = 200000,
 	RECEIVE_LINGER_MS = 2000,
+	RECEIVE_STOP_MS = 5000,       /* of silence in the middle of a text, once the service stops */
 	RECEIVE_LOOKUP_MS = 30 * 1000,
 	RECEIVE_LOGIN_MS = 90 * 1000, /* directory gives up before, delays counted in */
 	RECEIVE_USER_MAX = 320,       /* octets of an authenticated identity */

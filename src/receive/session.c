@@ -426,6 +426,8 @@ void session_sweep(void *arg)
 	for (int class = 0; class < IDLE_CLASSES; class++)
 		while (!list_empty(&rx->idle[class])) {
 			struct session *s = CONTAINER(rx->idle[class].next, struct session, idle);
+			if (rx->draining && patience_ms[class] > RECEIVE_STOP_MS)
+				patience_ms[class] = RECEIVE_STOP_MS;
 			if (now_ms - s->alive_ms < patience_ms[class]) break;
 			if (class == IDLE_HANDSHAKE) {
 				tell_tls_fail(s, "handshake", "timeout");
@@ -437,8 +439,8 @@ void session_sweep(void *arg)
 			} else if (s->query || s->waits || s->login_waits || (s->tx && s->tx->committing)) {
 				session_touch(s, class); /* we owe the answer, not the client */
 			} else {
-				tell_timeout(s);
-				s->reason = "timeout";
+				if (!rx->draining) tell_timeout(s);
+				s->reason = rx->draining ? "service stops" : "timeout";
 				smtp_server_timeout(&s->smtp);
 				s->state = SESSION_CLOSING;
 				session_touch(s, IDLE_LINGER);

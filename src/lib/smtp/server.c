@@ -286,6 +286,12 @@ static bool is_idle(const struct smtp_server *s)
 	       !s->in_transaction && !s->owed;
 }
 
+/* Addresses were said, no text so far, and nothing more comes now: all of it can be said again. */
+static bool is_silent(const struct smtp_server *s, struct str in)
+{
+	return (s->state == SMTP_AT_MAIL || s->state == SMTP_AT_RCPT) && !s->owed && in.len == 0;
+}
+
 /* The shutdown that was asked for, at its safe point. */
 static void stop(struct smtp_server *s)
 {
@@ -315,7 +321,7 @@ struct smtp_event smtp_server_next(struct smtp_server *s, struct str *in)
 		}
 		if (s->out->max - s->out->len < SMTP_REPLY_ROOM)
 			return (struct smtp_event){ .type = SMTP_EV_FULL };
-		if (s->stopping && is_idle(s)) stop(s);
+		if (s->stopping && (is_idle(s) || is_silent(s, *in))) stop(s);
 		else if (!step(s, in, &ev)) return ev;
 	} while (ev.type == SMTP_EV_NONE);
 	return ev;
@@ -422,6 +428,10 @@ void smtp_server_answer(struct smtp_server *s, unsigned code, const char *enhanc
 void smtp_server_timeout(struct smtp_server *s)
 {
 	if (s->state == SMTP_CLOSED || s->state == SMTP_TURNED) return;
+	if (s->stopping) {
+		stop(s);
+		return;
+	}
 	smtp_reply(s, 421, "4.4.2", STR("Nothing came for too long, closing"));
 	smtp_close(s, 421);
 }

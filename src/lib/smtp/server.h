@@ -212,9 +212,10 @@ void smtp_server_challenge(struct smtp_server *s, struct str challenge);
 /* Octets of unfinished input that smtp_server_next leaves at most: less than that. */
 size_t smtp_server_line_max(const struct smtp_server *s);
 
-/* 421 4.4.2 and close; the next event is ABORT or CLOSE. */
+/* 421 4.4.2 (4.3.2 after smtp_server_shutdown) and close; the next event is ABORT or CLOSE. */
 void smtp_server_timeout(struct smtp_server *s);
-/* 421 4.3.2 and close as soon as no transaction is open, which may be now. */
+/* 421 4.3.2 and close as soon as no transaction is open, which may be now, or smtp_server_next
+ * finds one that has no text and no further command. */
 void smtp_server_shutdown(struct smtp_server *s);
 
 /* RFC 5321 4.5.3.2.7: at least five minutes. */

@@ -308,6 +308,36 @@ static void shutdown_in_transaction(void **state)
 		   "again later\r\n");
 }
 
+/* Silence between two commands ends it; what is still on its way is heard. */
+static void shutdown_in_silence(void **state)
+{
+	static const struct { const char *before, *in; bool closed; } rows[] = {
+		{ "", "", true },                                /* RCPT was the last */
+		{ "", "RCPT T", false },                         /* the end of the line is to come */
+		{ "", "RCPT TO:<x@us.example>\r\n", false },
+		{ "BDAT 3\r\nx\r\n", "", false },               /* text is here */
+		{ "BDAT 9\r\nx\r\n", "", false },
+		{ "RSET\r\n", "", true },
+		{ "RSET\r\nMAIL FROM:<>\r\n", "", true },
+	};
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		to_rcpt();
+		struct str before = str_of(rows[i].before), in = str_of(rows[i].in);
+		for (struct smtp_event ev; ev = smtp_server_next(&s, &before), ev.type != SMTP_EV_NONE;)
+			if (ev.type == SMTP_EV_DATA || ev.type == SMTP_EV_MAIL) answer(0, NULL, "");
+		buf_reset(&out);
+		smtp_server_shutdown(&s);
+		struct smtp_event ev = smtp_server_next(&s, &in);
+		bool closed = memmem(out.at, out.len, "421 4.3.2 ", 10) != NULL;
+		if (closed != rows[i].closed) fail_msg("row %zu: event %d", i, (int)ev.type);
+		if (!closed) smtp_server_timeout(&s);
+		assert_non_null(memmem(out.at, out.len, "421 4.3.2 ", 10));
+		assert_null(memmem(out.at, out.len, "4.4.2", 5));
+		assert_int_equal(tear_down(NULL) | set_up(NULL), 0);
+	}
+}
+
 /* A client that sends without reading is not served until it reads. */
 static void full_output(void **state)
 {
@@ -357,6 +387,7 @@ int main(void)
 		TEST(late_answer),
 		TEST(shutdown_idle),
 		TEST(shutdown_in_transaction),
+		TEST(shutdown_in_silence),
 		TEST(full_output),
 		TEST(ahead),
 	};
