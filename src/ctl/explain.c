@@ -7,7 +7,7 @@
 #include <sysexits.h>
 
 #include "ctl/events.h"
-#include "ctl/explain_route.h"
+#include "ctl/explain_live.h"
 #include "ctl/offline.h"
 
 void explain_line(const char *name, struct str value)
@@ -79,10 +79,12 @@ static int explain_route(const struct ctl *ctl, int argc, char **argv)
 	c.unknown = route_find(ctl->conf, &ask);
 	c.now_ms = offline_now_ms();
 	outcomes_look(&c);
+	c.live = live_load(&c, sender, user);
 	int status = offline_look(ctl, &store);
 	if (status == 0) status = store ? show_with_queue(&c, store) : show(&c);
 	if (store) store_close(store);
 	outcomes_free(&c.outcomes);
+	json_decref(c.live);
 	return status;
 }
 

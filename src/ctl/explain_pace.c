@@ -3,25 +3,37 @@
 #include <stdio.h>
 
 #include "ctl/explain.h"
-#include "ctl/explain_route.h"
+#include "ctl/explain_live.h"
 #include "ctl/route_why.h"
 #include "lib/base/units.h"
 #include "lib/conf/value.h"
 #include "lib/conf/value_rate.h"
 #include "lib/route/site.h"
 
-/* The names of the hosts decide: those that the configuration has. */
+struct naming {
+	const struct conf *conf;
+	struct site_best best;
+};
+
+static void look_at_host(void *arg, struct str host)
+{
+	struct naming *n = arg;
+	site_host(n->conf, host, &n->best);
+}
+
+/* The names of the hosts decide: those that the configuration has, and those that the DNS tells. */
 static void look_at_hosts(const struct route_case *c, struct pace_case *out)
 {
-	struct site_best best = { NULL, 0 };
+	struct naming naming = { .conf = c->ctl->conf };
 	out->by_hosts = true;
 	out->unsure = c->route.kind == ROUTE_MX;
 	const struct conf_hops *hops = c->route.kind == ROUTE_VIA ? &c->route.via->via : NULL;
 	for (size_t i = 0; hops && i < hops->count; i++) {
 		if (hops->at[i].mx) out->unsure = true;
-		else site_host(c->ctl->conf, hops->at[i].host, &best);
+		else look_at_host(&naming, hops->at[i].host);
 	}
-	out->block = best.block;
+	if (live_names(c, look_at_host, &naming)) out->unsure = false;
+	out->block = naming.best.block;
 }
 
 void explain_pace(const struct route_case *c, struct pace_case *out)

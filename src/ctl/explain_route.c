@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* explain route A@B: the answer, as text and as an object. */
-#include "ctl/explain_route.h"
+#include "ctl/explain_live.h"
 
 #include <stdio.h>
 
@@ -16,6 +16,8 @@ static const struct { const char *name; enum mail_priority priority; } prioritie
 	{ "non_urgent", MAIL_PRIORITY_NON_URGENT },
 };
 enum { PRIORITIES = sizeof priorities / sizeof *priorities };
+
+enum { JSON_TEXT_MAX = 1024 * 1024 };
 
 /* --- text --------------------------------------------------------------------------------- */
 
@@ -83,6 +85,7 @@ int explain_route_text(const struct route_case *c)
 	buf_init_fixed(&b, memory, sizeof memory);
 	struct pace_case pace;
 	explain_pace(c, &pace);
+	if (!c->live) live_text(c);
 	explain_line("address", c->address);
 	route_rule_write(&b, c->ctl->conf, c->address, &c->route);
 	explain_line("rule", buf_view(&b));
@@ -100,6 +103,7 @@ int explain_route_text(const struct route_case *c)
 		explain_line("if unknown", buf_view(&b));
 	}
 	text_hosts(c);
+	if (c->live) live_text(c);
 	buf_reset(&b);
 	route_dearer_write(&b, c->ctl->conf, &c->ask);
 	explain_line("if dead", buf_view(&b));
@@ -177,7 +181,7 @@ static void json_egress(struct json *json, const struct route_case *c)
 
 int explain_route_json(const struct route_case *c)
 {
-	char memory[2 * EXPLAIN_TEXT_MAX];
+	static char memory[JSON_TEXT_MAX];
 	struct buf out;
 	struct json json = { .out = &out };
 	struct pace_case pace;
@@ -195,6 +199,7 @@ int explain_route_json(const struct route_case *c)
 	json_key(&json, STR("suspended"));
 	if (c->suspended) suspended_json(&json, c->suspended);
 	else json_nothing(&json);
+	live_json(c, &json);
 	json_key(&json, STR("outcomes"));
 	outcomes_json(&c->outcomes, &json);
 	json_end_object(&json);

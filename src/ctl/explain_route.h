@@ -21,6 +21,7 @@ struct route_case {
 	const struct summary_row *row; /* NULL: the queue has nothing for it */
 	const struct suspension *suspended;
 	struct outcomes outcomes;
+	json_t *live; /* explain_live.h; NULL: no service runs */
 	int64_t now_ms;
 };
 

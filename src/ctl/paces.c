@@ -47,13 +47,11 @@ bool paces_has(const json_t *paces, struct str key)
 	return row && (text_of(row, "site").len || text_of(row, "reason").len);
 }
 
-void paces_text(const json_t *paces, struct str key, struct buf *out)
+void pace_text(const json_t *row, struct buf *out)
 {
-	const json_t *row = row_of(paces, key);
 	struct str site = text_of(row, "site"), reason = text_of(row, "reason");
-	buf_str(out, STR(" [pace"));
-	if (site.len) buf_fmt(out, " %.*s", STR_ARG(site));
-	buf_fmt(out, ": %lld of %lld connections used", number_of(row, "used"),
+	if (site.len) buf_fmt(out, "%.*s: ", STR_ARG(site));
+	buf_fmt(out, "%lld of %lld connections used", number_of(row, "used"),
 		number_of(row, "connections"));
 	if (number_of(row, "connections") < number_of(row, "connections_max"))
 		buf_fmt(out, " (%lld at best)", number_of(row, "connections_max"));
@@ -71,6 +69,13 @@ void paces_text(const json_t *paces, struct str key, struct buf *out)
 		buf_str(out, STR(": "));
 		buf_str(out, text_of(row, "reply"));
 	}
+}
+
+void paces_text(const json_t *paces, struct str key, struct buf *out)
+{
+	const json_t *row = row_of(paces, key);
+	buf_str(out, text_of(row, "site").len ? STR(" [pace ") : STR(" [pace: "));
+	pace_text(row, out);
 	buf_byte(out, ']');
 }
 

@@ -11,6 +11,8 @@
 json_t *paces_load(const struct ctl *ctl);
 /* Whether there is something to say of that destination. */
 bool paces_has(const json_t *paces, struct str key);
+/* One row: "google: 2 of 5 connections used; too many connections: 421 …". */
+void pace_text(const json_t *row, struct buf *out);
 /* " [pace: 5 of 20 connections; too many connections: 421 …]". */
 void paces_text(const json_t *paces, struct str key, struct buf *out);
 /* An object, or null. */

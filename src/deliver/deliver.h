@@ -359,6 +359,8 @@ void body_free(struct text *t);
 /* rotation.c: which of several hosts comes first */
 uint64_t rotation_key(const struct deliver *d, const struct job_hop *hop);
 /* Those that did not answer lately go to the end of the job's list. */
+/* For console: what this process knows of a host of a list. */
+void rotation_tell(struct deliver *d, struct channel *ch, const struct msg_ask_hop *m);
 void rotation_order(struct job *job);
 /* Whether the open connection leads where this job wants to go. */
 bool rotation_fits(const struct connection *c, const struct job *job);

@@ -61,8 +61,7 @@ static bool wants_dane(const struct connection *c)
 	if (!r || encrypt_is_optional(c->job)) return false;
 	enum conf_route_tls word = encrypt_word(c->job, r);
 	if (word == CONF_ROUTE_TLS_OFF) return false;
-	return word == CONF_ROUTE_TLS_DANE || word == CONF_ROUTE_TLS_AUTO ||
-	       encrypt_is_demanded(c->job);
+	return secure_wants_dane(word) || encrypt_is_demanded(c->job);
 }
 
 static void ask_send(struct connection *c)

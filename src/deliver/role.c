@@ -215,6 +215,7 @@ static void role_message(struct frame *f, struct channel *ch, enum msg_type type
 		struct msg_token token;
 		struct msg_line line;
 		struct msg_line_end line_end;
+		struct msg_ask_hop hop;
 	} m;
 	(void)ch;
 	if (type == MSG_spool_window) role_window(d, fd);
@@ -228,6 +229,8 @@ static void role_message(struct frame *f, struct channel *ch, enum msg_type type
 		host_resolved(d, &m.resolved);
 	else if (type == MSG_sts && msg_sts_get(payload, &m.sts))
 		sts_take(d, &m.sts);
+	else if (type == MSG_ask_hop && msg_ask_hop_get(payload, &m.hop))
+		rotation_tell(d, ch, &m.hop);
 	else if (type == MSG_token && msg_token_get(payload, &m.token))
 		token_take(d, &m.token);
 	else if (type == MSG_line && msg_line_get(payload, &m.line))

@@ -80,6 +80,16 @@ void rotation_heard(const struct job *job, const struct job_hop *hop, bool good,
 			       loop_now_ms(d->frame->loop)), hop, why);
 }
 
+void rotation_tell(struct deliver *d, struct channel *ch, const struct msg_ask_hop *m)
+{
+	struct job_hop hop = { .host = m->host, .port = m->port, .mx = m->mx != 0 };
+	int64_t now_ms = loop_now_ms(d->frame->loop);
+	const struct health_host *host = health_find(&d->health, rotation_key(d, &hop));
+	bool down = health_ask(&d->health, rotation_key(d, &hop), now_ms) == HEALTH_DOWN;
+	channel_send_hop(ch, &(struct msg_hop){ .query = m->query, .failures = host ? host->failures : 0, .down = down,
+		.until_ms = down ? (uint64_t)(loop_wall_ms(d->frame->loop) + host->until_ms - now_ms) : 0 });
+}
+
 /* An address of a host is not the host: its last one decides. */
 static bool has_more(const struct connection *c)
 {

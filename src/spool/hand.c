@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A message is taken in hand: its recipients that are due go into the lines of their
  * destinations, in parts. Its text is not touched: that is read when somebody takes it. */
-#include "spool/spool.h"
+#include "spool/pacing.h"
 
 #include <errno.h>
 #include <stdlib.h>

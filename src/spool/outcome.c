@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What became of a message, written down before it is told. */
-#include "spool/spool.h"
+#include "spool/pacing.h"
 
 #include <errno.h>
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Which limits the destinations have: by the configuration, and by what deliver finds out
  * of their hosts. How they are kept is lib/queue/sched's. */
-#include "spool/spool.h"
+#include "spool/pacing.h"
 
 #include <sysexits.h>
 
@@ -177,6 +177,11 @@ enum sched_end pacing_heard(struct spool *s, struct sched_dest *d, enum hint hin
 
 /* --- what is shown -------------------------------------------------------------------- */
 
+static uint8_t percent(const struct pace *pace)
+{
+	return (uint8_t)(pace->share * 100 / PACE_SHARE);
+}
+
 static void row_send(struct spool *s, struct channel *ch, uint64_t query, struct sched_dest *d)
 {
 	const struct pace *pace = sched_pace(d);
@@ -188,7 +193,7 @@ static void row_send(struct spool *s, struct channel *ch, uint64_t query, struct
 		.connections = pace->connections,
 		.connections_max = pace->connections_max,
 		.used = in_use(d),
-		.percent = (uint8_t)(pace->share * 100 / PACE_SHARE),
+		.percent = percent(pace),
 		.reason = hint_words(pace->reason),
 		.why = { pace->why, pace->why_len },
 		.until_ms = stops ? (uint64_t)pace->stop_until_ms : 0,
@@ -208,4 +213,26 @@ void pacing_rows(struct spool *s, uint64_t query)
 		count++;
 	}
 	channel_send_answer(ch, &(struct msg_answer){ query, count, EX_OK, STR("") });
+}
+
+void pacing_destination(struct spool *s, const struct msg_ask_destination *m)
+{
+	struct channel *ch = frame_peer(s->frame, ROLE_CONSOLE, 0);
+	struct sched_dest *d = sched_find(&s->sched, m->key);
+	struct msg_destination row = { .query = m->query };
+	if (!ch) return;
+	if (d) {
+		const struct pace *pace = sched_pace(d);
+		int64_t now_ms = loop_wall_ms(s->frame->loop);
+		row = (struct msg_destination){ .query = m->query, .known = 1,
+			.site = d->site ? d->site->name : STR(""),
+			.connections = pace->connections, .connections_max = pace->connections_max,
+			.used = in_use(d), .percent = percent(pace),
+			.reason = hint_words(pace->reason), .why = { pace->why, pace->why_len },
+			.until_ms = pace_stops(pace, now_ms) ? (uint64_t)pace->stop_until_ms : 0,
+			.waiting = d->waiting, .under_way = d->in_flight, .failures = d->failures,
+			.blocked_until_ms = d->blocked_until_ms > now_ms ? (uint64_t)d->blocked_until_ms : 0,
+			.failure = { d->why, d->failures ? d->why_len : 0 } };
+	}
+	channel_send_destination(ch, &row);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Parts of messages go to the workers, in the order that lib/queue/sched decides, and come
  * back. */
-#include "spool/spool.h"
+#include "spool/pacing.h"
 
 #include <assert.h>
 #include <errno.h>

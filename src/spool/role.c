@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "spool/spool.h"
+#include "spool/pacing.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -117,12 +117,15 @@ static void role_admin(struct spool *s, enum msg_type type, struct str payload)
 {
 	struct msg_ask_totals ask;
 	struct msg_ask_paces paces;
+	struct msg_ask_destination destination;
 	struct msg_act act;
 	struct msg_death death;
 	struct msg_program_done program;
 	struct msg_route_state state;
 	if (type == MSG_program_done && msg_program_done_get(payload, &program))
 		dial_answer(s, &program);
+	else if (type == MSG_ask_destination && msg_ask_destination_get(payload, &destination))
+		pacing_destination(s, &destination);
 	else if (type == MSG_ask_paces && msg_ask_paces_get(payload, &paces)) pacing_rows(s, paces.query);
 	else if (type == MSG_ask_totals && msg_ask_totals_get(payload, &ask)) watch_totals(s, ask.query);
 	else if (type == MSG_act && msg_act_get(payload, &act)) act_begin(s, &act);

@@ -3,7 +3,7 @@
  * held for it, over the connection that it has made. It is a destination of its own, with one
  * connection and without a route; it lives from ATRN until nothing waits any more, or until the
  * connection is gone. Then what is left is put off again, as held. */
-#include "spool/spool.h"
+#include "spool/pacing.h"
 
 #include <stdlib.h>
 #include <string.h>

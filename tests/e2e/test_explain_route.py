@@ -1,11 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """What administrators are told of the way to an address: by the configuration alone, by the queue
 and the log of a stopped service, and by one that runs."""
+import os
+import re
+import signal
+
 import pytest
 
 import wire
+from certs import Authority
 from peer import Peers
+from policyserver import policy
 from service import wait_until
+from test_mta_sts import World
+from test_tls_out import send
 
 SHORT = "timeout { connect 1s; greeting 1s; command 1s; data 1s; final 1s; idle 1s }"
 RELAY = "host 127.0.0.0/8 { accept; relay yes }"
@@ -128,3 +136,110 @@ def test_the_last_outcomes_of_a_destination(serve, peers):
         assert [o["to"] for o in told(service, "q@c.example")[0]["outcomes"]] == ["y@c.example"]
     (service.folder / "ims.log").unlink()
     assert not told(service, "q@c.example")[0]["outcomes"]
+
+
+# -- what a running service knows -------------------------------------------------------------------
+
+@pytest.fixture
+def world(authority, tmp_path):
+    with Peers() as made:
+        one = World(authority, made, Authority(tmp_path / "strangers"))
+        yield one
+        one.web.close()
+        one.dns.close()
+
+
+def test_hosts_of_the_dns_and_the_policy_of_the_domain(serve, world):
+    world.domain("strict.example", "good", policy("enforce", "mx.strict.example"), "mx.strict.example", "mx2.strict.example")
+    world.domain("plain.example", "good", None)
+    service = serve(extra=world.conf("pacing big { mx .plain.example; connections 2 }",
+                                     "tls-policy clear.example { off }", "route gone { match gone.example; mx; tls may }"))
+    row, lines = told(service, "x@strict.example")
+    assert lines["mta-sts"] == ["not known: the domain is asked with its first message"]
+    lookup = row["live"]["lookups"][0]
+    assert (lookup["lookup"], lookup["mx"], lookup["result"], lookup["port"]) == ("strict.example", True, "hosts", world.port)
+    assert [(h["preference"], h["host"], h["tlsa"]) for h in lookup["hosts"]] == [
+        (0, "mx.strict.example", "none"), (10, "mx2.strict.example", "none")]
+    assert lookup["hosts"][0]["addresses"] == world.dns.zone["mx.strict.example"]["A"]
+    assert all(host["tls"] == "encrypted if it offers that" for host in lookup["hosts"])
+    assert row["live"]["destination"]["destination"] is False  # it has had no mail
+    send(service, "x@strict.example")
+    service.wait_event("deliver", to="x@strict.example")
+    row, lines = told(service, "x@strict.example")
+    sts = row["live"]["sts"]
+    assert (sts["sts"], sts["mode"], sts["mx"]) == (True, "enforce", ["mx.strict.example"])
+    assert lines["mta-sts"] == [f"enforce, read at {sts['fetched']}, counts until {sts['until']}; hosts: mx.strict.example"]
+    first, second = row["live"]["lookups"][0]["hosts"]
+    assert first["tls"] == "encrypted, with a good certificate for mx.strict.example"
+    assert second["tls"] == "not used: the policy of the domain (MTA-STS) does not list it"
+    assert lines["host"] == [f"{h['preference']} {h['host']} [{h['addresses'][0]}] port {world.port}: {h['tls']}"
+                             for h in (first, second)]
+    assert row["live"]["destination"]["destination"] and lines["in line"] == ["0 messages, 0 under way"]
+    # The names that the DNS tells decide about the block.
+    row, lines = told(service, "x@plain.example")
+    assert (row["pacing"]["block"], row["pacing"]["by"], row["pacing"]["sure"]) == ("big", "host", True), row["pacing"]
+    row, _ = told(service, "x@nowhere.example")
+    assert row["live"]["lookups"][0]["result"] == "never" and row["pacing"]["sure"] is False
+    assert told(service, "x@gone.example")[0]["live"].get("sts") is None  # nobody asks a policy for it
+    # The route that runs is not the one of the file.
+    service.extra = service.extra.replace("match gone.example", "match plain.example")
+    service.write_conf()
+    assert "service" not in told(service, "x@strict.example")[1]
+    service.extra += f"\nroute away {{ match strict.example; via 127.0.0.1:{world.port} }}"
+    service.write_conf()
+    assert "another configuration" in told(service, "x@strict.example")[1]["service"][0]
+    service.stop()
+    row, lines = told(service, "x@plain.example")
+    assert row["live"] is None and lines["service"][0].startswith("does not run") and "host" not in lines
+
+
+def test_hosts_that_are_passed_over_and_a_destination_left_alone(serve, peers):
+    dead, good, gone = peers.add({"connect": "close"}), peers.add(), peers.add({"connect": "close"})
+    service = serve(retry="1s", limit="connections { per-destination 1 }", extra=conf(
+        f"route pair {{ match pair.example; via 127.0.0.1:{dead.port} 127.0.0.1:{good.port}; probe 10m }}",
+        f"route gone {{ match gone.example; via 127.0.0.1:{gone.port} }}"))
+    for number in range(4):
+        service.send("i@there.example", [f"x{number}@pair.example"], wire.message())
+        service.wait_event("deliver", to=f"x{number}@pair.example")
+        wait_until(lambda: not told(service, "x@pair.example")[0]["live"]["destination"]["used"], 10, "no connection")
+        if service.events("host_down", route="pair"):
+            break
+    row, lines = told(service, "x@pair.example")
+    hop = row["live"]["hops"][0]
+    assert (hop["hop"], hop["port"], hop["down"]) == ("127.0.0.1", dead.port, True) and len(row["live"]["hops"]) == 1
+    # The time is made of two clocks: it differs by milliseconds each time.
+    assert re.fullmatch(rf"127.0.0.1:{dead.port} is passed over, {hop['failures']} failures in a row, "
+                        rf"until {hop['until'][:10]}T[0-9:.]+Z \(deliver\[{hop['process']}\]\)", lines["out of reach"][0])
+    for number in range(3):
+        service.send("i@there.example", [f"x{number}@gone.example"], wire.message())
+    service.wait_event("host_down", 30, route="gone")
+    row, lines = told(service, "x@gone.example")
+    destination = row["live"]["destination"]
+    assert destination["failures"] >= 3 and destination["left_alone_until"]
+    assert f"left alone until {destination['left_alone_until']}: " in lines["out of reach"][0]
+
+
+def test_how_fast_it_goes_and_why(serve, peers):
+    full = peers.add({"greeting": "421 4.7.0 too many connections from your address"})
+    service = serve(retry="1h", extra=conf("pacing default { connections 8 }",
+                                           f"route hub {{ match hub.example; via 127.0.0.1:{full.port} }}"))
+    service.send("i@there.example", ["x@hub.example"], wire.message())
+    service.wait_event("pace", host="route:hub")
+    row, lines = told(service, "x@hub.example")
+    destination = row["live"]["destination"]
+    assert row["connections"] == 8 == destination["connections_max"] > destination["connections"]
+    assert destination["reason"] and "too many connections" in destination["reply"]
+    assert lines["pace"][0].startswith(f"{destination['used']} of {destination['connections']} connections used (8 at best)")
+    service.ctl("suspend", "domain", "hub.example", "--for", "1h", "--yes")
+    row, lines = told(service, "x@hub.example")
+    assert row["suspended"]["until"] and lines["suspended"][0].startswith("domain hub.example until ")
+
+
+def test_a_process_that_does_not_answer_is_left_out(serve, peers):
+    """dns has just died: the rest is told."""
+    service = serve(extra=conf("resolver { server 127.0.0.1:9; timeout 1s }", "route default { mx }"))
+    service.crashes = True
+    [dns] = service.pids()["dns"]
+    os.kill(dns, signal.SIGKILL)
+    row, _ = told(service, "x@far.example")
+    assert row["route"] == "default" and row["live"]["destination"]["destination"] is False

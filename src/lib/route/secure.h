@@ -71,6 +71,12 @@ void secure_plan_make(const struct secure_facts *facts, struct secure_plan *plan
 enum conf_route_tls secure_word(const struct conf *conf, const struct conf_route *route,
 				struct str domain, int64_t wall_ms);
 
+/* Whether TLSA records say something then. */
+static inline bool secure_wants_dane(enum conf_route_tls word)
+{
+	return word == CONF_ROUTE_TLS_DANE || word == CONF_ROUTE_TLS_AUTO;
+}
+
 /* "none", "verified" or "dane": as events tell it. */
 struct str secure_check_word(enum secure_check check);
 

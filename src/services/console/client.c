@@ -20,6 +20,7 @@ void client_free(struct console_client *client)
 	buf_free(&client->out);
 	free(client->roles);
 	free(client->certificates);
+	free(client->destination);
 	buf_free(&client->counts);
 	free(client);
 	c->client_count--;

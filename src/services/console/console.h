@@ -52,6 +52,7 @@ struct console_client {
 	bool metrics; /* wanted, not a status */
 	bool roles_done, totals_done, counts_done, has_totals, reloading, finished;
 	struct msg_totals totals;
+	struct destination *destination; /* of that verb; NULL: another */
 	struct buf counts; /* journal's */
 };
 
@@ -78,6 +79,14 @@ void client_sweep(void *arg);
 
 /* limits.c */
 void limits_run(struct console_client *client, const json_t *request);
+
+/* destination.c */
+void destination_run(struct console_client *client, const json_t *request);
+void destination_spool(struct console *c, const struct msg_destination *m);
+void destination_dns(struct console *c, const struct msg_resolved *m);
+void destination_hop(struct console *c, unsigned process, const struct msg_hop *m);
+void destination_sts(struct console *c, const struct msg_sts_known *m);
+void destination_lost(struct console *c, enum role role); /* nobody of it will answer */
 
 /* paces.c */
 void paces_run(struct console_client *client);

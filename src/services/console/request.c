@@ -282,7 +282,7 @@ void request_spool_lost(struct console *c)
 {
 	LIST_EACH(it, &c->clients) {
 		struct console_client *client = CONTAINER(it, struct console_client, link);
-		if (!client->query || client->finished || client->reloading) continue;
+		if (!client->query || client->finished || client->reloading || client->destination) continue;
 		if (client->roles) {
 			client->totals_done = true;
 			request_status_done(client);
@@ -303,7 +303,8 @@ void request_run(struct console_client *client, struct str line)
 	else if (str_eq(verb, STR("act"))) request_act(client, request);
 	else if (str_eq(verb, STR("limits"))) limits_run(client, request);
 	else if (str_eq(verb, STR("paces"))) paces_run(client);
+	else if (str_eq(verb, STR("destination"))) destination_run(client, request);
 	else if (!request) client_finish(client, EX_DATAERR, 0, STR("a request is one JSON object"));
-	else client_finish(client, EX_USAGE, 0, STR("the verbs are status, metrics, reload, act, limits, paces"));
+	else client_finish(client, EX_USAGE, 0, STR("the verbs are status, metrics, reload, act, limits, paces, destination"));
 	json_decref(request);
 }

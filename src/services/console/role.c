@@ -64,6 +64,7 @@ static void role_peer_up(struct frame *f, struct channel *ch)
 static void role_peer_down(struct frame *f, struct channel *ch)
 {
 	struct console *c = f->role;
+	destination_lost(c, channel_peer(ch));
 	if (ch == c->spool) {
 		c->spool = NULL;
 		request_spool_lost(c);
@@ -83,7 +84,10 @@ static void role_message(struct frame *f, struct channel *ch, enum msg_type type
 	struct msg_certificate_row certificate;
 	struct msg_counts counts;
 	struct msg_pace_row pace;
-	(void)ch;
+	struct msg_destination destination;
+	struct msg_resolved resolved;
+	struct msg_hop hop;
+	struct msg_sts_known sts;
 	(void)fd;
 	if (type == MSG_pace_row && msg_pace_row_get(payload, &pace)) paces_row(c, &pace);
 	else if (type == MSG_role_row && msg_role_row_get(payload, &row)) request_role_row(c, &row);
@@ -91,6 +95,13 @@ static void role_message(struct frame *f, struct channel *ch, enum msg_type type
 	else if (type == MSG_certificate_row && msg_certificate_row_get(payload, &certificate))
 		request_certificate_row(c, &certificate);
 	else if (type == MSG_counts && msg_counts_get(payload, &counts)) request_counts(c, &counts);
+	else if (type == MSG_destination && msg_destination_get(payload, &destination))
+		destination_spool(c, &destination);
+	else if (type == MSG_resolved && msg_resolved_get(payload, &resolved))
+		destination_dns(c, &resolved);
+	else if (type == MSG_hop && msg_hop_get(payload, &hop))
+		destination_hop(c, channel_peer_index(ch), &hop);
+	else if (type == MSG_sts_known && msg_sts_known_get(payload, &sts)) destination_sts(c, &sts);
 	else if (type == MSG_answer && msg_answer_get(payload, &answer)) request_answer(c, &answer);
 }
 

@@ -118,6 +118,7 @@ static void http_message(struct frame *f, struct channel *ch, enum msg_type type
 	struct http *h = f->role;
 	struct msg_dns_found found;
 	struct msg_sts_want want;
+	struct msg_sts_look look;
 	struct msg_tls_result result;
 	struct msg_letter_kept kept;
 	struct msg_token_refused refused;
@@ -128,6 +129,8 @@ static void http_message(struct frame *f, struct channel *ch, enum msg_type type
 		names_found(&h->names, &found);
 	else if (type == MSG_sts_want && msg_sts_want_get(payload, &want))
 		sts_ask(&h->sts, ch, &want);
+	else if (type == MSG_sts_look && msg_sts_look_get(payload, &look))
+		sts_tell(&h->sts, ch, &look);
 	else if (type == MSG_tls_result && msg_tls_result_get(payload, &result))
 		reports_take(&h->reports, &result);
 	else if (type == MSG_letter_kept && msg_letter_kept_get(payload, &kept))

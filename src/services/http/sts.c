@@ -66,12 +66,27 @@ static bool room_make(struct sts *s)
 	return s->domains.count < STS_DOMAINS_MAX || room_from(&s->plain) || room_from(&s->kept);
 }
 
+static struct str lower_of(struct str name, char lower[DNS_NAME_MAX + 1])
+{
+	for (size_t i = 0; i < name.len; i++) lower[i] = ascii_lower(name.at[i]);
+	return (struct str){ lower, name.len };
+}
+
+/* NULL: it is not known. */
+static struct sts_domain *domain_find(const struct sts *s, struct str name)
+{
+	char lower[DNS_NAME_MAX + 1];
+	if (!dns_name_is_host(name)) return NULL;
+	name = lower_of(name, lower);
+	struct sts_domain *d = map_get(&s->domains, hash_str(name, s->seed));
+	return d && str_eq(name_of(d), name) ? d : NULL;
+}
+
 struct sts_domain *sts_domain_get(struct sts *s, struct str name)
 {
 	char lower[DNS_NAME_MAX + 1];
 	if (!dns_name_is_host(name)) return NULL;
-	for (size_t i = 0; i < name.len; i++) lower[i] = ascii_lower(name.at[i]);
-	name.at = lower;
+	name = lower_of(name, lower);
 	uint64_t hash = hash_str(name, s->seed);
 	struct sts_domain *d = map_get(&s->domains, hash);
 	if (d) return str_eq(name_of(d), name) ? d : NULL;
@@ -264,6 +279,19 @@ void sts_ask(struct sts *s, struct channel *ch, const struct msg_sts_want *m)
 		return;
 	}
 	if (!d->busy) look(d);
+}
+
+void sts_tell(struct sts *s, struct channel *ch, const struct msg_sts_look *m)
+{
+	static const struct sts_domain unknown;
+	const struct sts_domain *d = domain_find(s, m->domain);
+	if (!d) d = &unknown;
+	bool counts = d->text && now_of(s) < d->until_ms;
+	channel_send_sts_known(ch, &(struct msg_sts_known){ .query = m->query,
+		.failure = (uint8_t)(counts ? TRANSPORT_GOOD : d->failure),
+		.policy = { counts ? d->text : "", counts ? d->text_len : 0 },
+		.fetched_ms = counts ? (uint64_t)d->fetched_ms : 0, .until_ms = counts ? (uint64_t)d->until_ms : 0,
+		.looked_ms = (uint64_t)d->looked_ms });
 }
 
 void sts_forget(struct sts *s, const struct channel *ch)

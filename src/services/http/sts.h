@@ -63,6 +63,8 @@ bool sts_init(struct sts *s); /* false: no memory */
 void sts_free(struct sts *s); /* nobody is answered */
 /* Answers on `ch`, now or later: within the time that dns and a web server may take. */
 void sts_ask(struct sts *s, struct channel *ch, const struct msg_sts_want *m);
+/* What is known now, without asking anybody. */
+void sts_tell(struct sts *s, struct channel *ch, const struct msg_sts_look *m);
 void sts_forget(struct sts *s, const struct channel *ch); /* it is gone */
 void sts_round(void *arg); /* of the timer */
 

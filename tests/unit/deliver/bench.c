@@ -126,6 +126,7 @@ SEND(resolve)
 SEND(sts_want)
 SEND(tls_result)
 SEND(token_refused)
+SEND(hop)
 
 void bench_message(struct bench *b, struct channel *ch, enum msg_type type,
 		   struct buf *record, int fd)
@@ -252,6 +253,7 @@ static bool answer_one(struct bench *b)
 	if (s.type == MSG_body_want && b->spool) give_text(b, payload);
 	if (s.type == MSG_resolve && b->dns) give_hosts(b, payload);
 	if (s.type == MSG_line_gone) b->lines_gone++;
+	if (s.type == MSG_hop) assert_true(msg_hop_get(payload, &b->hop));
 	if (s.type == MSG_tls_result) take_result(b, payload);
 	if (s.type == MSG_sts_want && b->http) give_policy(b, payload);
 	if (s.type == MSG_token_refused && msg_token_refused_get(payload, &b->refused))
@@ -380,6 +382,17 @@ void bench_up(struct bench *b, enum role peer)
 	if (peer != ROLE_SPOOL) return;
 	RECORD(spool_window, WINDOW_SIZE);
 	bench_message(b, ch, MSG_spool_window, &record, dup(window_fd(window)));
+}
+
+const struct msg_hop *bench_hop(struct bench *b, const char *host, bool mx)
+{
+	struct channel console = { .peer = ROLE_CONSOLE };
+	RECORD(ask_hop, .query = 77, .mx = mx, .port = peers_port(), .host = str_of(host));
+	b->hop = (struct msg_hop){ 0 };
+	bench_message(b, &console, MSG_ask_hop, &record, -1);
+	while (answer_one(b)) continue;
+	assert_int_equal(b->hop.query, 77);
+	return &b->hop;
 }
 
 void bench_down(struct bench *b, enum role peer)

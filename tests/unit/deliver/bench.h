@@ -97,6 +97,7 @@ struct bench {
 	struct frame frame;
 	struct event_log log;
 	struct channel *spool, *dns, *http;
+	struct msg_hop hop; /* what console was told last */
 	unsigned tokens_refused; /* of which http was told, and the last of them */
 	struct msg_token_refused refused;
 	size_t events[EVENT_COUNT];
@@ -135,6 +136,8 @@ struct bench *bench_new(const char *conf_text);
 void bench_free(struct bench *b);
 void bench_reload(struct bench *b, const char *conf_text);
 void bench_up(struct bench *b, enum role peer);
+/* What console is told of a host of a list. */
+const struct msg_hop *bench_hop(struct bench *b, const char *host, bool mx);
 void bench_down(struct bench *b, enum role peer);
 void bench_text(struct bench *b, const char *text);
 

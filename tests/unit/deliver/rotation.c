@@ -23,7 +23,15 @@ static void a_dead_host_leaves_and_returns(void **state)
 	struct peer *backup = peer_new(1, &once);
 	relay(b, hops, 2);
 	assert_int_equal(b->events[EVENT_host_down], 0);
+	assert_int_equal(bench_hop(b, "127.0.0.9", false)->failures, 1);
+	assert_int_equal(b->hop.down, 0);
+	assert_int_equal(b->hop.until_ms, 0);
 	relay(b, hops, 2);
+	assert_int_equal(bench_hop(b, "127.0.0.9", false)->failures, 2);
+	assert_int_equal(b->hop.down, 1);
+	assert_true(b->hop.until_ms > 0);
+	assert_int_equal(bench_hop(b, "127.0.0.9", true)->failures, 0); /* another */
+	assert_int_equal(bench_hop(b, "127.0.0.1", false)->failures, 0);
 	assert_int_equal(b->events[EVENT_host_down], 1);
 	assert_true(bench_told(b, EVENT_host_down, "connect to 127.0.0.9"));
 	for (int i = 0; i < 5; i++) relay(b, hops, 1); /* it is not asked */

@@ -194,6 +194,16 @@ static void a_site_goes_slower(void **state)
 	bench_until(b, &b->sent[MSG_answer], 1);
 	assert_int_equal(b->answer_count, b->sent[MSG_pace_row]);
 	assert_int_equal(b->sent[MSG_pace_row], 2);
+	channel_send_ask_destination(b->far[ROLE_CONSOLE], &(struct msg_ask_destination){ 6, STR("mx:one.example") });
+	bench_until(b, &b->sent[MSG_destination], 1);
+	assert_int_equal(b->destination.query, 6);
+	assert_true(b->destination.known && b->destination_slow && b->destination.until_ms > 0);
+	assert_int_equal(b->destination.connections_max, 8);
+	assert_int_equal(b->destination.percent, 50);
+	assert_int_equal(b->destination.failures, 0);
+	channel_send_ask_destination(b->far[ROLE_CONSOLE], &(struct msg_ask_destination){ 7, STR("mx:none.example") });
+	bench_until(b, &b->sent[MSG_destination], 2);
+	assert_int_equal(b->destination.known, 0);
 	/* The stop is over. */
 	d->site->pace.stop_until_ms = 1;
 	bench_until(b, &b->sent[MSG_relay], 2);

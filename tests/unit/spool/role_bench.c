@@ -148,6 +148,9 @@ static void far_message(void *arg, struct channel *ch, enum msg_type type, struc
 		assert_true(msg_answer_get(payload, &answer));
 		b->answer_count = answer.count;
 		b->answer_status = answer.status;
+	} else if (type == MSG_destination) {
+		assert_true(msg_destination_get(payload, &b->destination));
+		b->destination_slow = b->destination.reason.len > 0 && b->destination.why.len > 0;
 	} else if (type == MSG_job) {
 		assert_true(msg_job_get(payload, &job));
 		b->job = job.job;

@@ -33,6 +33,8 @@ struct bench {
 	struct msg_committed committed; /* the last ones */
 	unsigned refused_code;
 	uint64_t refused;
+	struct msg_destination destination; /* its numbers */
+	bool destination_slow; /* with a reason and a reply */
 	uint64_t job, job_id, answer_count;
 	uint64_t relay, report_job; /* or the notice asked for last */
 	int64_t report_by_ms;    /* these two of the report asked for last */

@@ -42,6 +42,7 @@ static struct {
 	uint64_t query;
 	char url[128], name[128], policy[256];
 	unsigned failure;
+	struct msg_sts_known known; /* its numbers */
 	unsigned events[EVENT_COUNT];
 } w;
 
@@ -112,6 +113,13 @@ void channel_send_sts(struct channel *ch, const struct msg_sts *m)
 	w.answers++;
 	w.query = m->query;
 	w.failure = m->failure;
+	(void)str_to_cstr(m->policy, w.policy, sizeof w.policy);
+}
+
+void channel_send_sts_known(struct channel *ch, const struct msg_sts_known *m)
+{
+	(void)ch;
+	w.known = *m;
 	(void)str_to_cstr(m->policy, w.policy, sizeof w.policy);
 }
 
@@ -251,6 +259,34 @@ static void first_contact(void **state)
 	expect(TWO, 3, 2);
 	assert_int_equal(w.events[EVENT_sts_policy], 2);
 	assert_int_equal(files(), 1);
+}
+
+/* Console looks, and nobody is asked for that. */
+static void looked_at(void **state)
+{
+	(void)state;
+	const struct msg_sts_look look = { 9, STR("FAR.example") }, bad = { 10, STR("no host") };
+	sts_tell(&w.sts, &one, &look);
+	assert_int_equal(w.known.query, 9);
+	assert_string_equal(w.policy, "");
+	assert_int_equal(w.known.looked_ms, 0);
+	assert_int_equal(w.sts.domains.count, 0);
+	expect(ONE, 1, 1);
+	int64_t then_ms = w.now_ms;
+	w.now_ms += DAY;
+	sts_tell(&w.sts, &one, &look);
+	assert_string_equal(w.policy, ONE);
+	assert_int_equal(w.known.fetched_ms, then_ms);
+	assert_int_equal(w.known.looked_ms, then_ms);
+	assert_int_equal(w.known.until_ms, then_ms + 7 * DAY);
+	w.now_ms += 6 * DAY; /* its end: what is over does not count */
+	sts_tell(&w.sts, &one, &look);
+	assert_string_equal(w.policy, "");
+	assert_int_equal(w.known.until_ms, 0);
+	sts_tell(&w.sts, &one, &bad);
+	assert_int_equal(w.known.query, 10);
+	assert_int_equal(w.looks, 1);
+	assert_int_equal(w.fetches, 1);
 }
 
 static void without(void **state)
@@ -490,7 +526,7 @@ static void many(void **state)
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
-	const struct CMUnitTest tests[] = { TEST(first_contact), TEST(without), TEST(bad_ones),
+	const struct CMUnitTest tests[] = { TEST(first_contact), TEST(looked_at), TEST(without), TEST(bad_ones),
 					    TEST(promises), TEST(short_promise), TEST(rounds),
 					    TEST(waiting), TEST(on_disk), TEST(many) };
 	return cmocka_run_group_tests(tests, NULL, NULL);
