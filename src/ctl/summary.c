@@ -256,6 +256,22 @@ static int row_order(const void *a, const void *b)
 	return str_cmp(x->key, y->key);
 }
 
+/* In order as far as they are shown; a hundred thousand need not be sorted for fifty. */
+static void rows_sort(const struct summary_row **rows, size_t count, size_t shown)
+{
+	if (shown > count) shown = count;
+	if (shown == 0) return;
+	qsort(rows, shown, sizeof *rows, row_order);
+	for (size_t i = shown; i < count; i++) {
+		const struct summary_row *row = rows[i];
+		size_t at = shown - 1;
+		if (row_order(&row, &rows[at]) > 0) continue;
+		rows[i] = rows[at];
+		for (; at > 0 && row_order(&row, &rows[at - 1]) < 0; at--) rows[at] = rows[at - 1];
+		rows[at] = row;
+	}
+}
+
 static void rows_print(const struct ctl *ctl, const struct summary *s,
                        const struct summary_row **rows, size_t count)
 {
@@ -285,7 +301,7 @@ int summary_print(const struct ctl *ctl, struct store *store, const struct filte
 	rows = calloc(s.rows.count + 1, sizeof *rows);
 	while (rows && (row = map_next(&s.rows, &at, NULL)))
 		if (row->recipients) rows[count++] = row;
-	if (count) qsort(rows, count, sizeof *rows, row_order);
+	if (count) rows_sort(rows, count, ctl->json ? count : SUMMARY_SHOWN);
 	s.paces = paces;
 	if (rows) rows_print(ctl, &s, rows, count);
 	else status = ctl_fail(EX_OSERR, "no memory");

@@ -329,6 +329,22 @@ def test_queue_summary(down):
     assert "hub 127.0.0.1:" in text and "No route" in text
 
 
+def test_queue_summary_shows_those_with_most(serve):
+    """Fifty lines, in the order of all."""
+    service = serve(extra=f"{RELAY}\nroute default {{ mx }}\n", transfer="in")
+    with service.client() as client:
+        for most in range(4):
+            to = [f"u{most}@d{n}.far.example" for n in range(63) if n % 4 >= most]
+            assert client.mail("bob@us.example", to, wire.message())[0] == 250
+    rows = service.ctl_json("queue", "summary")
+    lines = service.ctl("queue", "summary").splitlines()
+    assert [row["recipients"] for row in rows] == [4] * 15 + [3] * 16 + [2] * 16 + [1] * 16
+    assert [line.split()[1] for line in lines[1:51]] == [str(row["recipients"]) for row in rows[:50]]
+    for line, row in zip(lines[1:51], rows):
+        assert line.endswith(" " + row["destination"]), (line, row)
+    assert lines[51] == "and 13 more destinations (--json shows all)"
+
+
 def test_explain_route(serve):
     service = serve(extra=f"{RELAY}\nroute default {{ mx; port 2525 }}\nroute hub {{ match .hub.example "
                           "hub.example; via [::1]:26 relay.example }\n"

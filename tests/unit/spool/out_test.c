@@ -362,7 +362,8 @@ static void a_damaged_text_is_not_sent(void **state)
 	assert_int_equal(b->body_result, 2);
 	answer(b, JOB_DEFERRED, "4.3.0", "could not be read", false);
 	bench_until(b, &b->events[EVENT_poison], 1);
-	bench_run(b, 30);
+	/* The deferral may be in a later batch. */
+	for (int i = 0; HANDS(b) > 0 && i < 100; i++) bench_run(b, 30);
 	assert_int_equal(bench_totals(b).poison, 1);
 	assert_int_equal(HANDS(b), 0);
 }
