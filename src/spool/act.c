@@ -61,26 +61,36 @@ void act_finish_if_done(struct act *act)
 	act_free(act);
 }
 
-void act_begin(struct spool *s, const struct msg_act *m)
+static struct act *act_new(struct spool *s, enum queue_action action)
 {
-	char text[256];
-	struct buf why;
-	buf_init_fixed(&why, text, sizeof text);
-	struct act *act = s->act_count < SPOOL_ACTS_MAX ? calloc(1, sizeof *act) : NULL;
-	if (!act || m->action >= QUEUE_ACTIONS) {
-		if (act) act_answer(s, m->query, EX_USAGE, 0, STR("no such action"));
-		else act_answer(s, m->query, EX_TEMPFAIL, 0, STR("too many requests at once"));
-		free(act);
-		return;
-	}
+	struct act *act = calloc(1, sizeof *act);
+	if (!act) return NULL;
 	act->spool = s;
 	arena_init(&act->arena, ACT_ARENA);
 	s->act_count++;
 	list_add_tail(&s->acts, &act->link);
-	act->query = m->query;
-	act->action = (enum queue_action)m->action;
-	act->dry = m->dry != 0;
+	act->action = action;
 	act->begun_ms = loop_wall_ms(s->frame->loop);
+	return act;
+}
+
+bool act_begin(struct spool *s, const struct msg_act *m)
+{
+	char text[256];
+	struct buf why;
+	buf_init_fixed(&why, text, sizeof text);
+	if (m->action >= QUEUE_ACTIONS) {
+		act_answer(s, m->query, EX_USAGE, 0, STR("no such action"));
+		return true;
+	}
+	struct act *act = s->act_count < SPOOL_ACTS_MAX ? act_new(s, (enum queue_action)m->action) : NULL;
+	if (!act) {
+		act_answer(s, m->query, EX_TEMPFAIL, 0, STR("too many requests at once"));
+		return false;
+	}
+	act->query = m->query;
+	act->automatic = !m->query;
+	act->dry = m->dry != 0;
 	act->until_ms = m->until_ms <= INT64_MAX ? (int64_t)m->until_ms : 0;
 	act->reason = arena_str(&act->arena, m->reason);
 	struct str selector = arena_str(&act->arena, m->selector);
@@ -88,32 +98,42 @@ void act_begin(struct spool *s, const struct msg_act *m)
 	    !filter_parse_selector(selector, &act->filter, &why)) {
 		act_answer(s, m->query, EX_USAGE, 0, buf_view(&why));
 		act_free(act);
-		return;
+		return true;
 	}
 	/* A dry run counts the messages that are concerned. */
 	bool names_one = act->action == QUEUE_SUSPEND || act->action == QUEUE_RESUME;
 	if (names_one && !act->dry) {
 		suspend_ask(act, selector);
 		act_finish_if_done(act);
-		return;
+		return true;
 	}
 	act->next_id = act->filter.id;
 	loop_timer_set(s->act_timer, 1);
+	return true;
+}
+
+static void begin_retry(struct act *act, struct str reason)
+{
+	act->automatic = true;
+	act->reason = reason;
+	loop_timer_set(act->spool->act_timer, 1);
 }
 
 bool act_release(struct spool *s)
 {
-	struct act *act = calloc(1, sizeof *act);
+	struct act *act = act_new(s, QUEUE_RETRY);
 	if (!act) return false;
-	act->spool = s;
-	arena_init(&act->arena, ACT_ARENA);
-	s->act_count++;
-	list_add_tail(&s->acts, &act->link);
-	act->action = QUEUE_RETRY;
 	act->release = true;
-	act->begun_ms = loop_wall_ms(s->frame->loop);
-	act->reason = STR("asked for");
-	loop_timer_set(s->act_timer, 1);
+	begin_retry(act, STR("asked for"));
+	return true;
+}
+
+bool act_route(struct spool *s)
+{
+	struct act *act = s->act_count < SPOOL_ACTS_MAX ? act_new(s, QUEUE_RETRY) : NULL;
+	if (!act) return false;
+	act->unrouted = true;
+	begin_retry(act, STR("a route leads there now"));
 	return true;
 }
 
@@ -156,7 +176,7 @@ static int slice_msg(void *ctx, const struct spool_msg *msg)
 	/* The reports that it makes are not meant. */
 	if (slice->act->action == QUEUE_BOUNCE && msg->arrived_ms >= slice->act->begun_ms)
 		return SPOOL_PASS;
-	slice->meant = !filter_has_recipient(filter) && !slice->act->release;
+	slice->meant = !filter_has_recipient(filter) && !slice->act->release && !slice->act->unrouted;
 	return !unknown && action_applies(slice->act->action, facts.state) &&
 	       filter_matches(filter, &facts) ? 0 : SPOOL_PASS;
 }
@@ -173,6 +193,21 @@ static void act_unblock(struct spool *s, const struct route *route)
 	if (d) sched_unblock(&s->sched, d);
 }
 
+static bool is_meant(const struct slice *slice, const struct spool_rcpt *rcpt, const struct route *route)
+{
+	const struct act *act = slice->act;
+	if (act->unrouted) {
+		bool waits = action_lacks_route(rcpt), leads = route->kind != ROUTE_NONE;
+		act->spool->unrouted |= waits && !leads;
+		return waits && leads;
+	}
+	if (act->release) {
+		bool in_doubt = rcpt->in_doubt && rcpt->next_due_ms > slice->now_ms;
+		return !in_doubt && wait_is_asked_for(act->spool, route, rcpt->address);
+	}
+	return filter_matches_recipient(&act->filter, rcpt->address, route_name(route));
+}
+
 static int slice_rcpt(void *ctx, const struct spool_rcpt *rcpt)
 {
 	struct slice *slice = ctx;
@@ -180,9 +215,7 @@ static int slice_rcpt(void *ctx, const struct spool_rcpt *rcpt)
 	bool retry = act->action == QUEUE_RETRY || act->action == QUEUE_REROUTE;
 	if (!spool_rcpt_is_open(rcpt->state)) return 0;
 	struct route route = action_route(slice->conf, &slice->envelope, rcpt);
-	if (act->release ? !wait_is_asked_for(act->spool, &route, rcpt->address)
-	                 : !filter_matches_recipient(&act->filter, rcpt->address, route_name(&route)))
-		return 0;
+	if (!is_meant(slice, rcpt, &route)) return 0;
 	slice->meant = true;
 	if (!retry || act->dry) return SPOOL_PASS;
 	act_unblock(act->spool, &route);
@@ -215,6 +248,7 @@ static void act_commit(struct act *act, uint64_t id, struct str from)
 	note->from = arena_str(arena, from);
 	op->id = id;
 	action_op(act->action, loop_wall_ms(s->frame->loop), act->until_ms, reason, op);
+	if (act->automatic) op->doubt_ms = s->frame->conf->retry.in_doubt_ms;
 }
 
 /* False: there is no room now. */

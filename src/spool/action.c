@@ -56,11 +56,19 @@ bool action_existed(const struct envelope *e, uint32_t index)
 	return index < e->rcpt_count && str_eq(e->rcpts[index].route, STR("mailbox"));
 }
 
+static bool waits_for(const struct spool_rcpt *rcpt, struct str what)
+{
+	return rcpt->state == SPOOL_DEFERRED && rcpt->host.len == 0 && str_starts(rcpt->reply, what);
+}
+
+bool action_lacks_route(const struct spool_rcpt *rcpt)
+{
+	return waits_for(rcpt, STR(ACTION_NO_ROUTE));
+}
+
 struct str action_rcpt_state(const struct spool_rcpt *rcpt)
 {
-	bool waits = str_starts(rcpt->reply, STR(ACTION_NO_ROUTE)) ||
-	             str_starts(rcpt->reply, STR(ACTION_ROUTE_LACKS));
-	if (rcpt->state == SPOOL_DEFERRED && rcpt->host.len == 0 && waits) return STR("unreachable");
+	if (action_lacks_route(rcpt) || waits_for(rcpt, STR(ACTION_ROUTE_LACKS))) return STR("unreachable");
 	return spool_rcpt_state_name(rcpt->state);
 }
 

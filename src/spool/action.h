@@ -26,6 +26,7 @@ bool action_existed(const struct envelope *e, uint32_t index);
 /* With these begins what a recipient waits for that nothing leads to. */
 #define ACTION_NO_ROUTE    "No route leads to this address"
 #define ACTION_ROUTE_LACKS "The route cannot be used now"
+bool action_lacks_route(const struct spool_rcpt *rcpt);
 /* The recipient's state as it is listed: deferred, as one of those waits, is unreachable. */
 struct str action_rcpt_state(const struct spool_rcpt *rcpt);
 /* Where this recipient of the message goes. */

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "lib/base/crc32c.h"
+#include "lib/queue/retry.h"
 #include "spool/kvstore.h"
 #include "spool/record.h"
 
@@ -213,17 +214,26 @@ int apply_settle(struct apply *a)
 	return r ? r : msg_rewrite(a, msg, false);
 }
 
-/* Gives all open recipients the time `due_ms`. */
-static int due_set_all(struct apply *a, const struct spool_msg *msg, int64_t due_ms)
+/* Another copy of it too soon may be one more than its recipient has already. */
+static int64_t due_in_doubt(const struct spool_rcpt *rcpt, int64_t due_ms, int64_t doubt_ms)
+{
+	if (!rcpt->in_doubt || doubt_ms <= 0) return due_ms;
+	int64_t last_ms = due_ms + retry_doubled_ms(doubt_ms, rcpt->doubts);
+	return rcpt->next_due_ms < last_ms ? rcpt->next_due_ms : last_ms;
+}
+
+/* Gives all open recipients the time `due_ms`; doubt_ms: see struct spool_op. */
+static int due_set_all(struct apply *a, const struct spool_msg *msg, int64_t due_ms, int64_t doubt_ms)
 {
 	for (uint32_t i = 0; i < msg->rcpts; i++) {
 		struct spool_rcpt rcpt;
 		int r = rcpt_get(a, msg->id, i, &rcpt);
 		if (r == -EBADMSG) continue;
 		if (r) return r;
-		if (!spool_rcpt_is_open(rcpt.state) || rcpt.next_due_ms == due_ms)
-			continue;
-		rcpt.next_due_ms = due_ms;
+		if (!spool_rcpt_is_open(rcpt.state)) continue;
+		int64_t at_ms = due_in_doubt(&rcpt, due_ms, doubt_ms);
+		if (rcpt.next_due_ms == at_ms) continue;
+		rcpt.next_due_ms = at_ms;
 		if ((r = rcpt_put(a, msg->id, &rcpt))) return r;
 	}
 	return 0;
@@ -396,6 +406,7 @@ static int op_outcome(struct apply *a, struct spool_op *op)
 	rcpt.dsn = in->dsn;
 	rcpt.warned |= in->warned;
 	if (in->doubts > rcpt.doubts) rcpt.doubts = in->doubts;
+	rcpt.in_doubt = in->in_doubt && rcpt.doubts > 0;
 	if (msg.rcpts_deferred > msg.rcpts_open) msg.rcpts_deferred = msg.rcpts_open;
 	totals_add(&a->totals, &old, -1);
 	totals_add(&a->totals, &msg, 1);
@@ -423,7 +434,7 @@ static int op_state(struct apply *a, struct spool_op *op)
 	msg.next_due_ms = in->state == SPOOL_POISON ? 0 : time_of(in->next_due_ms);
 	if (in->state == SPOOL_ACTIVE) {
 		if (in->next_due_ms < 0) r = due_min(a, &msg, 0, 0, &msg.next_due_ms);
-		else r = due_set_all(a, &msg, in->next_due_ms);
+		else r = due_set_all(a, &msg, in->next_due_ms, 0);
 	}
 	if (!r && spool_is_listed(msg.state, msg.next_due_ms))
 		r = due_put(a, op->id, msg.next_due_ms);
@@ -437,10 +448,11 @@ static int op_due(struct apply *a, struct spool_op *op)
 	int r = msg_get(a, op->id, &msg);
 	if (r) return r;
 	struct spool_msg old = msg;
-	if ((r = due_set_all(a, &msg, due_ms)) || msg.state != SPOOL_ACTIVE) return r;
+	if ((r = due_set_all(a, &msg, due_ms, op->doubt_ms)) || msg.state != SPOOL_ACTIVE) return r;
 	msg.next_due_ms = due_ms;
-	r = due_clear(a, op->id, old.next_due_ms);
-	if (!r) r = due_put(a, op->id, due_ms);
+	if (op->doubt_ms > 0) r = due_min(a, &msg, 0, due_ms, &msg.next_due_ms);
+	if (!r) r = due_clear(a, op->id, old.next_due_ms);
+	if (!r) r = due_put(a, op->id, msg.next_due_ms);
 	return r ? r : msg_change(a, &msg, &old, false);
 }
 

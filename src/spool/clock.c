@@ -24,7 +24,5 @@ void clock_watch(struct spool *s)
 	s->pump.lead_ms = lead_ms;
 	if (first || step_ms < CLOCK_STEP_MS) return;
 	clock_tell(s, step_ms);
-	act_begin(s, &(struct msg_act){ .action = QUEUE_RETRY,
-					.selector = STR("state=deferred"),
-					.reason = STR("the clock was set back") });
+	owed_set(s, OWED_CLOCK);
 }

@@ -44,6 +44,7 @@ struct spool_op *outcome_op(struct spool *s, struct job *job, uint32_t at, struc
 		.last_ms = loop_wall_ms(s->frame->loop),
 		.warned = fate.late,
 		.doubts = doubts_of(rcpt, &fate),
+		.in_doubt = fate.in_doubt && fate.state == SPOOL_DEFERRED,
 		.host = arena_str(arena, fate.host),
 		.reply = arena_str(arena, fate.text),
 		.dsn = arena_str(arena, fate.dsn),

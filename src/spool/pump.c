@@ -188,6 +188,7 @@ void pump_tick(void *arg)
 		suspend_tick(s);
 		wait_tick(s);
 		dial_tick(s);
+		owed_tick(s);
 		sched_sweep(&s->sched, loop_wall_ms(s->frame->loop));
 		s->pump.scan = true; /* time has brought something new behind the cursor */
 	}

@@ -180,7 +180,9 @@ void record_put_rcpt(struct buf *out, const struct spool_rcpt *rcpt)
 	put_text(out, rcpt->host, SPOOL_HOST_MAX);
 	put_text(out, rcpt->reply, SPOOL_REPLY_MAX);
 	put_text(out, rcpt->dsn, SPOOL_DSN_MAX);
-	if (rcpt->doubts) buf_put_u8(out, rcpt->doubts); /* records of before have none */
+	/* Records of before have neither. */
+	if (rcpt->doubts) buf_put_u8(out, rcpt->doubts);
+	if (rcpt->doubts && rcpt->in_doubt) buf_put_u8(out, 1);
 	put_crc(out, from);
 }
 
@@ -202,6 +204,7 @@ bool record_get_rcpt(struct str record, struct spool_rcpt *rcpt)
 	r.reply = get_text(&c, SPOOL_REPLY_MAX);
 	r.dsn = get_text(&c, SPOOL_DSN_MAX);
 	if (!c.bad && c.left && (r.doubts = cur_u8(&c)) == 0) return false;
+	if (!c.bad && c.left && !(r.in_doubt = cur_u8(&c) == 1)) return false;
 	if (!cur_done(&c)) return false;
 	*rcpt = r;
 	return true;

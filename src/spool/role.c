@@ -68,6 +68,7 @@ static int role_serve(struct frame *f)
 	/* What answers a spool before this one is no answer to it. */
 	s->dial_query = (uint64_t)loop_wall_ms(f->loop) << 16;
 	dial_load(s);
+	s->unrouted = true; /* nobody has looked */
 	pump_start(s);
 	loop_timer_set(s->watch_timer, 1);
 	return 0;
@@ -128,7 +129,7 @@ static void role_admin(struct spool *s, enum msg_type type, struct str payload)
 		pacing_destination(s, &destination);
 	else if (type == MSG_ask_paces && msg_ask_paces_get(payload, &paces)) pacing_rows(s, paces.query);
 	else if (type == MSG_ask_totals && msg_ask_totals_get(payload, &ask)) watch_totals(s, ask.query);
-	else if (type == MSG_act && msg_act_get(payload, &act)) act_begin(s, &act);
+	else if (type == MSG_act && msg_act_get(payload, &act)) (void)act_begin(s, &act);
 	else if (type == MSG_death && msg_death_get(payload, &death)) role_death(s, &death);
 	else if (type == MSG_route_state && msg_route_state_get(payload, &state))
 		unreachable_set(s, &state);
@@ -222,9 +223,8 @@ static void role_reload(struct frame *f, struct conf *old)
 	sched_forget(&s->sched);
 	pump_rescan(s); /* a route or a mode may have changed */
 	/* What still has to wait is put off anew, without an attempt. */
-	if (waits_in_vain(old, f->conf))
-		act_begin(s, &(struct msg_act){ .action = QUEUE_RETRY, .selector = STR("state=deferred"),
-						.reason = STR("the configuration has changed") });
+	if (waits_in_vain(old, f->conf)) owed_set(s, OWED_RELOAD);
+	if (s->unrouted) owed_set(s, OWED_ROUTE);
 }
 
 static void role_drain(struct frame *f, bool now)

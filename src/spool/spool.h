@@ -187,6 +187,8 @@ struct act {
 	unsigned pending; /* operations in batches, and messages in hand for it */
 	bool dry, walked, failed;
 	bool release; /* nobody's: for wait.c */
+	bool unrouted; /* nobody's: what no route led to, and one does now */
+	bool automatic; /* nobody has asked: what is in doubt keeps its time */
 	/* Messages that were under way and are met again, the first of them, and until when. */
 	uint64_t busy_count, busy_from;
 	int64_t deadline_ms, wait_until_ms;
@@ -209,10 +211,14 @@ struct fate {
 	struct str tls, step; /* of the connection; for the event only */
 };
 
-/* A route that lacks a file. */
+/* A route that lacks a file; owed: it does not any more, and its mail is to be tried now. */
 struct unreachable {
 	char name[128], why[512];
+	bool owed;
 };
+
+/* Why mail that waits is to be tried at once, besides what people ask for (owed.c). */
+enum owed { OWED_CLOCK, OWED_RELOAD, OWED_ROUTE, OWED_COUNT };
 
 /* Where the look for work stands (pump.c). */
 struct pump {
@@ -304,6 +310,9 @@ struct spool {
 	struct unreachable unreachable[CONF_ROUTE_FILES_MAX];
 	size_t unreachable_count;
 	char unreachable_why[768]; /* of the fate made last */
+	bool unrouted; /* there is, or may be, mail that no route leads to */
+	/* owed.c */
+	bool owed[OWED_COUNT];
 	/* pump.c */
 	struct pump pump;
 	struct loop_timer *due_timer, *watch_timer;
@@ -487,7 +496,10 @@ void notice_bounce_down(struct spool *s);
 void notice_tick(struct spool *s);
 
 /* act.c */
-void act_begin(struct spool *s, const struct msg_act *m);
+/* False: too many are at work; who has asked is told. query 0: nobody has. */
+bool act_begin(struct spool *s, const struct msg_act *m);
+/* Mail that no route led to, as far as one does now, is tried at once. False: as act_begin. */
+bool act_route(struct spool *s);
 void act_committed(struct spool *s, const struct spool_op *op, const struct note *note);
 /* A walk for wait.c: wait_walked follows. False: no memory. */
 bool act_release(struct spool *s);
@@ -566,6 +578,12 @@ void unreachable_set(struct spool *s, const struct msg_route_state *m);
  * tried. `fate->text` lives until the next call. */
 bool unreachable_fate(struct spool *s, const struct route *route, struct fate *fate);
 bool unreachable_is(struct spool *s, const struct route *route);
+void unreachable_tick(struct spool *s); /* what is owed */
+
+/* owed.c: retries that nobody has asked for */
+/* It begins now, or as soon as there is room for it. */
+void owed_set(struct spool *s, enum owed what);
+void owed_tick(struct spool *s); /* every second */
 
 /* watch.c */
 void watch_tick(void *arg);

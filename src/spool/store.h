@@ -79,6 +79,7 @@ struct spool_rcpt {
 	int64_t last_ms;     /* of the last outcome; 0: none */
 	bool warned;         /* the sender was told of the delay */
 	uint8_t doubts;      /* how often a host took the text and did not answer */
+	bool in_doubt;       /* the last time it did: that is what next_due_ms is for */
 	struct str address, host, reply, dsn;
 };
 
@@ -147,6 +148,7 @@ struct spool_outcome {
 	int64_t last_ms;
 	bool warned; /* once true it stays */
 	uint8_t doubts; /* never less than before */
+	bool in_doubt;
 	struct str host, reply, dsn;
 	uint32_t open_left; /* out; 0: the message is gone */
 };
@@ -173,6 +175,9 @@ struct spool_op {
 	uint32_t group;
 	uint64_t id;
 	int result; /* out */
+	/* DUE, if > 0: a recipient in doubt keeps its time, as long as that is no further off than so
+	 * long after the first doubt, and twice as long after each other. */
+	int64_t doubt_ms;
 	union {
 		struct spool_arrive arrive;
 		struct spool_outcome outcome;

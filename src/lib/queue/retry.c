@@ -5,7 +5,6 @@
 
 enum {
 	RETRY_WITHOUT_SCHEDULE_MS = 15 * 60 * 1000,
-	RETRY_DOUBLED_MAX = 12, /* times */
 };
 
 int64_t retry_delay_ms(const struct conf_durations *after, uint32_t attempts, struct rng *rng)
@@ -21,9 +20,7 @@ int64_t retry_delay_ms(const struct conf_durations *after, uint32_t attempts, st
 
 int64_t retry_doubt_ms(const struct conf *conf, unsigned doubts)
 {
-	unsigned twice = doubts > 0 ? doubts - 1 : 0;
-	if (twice > RETRY_DOUBLED_MAX) twice = RETRY_DOUBLED_MAX;
-	return conf->retry.in_doubt_ms << twice;
+	return retry_doubled_ms(conf->retry.in_doubt_ms, doubts);
 }
 
 int64_t retry_expire_ms(const struct conf *conf, unsigned priority)

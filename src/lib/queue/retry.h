@@ -16,6 +16,13 @@ int64_t retry_delay_ms(const struct conf_durations *after, uint32_t attempts, st
  * took the whole message and did not say what it does with it: twice as long each time, so
  * that copies stay few. */
 int64_t retry_doubt_ms(const struct conf *conf, unsigned doubts);
+/* The same of a first time of `first_ms`. */
+enum { RETRY_DOUBLED_MAX = 12 }; /* times */
+static inline int64_t retry_doubled_ms(int64_t first_ms, unsigned doubts)
+{
+	unsigned twice = doubts > 0 ? doubts - 1 : 0;
+	return first_ms << (twice < RETRY_DOUBLED_MAX ? twice : RETRY_DOUBLED_MAX);
+}
 
 /* How old a message of that priority (enum mail_priority; a number that is none of it
  * counts as normal) becomes before it is returned, and before its sender is told that it

@@ -138,6 +138,37 @@ static void the_clock_is_set_back(void **state)
 	assert_int_equal(rcpt.attempts, 2);
 }
 
+/* Whoever may have it does not get it again too soon because of that; an administrator's word counts. */
+static void what_is_in_doubt_keeps_its_time(void **state)
+{
+	struct bench *b = *state;
+	struct spool_rcpt rcpt;
+	bench_commit(b, 11, "away.example", 100);
+	bench_until(b, &b->sent[MSG_relay], 1);
+	in_doubt = true;
+	answer(b, JOB_DEFERRED, "4.4.2", "lost connection", false);
+	in_doubt = false;
+	bench_until(b, &b->events[EVENT_in_doubt], 1);
+	bench_commit(b, 12, "away.example", 100);
+	bench_until(b, &b->sent[MSG_relay], 2);
+	answer(b, JOB_DEFERRED, "4.4.2", "lost connection", false);
+	bench_until(b, &b->events[EVENT_defer], 2);
+	b->spool->pump.lead_ms += 86400 * INT64_C(1000);
+	bench_until(b, &b->events[EVENT_clock_back], 1);
+	bench_until(b, &b->sent[MSG_relay], 3);
+	bench_run(b, 1300);
+	assert_int_equal(b->sent[MSG_relay], 3);
+	assert_int_equal(b->relayed.id, 12);
+	assert_int_equal(store_read_rcpts(b->spool->store, 11, 0, 1, due_of, &rcpt), 0);
+	int64_t wait_ms = rcpt.next_due_ms - loop_wall_ms(b->frame.loop);
+	assert_in_range(wait_ms, 50 * 60000, 66 * 60000);
+	assert_int_equal(rcpt.attempts, 1);
+	bench_act(b, QUEUE_RETRY, "0x0b");
+	bench_act(b, QUEUE_RETRY, "all");
+	bench_until(b, &b->sent[MSG_relay], 4);
+	assert_int_equal(b->relayed.id, 11);
+}
+
 static void a_failure_is_kept_with_its_report(void **state)
 {
 	struct bench *b = *state;
@@ -388,6 +419,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		ON_BENCH(relays),
 		ON_BENCH(the_clock_is_set_back),
+		ON_BENCH(what_is_in_doubt_keeps_its_time),
 		ON_BENCH(a_host_that_may_have_it),
 		ON_BENCH(a_failure_is_kept_with_its_report),
 		ON_BENCH(a_report_that_cannot_be_written_holds_up_nothing),

@@ -87,12 +87,23 @@ static void test_rcpt_doubts(void **state)
 	assert_true(record_get_rcpt(buf_view(&c), &out));
 	assert_int_equal(out.doubts, 3);
 	assert_true(str_eq(out.address, in.address));
-	for (unsigned extra = 1; extra < 3; extra++) {
+	assert_false(out.in_doubt);
+	in.in_doubt = true;
+	buf_reset(&c);
+	record_put_rcpt(&c, &in);
+	assert_int_equal(c.len, b.len + 2);
+	assert_true(record_get_rcpt(buf_view(&c), &out));
+	assert_true(out.in_doubt && out.doubts == 3);
+	static const struct { uint8_t octets[3]; unsigned count; bool good; } rows[] = {
+		{ { 0 }, 1, false }, { { 1 }, 1, true }, { { 1, 1 }, 2, true }, { { 0, 1 }, 2, false },
+		{ { 1, 0 }, 2, false }, { { 1, 2 }, 2, false }, { { 1, 1, 1 }, 3, false },
+	};
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
 		buf_reset(&c);
 		buf_str(&c, str_sub(buf_view(&b), 0, b.len - 4));
-		for (unsigned i = 0; i < extra; i++) buf_put_u8(&c, (uint8_t)(extra - 1));
+		for (unsigned k = 0; k < rows[i].count; k++) buf_put_u8(&c, rows[i].octets[k]);
 		buf_put_u32(&c, crc32c(0, c.at, c.len));
-		assert_false(record_get_rcpt(buf_view(&c), &out));
+		if (record_get_rcpt(buf_view(&c), &out) != rows[i].good) fail_msg("row %zu", i);
 	}
 }
 

@@ -235,9 +235,15 @@ static struct conf *conf_of(const char *text)
 void bench_reload(struct bench *b, const char *more)
 {
 	char text[2048];
+	(void)snprintf(text, sizeof text, "route default { mx }\n%s", more);
+	bench_reload_alone(b, text);
+}
+
+void bench_reload_alone(struct bench *b, const char *more)
+{
+	char text[4096];
 	struct conf *old = b->frame.conf;
-	(void)snprintf(text, sizeof text, "%sroute default { mx }\nspool { path %s; min-free 1M }\n%s",
-		conf_text, b->folder, more);
+	(void)snprintf(text, sizeof text, "%sspool { path %s; min-free 1M }\n%s", conf_text, b->folder, more);
 	b->frame.conf = conf_of(text);
 	b->frame.conf->generation = old->generation + 1;
 	spool_role.reload(&b->frame, old);

@@ -65,6 +65,7 @@ void bench_up(struct bench *b, enum role role); /* a new channel and the role is
 void bench_down(struct bench *b, enum role role);
 /* Another configuration: that of the bench, mail for all others by MX, and `more`. */
 void bench_reload(struct bench *b, const char *more);
+void bench_reload_alone(struct bench *b, const char *more); /* without a way for all others */
 void bench_run(struct bench *b, int64_t ms); /* lets the loop turn for that long */
 /* Turns until `*count` is at least `wanted`; fails after some seconds. */
 void bench_until(struct bench *b, const size_t *count, size_t wanted);

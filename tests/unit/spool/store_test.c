@@ -185,6 +185,35 @@ static void test_outcomes(void **state)
 	assert_string_equal(verify_text(f), "");
 }
 
+/* Everybody is tried now, but whoever may have a copy: he keeps his time, if it is not too far. */
+static void test_due_in_doubt(void **state)
+{
+	static const struct { bool in_doubt; int64_t own_ms, doubt_ms, due_ms; } rows[] = {
+		{ false, 9000, 3600, 5000 }, { true, 9000, 0, 5000 }, { true, 9000, 3600, 8600 },
+		{ true, 8000, 3600, 8000 },  { true, 4000, 3600, 4000 }, { true, 900000, 3600, 8600 },
+	};
+	struct fixture *f = *state;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		uint64_t id = i + 1;
+		struct spool_op mine = outcome(id, 0, SPOOL_DEFERRED, rows[i].own_ms), due = just(SPOOL_OP_DUE, id);
+		assert_int_equal(commit1(f, arrive(id, 2, STR("x"))), 0);
+		mine.outcome.in_doubt = rows[i].in_doubt;
+		mine.outcome.doubts = 1;
+		assert_int_equal(commit1(f, mine), 0);
+		assert_int_equal(commit1(f, outcome(id, 1, SPOOL_FAILED, 0)), 0);
+		due.next_due_ms = 5000;
+		due.doubt_ms = rows[i].doubt_ms;
+		assert_int_equal(commit1(f, due), 0);
+		/* The message is listed at that time, and at no other: nobody looks in vain. */
+		if (msg_of(f, id).next_due_ms != rows[i].due_ms) fail_msg("row %zu: %lld", i,
+			(long long)msg_of(f, id).next_due_ms);
+		assert_string_equal(due_text(f, rows[i].due_ms - 1), "");
+		assert_string_not_equal(due_text(f, rows[i].due_ms), "");
+		assert_int_equal(commit1(f, just(SPOOL_OP_REMOVE, id)), 0);
+	}
+	assert_string_equal(verify_text(f), "");
+}
+
 static void test_states(void **state)
 {
 	struct fixture *f = *state;
@@ -539,6 +568,7 @@ int main(void)
 		ON_BOTH(test_batch),
 		ON_BOTH(test_outcomes),
 		ON_BOTH(test_states),
+		ON_BOTH(test_due_in_doubt),
 		ON_BOTH(test_groups),
 		ON_BOTH(test_outcomes_in_one_batch),
 		ON_BOTH(test_big),

@@ -98,6 +98,84 @@ static void no_route(void **state)
 	assert_int_equal(seen.attempts, 0);
 }
 
+/* A reload brings a way: what waits for one goes at once, and what still has none stays. */
+static void a_route_comes(void **state)
+{
+	struct bench *b = *state;
+	bench_commit(b, 11, "one.example", 100);
+	bench_commit(b, 12, "two.example", 100);
+	bench_commit(b, 13, "away.example", 100);
+	bench_until(b, &b->events[EVENT_defer], 2);
+	bench_until(b, &b->sent[MSG_relay], 1);
+	bench_reload_alone(b, "route two { via 127.0.0.1:25; match two.example }\n");
+	bench_until(b, &b->sent[MSG_relay], 2);
+	bench_run(b, 1300);
+	assert_int_equal(b->sent[MSG_relay], 2);
+	assert_int_equal(b->relayed.id, 12);
+	assert_int_equal(b->events[EVENT_retry], 1);
+	assert_true(b->spool->unrouted); /* one is left */
+	bench_reload_alone(b, "");
+	bench_run(b, 300);
+	assert_int_equal(b->events[EVENT_retry], 1);
+	bench_reload_alone(b, "route all { via 127.0.0.1:25; match * }\n");
+	bench_until(b, &b->sent[MSG_relay], 3);
+	assert_int_equal(b->relayed.id, 11);
+	bench_run(b, 50);
+	assert_false(b->spool->unrouted);
+	/* Nobody looks again. */
+	size_t before = b->events[EVENT_retry];
+	bench_reload_alone(b, "route all { via 127.0.0.1:25; match * }\n");
+	bench_run(b, 50);
+	assert_int_equal(b->events[EVENT_retry], before);
+}
+
+/* What nobody has asked for waits until there is room, and is not forgotten. */
+static void too_much_is_asked_for(void **state)
+{
+	struct bench *b = *state;
+	set(b, "away", "/secrets/isp: gone");
+	bench_commit(b, 11, "away.example", 100);
+	bench_commit(b, 12, "one.example", 100);
+	bench_until(b, &b->events[EVENT_defer], 2);
+	bench_run(b, 1300); /* the clock is known */
+	b->spool->act_count += SPOOL_ACTS_MAX; /* as if so many were at work */
+	set(b, "away", "");
+	bench_reload_alone(b, "route one { via 127.0.0.1:25; match one.example }\n");
+	b->spool->pump.lead_ms += 86400 * INT64_C(1000);
+	bench_until(b, &b->events[EVENT_clock_back], 1);
+	bench_run(b, 1300);
+	assert_int_equal(b->events[EVENT_retry], 0);
+	assert_int_equal(b->sent[MSG_relay], 0);
+	/* The route is good all the same. */
+	bench_commit(b, 13, "away.example", 100);
+	bench_until(b, &b->sent[MSG_relay], 1);
+	b->spool->act_count -= SPOOL_ACTS_MAX;
+	bench_until(b, &b->sent[MSG_relay], 3);
+	for (enum owed what = 0; what < OWED_COUNT; what++) assert_false(b->spool->owed[what]);
+	assert_int_equal(b->spool->unreachable_count, 0);
+	bench_run(b, 1300);
+	assert_int_equal(b->sent[MSG_relay], 3);
+	assert_int_equal(b->spool->act_count, 0);
+}
+
+/* It is gone again before its mail was looked for. */
+static void a_file_that_goes_again(void **state)
+{
+	struct bench *b = *state;
+	set(b, "away", "/secrets/isp: gone");
+	bench_commit(b, 11, "away.example", 100);
+	bench_until(b, &b->events[EVENT_defer], 1);
+	b->spool->act_count += SPOOL_ACTS_MAX;
+	set(b, "away", "");
+	set(b, "away", "/secrets/isp: gone again");
+	b->spool->act_count -= SPOOL_ACTS_MAX;
+	bench_run(b, 1300);
+	assert_int_equal(b->sent[MSG_relay], 0);
+	assert_int_equal(b->spool->unreachable_count, 1);
+	set(b, "away", "");
+	bench_until(b, &b->sent[MSG_relay], 1);
+}
+
 /* More than there can be, and too long: bounded. */
 static void bounded(void **state)
 {
@@ -122,6 +200,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_route_without_its_file, setup, bench_teardown),
 		cmocka_unit_test_setup_teardown(what_is_wrong_changes, setup, bench_teardown),
 		cmocka_unit_test_setup_teardown(no_route, setup, bench_teardown),
+		cmocka_unit_test_setup_teardown(a_route_comes, setup, bench_teardown),
+		cmocka_unit_test_setup_teardown(too_much_is_asked_for, setup, bench_teardown),
+		cmocka_unit_test_setup_teardown(a_file_that_goes_again, setup, bench_teardown),
 		cmocka_unit_test_setup_teardown(bounded, setup, bench_teardown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -59,6 +59,32 @@ static void waits_and_goes(void **state)
 	assert_int_equal(b->spool->act_count, 0);
 }
 
+/* A copy may have come there: asking again does not send another one sooner. */
+static void in_doubt_it_is_not_asked_for(void **state)
+{
+	struct bench *b = *state;
+	struct buf results;
+	bench_arrive(b, 1, "held.example");
+	bench_until(b, &b->events[EVENT_defer], 1);
+	release(b, "held.example\n", COUNTED, 1);
+	bench_until(b, &b->sent[MSG_relay], 1);
+	buf_init(&results, 4096);
+	job_result_put(&results, &(struct job_result){ .outcome = JOB_DEFERRED, .dsn = STR("4.4.2"),
+		.text = STR("lost connection"), .host = STR("h"), .in_doubt = true });
+	channel_send_done(b->far[ROLE_DELIVER], &(struct msg_done){ .job = b->relay,
+		.results = buf_view(&results) });
+	buf_free(&results);
+	bench_until(b, &b->events[EVENT_in_doubt], 1);
+	bench_run(b, 50);
+	release(b, "held.example\n", COUNTED, 0);
+	/* Others' mail of the same domain is not held up by it. */
+	bench_arrive(b, 2, "held.example");
+	bench_until(b, &b->sent[MSG_relay], 2);
+	assert_int_equal(b->relayed.id, 2);
+	bench_run(b, 1300);
+	assert_int_equal(b->sent[MSG_relay], 2);
+}
+
 static void window_ends(void **state)
 {
 	struct bench *b = *state;
@@ -187,6 +213,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(waits_and_goes, bench_setup_relay, bench_teardown),
+		cmocka_unit_test_setup_teardown(in_doubt_it_is_not_asked_for, bench_setup_relay, bench_teardown),
 		cmocka_unit_test_setup_teardown(window_ends, bench_setup_relay, bench_teardown),
 		cmocka_unit_test_setup_teardown(strangers_open_nothing, bench_setup_relay, bench_teardown),
 		cmocka_unit_test_setup_teardown(many_ask, bench_setup_relay, bench_teardown),
