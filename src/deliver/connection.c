@@ -20,7 +20,8 @@ struct str reason_of(int error) { return str_of(strerror(error)); }
 bool connection_new(struct destination *dest, struct job *job)
 {
 	struct deliver *d = dest->d;
-	struct connection *c = calloc(1, sizeof *c);
+	struct connection *c = malloc(sizeof *c);
+	if (c) memset(c, 0, offsetof(struct connection, hosts));
 	if (c) c->timer = loop_timer_new(d->frame->loop, connection_timer, c);
 	if (!c || !c->timer) {
 		free(c);

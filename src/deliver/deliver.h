@@ -198,14 +198,12 @@ struct connection {
 	struct link unshaken; /* in d->unshaken: waits for its turn to shake hands */
 	struct tls *tls;      /* NULL: in the clear */
 	/* The domain's MTA-STS policy, and the question for it (0: none is open). */
-	struct mtasts_policy sts;
-	struct buf sts_text; /* what its strings point into; empty: it has none */
+	struct buf sts_text; /* what the strings of `sts` point into; empty: it has none */
 	uint64_t sts_query;
 	struct loop_io *io;
 	struct loop_timer *timer;
 	struct smtp_client smtp;
 	struct smtp_client_settings cfg;
-	struct login login; /* where cfg.login is set */
 	char helo[DELIVER_NAME_MAX], self[DELIVER_NAME_MAX];
 	struct buf out;
 	int fd; /* -1: none */
@@ -229,10 +227,6 @@ struct connection {
 	uint32_t messages, messages_max; /* so far, and at most (0: no limit) */
 	bool last; /* not to be kept without a message */
 	bool turned; /* the socket is, or was, a line */
-	/* Where the job goes: targets in the order of use, the number of each one's host. */
-	struct target targets[SMTP_ATTEMPT_TARGETS_MAX];
-	uint32_t hosts[SMTP_ATTEMPT_TARGETS_MAX];
-	uint32_t same[SMTP_ATTEMPT_TARGETS_MAX]; /* the first one with its address */
 	uint32_t target_count, host_count;
 	struct buf dane;
 	uint64_t policy; /* under which the socket was opened: encrypt_policy */
@@ -247,6 +241,13 @@ struct connection {
 	bool met_self;   /* the last host was */
 	char dsn[16];
 	char why[DELIVER_SENTENCE_MAX];
+	/* From here on nothing is cleared when it begins: most of it is never used.
+	 * Where the job goes: targets in the order of use, the number of each one's host. */
+	uint32_t hosts[SMTP_ATTEMPT_TARGETS_MAX];
+	uint32_t same[SMTP_ATTEMPT_TARGETS_MAX]; /* the first one with its address */
+	struct target targets[SMTP_ATTEMPT_TARGETS_MAX];
+	struct mtasts_policy sts;
+	struct login login; /* where cfg.login is set */
 };
 
 /* What master has read for a route. */

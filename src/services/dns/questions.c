@@ -36,12 +36,12 @@ struct question {
 	struct link askers;
 	struct loop_timer *deadline;
 	size_t pending; /* lookups, and 1 while they are being started */
-	struct mx mx;
 	struct lookup first; /* MX */
 	struct lookup hosts[MX_HOSTS_MAX][MX_FAMILIES];
 	struct lookup tlsa[MX_HOSTS_MAX];
 	char *records[MX_HOSTS_MAX]; /* TLSA; allocated where there are some */
 	bool tlsa_asked;
+	struct mx mx; /* last: hosts that are not there are memory that is not touched */
 };
 
 /* -- Answers ------------------------------------------------------------------------- */
@@ -286,8 +286,9 @@ static void say_later(struct channel *ch, uint64_t query, const struct mx *mx)
 
 static struct question *question_new(struct questions *qs, uint64_t key)
 {
-	struct question *q = calloc(1, sizeof *q);
+	struct question *q = malloc(sizeof *q);
 	if (!q) return NULL;
+	memset(q, 0, offsetof(struct question, mx));
 	q->all = qs;
 	q->key = key;
 	list_init(&q->askers);
@@ -300,7 +301,7 @@ static struct question *question_new(struct questions *qs, uint64_t key)
 
 static void question_begin(struct question *q, const struct mx *mx, enum mx_step step)
 {
-	q->mx = *mx;
+	memcpy(&q->mx, mx, offsetof(struct mx, hosts) + mx->count * sizeof *mx->hosts);
 	q->pending = 1;
 	loop_timer_set(q->deadline, q->all->deadline_ms);
 	if (step == MX_ASK_MX) mx_ask(q);

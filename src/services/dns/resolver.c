@@ -6,6 +6,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "services/dns/servers.h"
 #include "services/dns/ub_loop.h"
 
 enum { CLASS_IN = 1, RCODE_OK = 0, PATH_BYTES = 4096, SOCKETS_MAX = 4096 };
@@ -195,16 +196,14 @@ static void forwarded(struct forward_wait *w, struct str name, enum dns_type typ
 
 /* What has to be validated, or may stand in the file of hosts, is the library's. Half a
  * timeout, which leaves it three and a half of the four that a question has. */
-static bool forward_set(struct resolver *r, struct loop *loop, const struct conf_resolver *conf)
+static bool forward_set(struct resolver *r, struct loop *loop, const struct conf_resolver *conf,
+			const struct resolver_files *files)
 {
 	struct stub_server servers[STUB_SERVERS_MAX];
-	size_t count = conf->servers.count;
 	uint64_t seed = 0;
-	if (conf->trust_anchor.len || conf->hosts == CONF_YES_YES || count == 0) return true;
-	if (count > STUB_SERVERS_MAX) count = STUB_SERVERS_MAX;
-	for (size_t i = 0; i < count; i++)
-		servers[i] = (struct stub_server){ conf->servers.at[i].ip,
-						   conf->servers.at[i].port };
+	if (conf->trust_anchor.len || conf->hosts == CONF_YES_YES) return true;
+	size_t count = servers_get(conf, files->resolv, servers);
+	if (count == 0) return true;
 	if (getrandom(&seed, sizeof seed, 0) != sizeof seed) return false;
 	r->forward = forward_new(loop, servers, count, conf->timeout_ms / 2, forwarded, seed);
 	return r->forward != NULL;
@@ -216,7 +215,7 @@ struct resolver *resolver_new(struct loop *loop, const struct conf_resolver *con
 {
 	struct resolver *r = calloc(1, sizeof *r);
 	*path = STR("");
-	if (!r || !forward_set(r, loop, conf)) {
+	if (!r || !forward_set(r, loop, conf, files)) {
 		buf_str(why, STR("no memory"));
 		free(r);
 		return NULL;

@@ -3,7 +3,8 @@
  * thread and no process of its own. Everything that is a file (resolv.conf, hosts, trust
  * anchor) is read by resolver_new, so that afterwards sockets are all it needs; changes
  * of those files need a new process. Caches, queries and ports are bounded. Without a trust
- * anchor the servers of the configuration are asked in a plainer way first (forward.h). */
+ * anchor the servers (of the configuration, or of resolv.conf) are asked in a plainer way
+ * first (forward.h). */
 #ifndef IMS_DNS_RESOLVER_H
 #define IMS_DNS_RESOLVER_H
 
