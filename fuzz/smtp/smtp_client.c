@@ -122,6 +122,7 @@ static void handle(struct talk *t, enum smtp_client_event ev)
 		for (uint32_t i = 0; i < t->mail.rcpt_count; i++)
 			if (!t->settled[i]) check_outcome(t, &t->rcpts[i]);
 		break;
+	case SMTP_CL_TURNED: assert(false); break; /* it never asks for that */
 	case SMTP_CL_CLOSED:
 		assert(!t->open && t->client.end != SMTP_END_NONE);
 		t->closed = true;

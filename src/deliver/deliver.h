@@ -56,6 +56,8 @@ enum {
 	DELIVER_OWN_MAX = 64,                  /* next hops that are we, of which it was told */
 	DELIVER_OWN_TOLD_MS = 60 * 60 * 1000,
 	DELIVER_ANSWERS_MAX = 256,             /* told of one host, one event each */
+	DELIVER_VISITS_MAX = 32,               /* of hosts that send their mail over our connection */
+	DELIVER_VISIT_MS = 30 * 60 * 1000,     /* of silence on one: receive has less patience */
 	DELIVER_LINES_MAX = 128,               /* of hosts that have turned a connection */
 	DELIVER_LINE_IDLE_MS = 90 * 1000,      /* spool ends one before that */
 	DELIVER_TOKENS_MAX = 16,
@@ -296,6 +298,8 @@ struct deliver {
 	struct link due, starved;
 	struct link lines; /* struct line: those that have no connection yet */
 	size_t line_count;
+	struct link visits; /* struct visit */
+	size_t visit_count;
 	struct link unshaken; /* struct connection, in order */
 	size_t handshakes;
 	struct route_tls routes[DELIVER_FILES_MAX];
@@ -440,6 +444,11 @@ int turned_connect(struct connection *c);
 void turned_end(struct deliver *d, struct str key); /* no more mail comes for it */
 void turned_tell_gone(struct deliver *d, struct str key);
 void turned_drop_all(struct deliver *d);
+
+/* visit.c: connections of ours that a host turns, to send its mail (ATRN) */
+/* The connection goes on without us; `in` is what the host has said since. Frees `c`. */
+void visit_begin(struct connection *c, struct str in);
+void visit_drop_all(struct deliver *d);
 
 /* encrypt.c: encryption */
 /* Before the process gives up its rights. False: the library is unusable. */

@@ -237,6 +237,7 @@ static bool connection_dialog(struct connection *c, struct str *in)
 			break;
 		case SMTP_CL_BODY: fill = connection_fill(c); break;
 		case SMTP_CL_DONE: connection_done(c); break;
+		case SMTP_CL_TURNED: visit_begin(c, *in); return false;
 		case SMTP_CL_CLOSED: connection_closed(c); return false;
 		}
 		if (fill != FILL_GOES_ON) return fill == FILL_WAITS;

@@ -89,10 +89,12 @@ static bool job_fill(struct job *job, const struct msg_relay *m)
 	job->last = m->flags & FLAG_LAST;
 	job->hurry = m->flags & FLAG_HURRY;
 	job->looks = m->flags & FLAG_LOOK;
-	job->turned = m->flags & FLAG_TURNED;
+	bool atrn = m->flags & FLAG_TURNED && m->flags & FLAG_ETRN;
+	job->turned = m->flags & FLAG_TURNED && !atrn;
+	job->mail.atrn = atrn;
 	job->site = copy(&at, m->site);
 	job->messages = m->messages;
-	job->mail.etrn = m->flags & FLAG_ETRN;
+	job->mail.etrn = m->flags & FLAG_ETRN && !atrn;
 	struct cur c = cur_of(copy(&at, m->recipients));
 	struct job_recipient r;
 	for (uint32_t i = 0; job_recipient_next(&c, &r); i++) {
@@ -193,7 +195,7 @@ void job_send(struct job *job)
 	body_rewind(&job->text);
 	job->begun_ms = loop_now_ms(job->d->frame->loop);
 	job->begun = true;
-	if (!job->mail.etrn) body_ask(job);
+	if (!job->mail.etrn && !job->mail.atrn) body_ask(job);
 	smtp_client_send(&job->on->smtp, &job->mail);
 }
 

@@ -46,6 +46,7 @@ static int role_open(struct frame *f)
 	list_init(&d->due);
 	list_init(&d->starved);
 	list_init(&d->lines);
+	list_init(&d->visits);
 	list_init(&d->unshaken);
 	buf_init(&d->results, RESULTS_MAX);
 	d->turn = (struct loop_turn){ .fn = pool_turn, .arg = d };
@@ -59,7 +60,7 @@ static int role_open(struct frame *f)
 
 void deliver_leave_if_idle(struct deliver *d)
 {
-	if (!d->draining || d->left || d->jobs.count || d->connection_count) return;
+	if (!d->draining || d->left || d->jobs.count || d->connection_count || d->visit_count) return;
 	d->left = true;
 	encrypt_close(d);
 	token_close(d);
@@ -70,6 +71,7 @@ void deliver_leave_if_idle(struct deliver *d)
  * final dot is no message. */
 static void drop_all(struct deliver *d)
 {
+	visit_drop_all(d);
 	turned_drop_all(d);
 	for (struct link *it; (it = list_take(&d->connections));) {
 		struct connection *c = CONTAINER(it, struct connection, all);
@@ -92,6 +94,7 @@ static void stop_job(struct job *job)
 static void on_drain_late(void *arg)
 {
 	struct deliver *d = arg;
+	visit_drop_all(d);
 	for (struct link *it; (it = list_take(&d->connections));) {
 		struct connection *c = CONTAINER(it, struct connection, all);
 		if (!c->job) {
@@ -101,6 +104,7 @@ static void on_drain_late(void *arg)
 		stop_job(c->job);
 		connection_abort(c, STR("the service stops"));
 	}
+	deliver_leave_if_idle(d); /* visits alone may have kept it */
 }
 
 /* What is not in the middle of a transaction goes at once. */
@@ -141,7 +145,7 @@ static void role_drain(struct frame *f, bool now)
 		drain_waiting(d);
 		drain_connections(d);
 	}
-	if (d->connection_count && !d->drain_timer) {
+	if ((d->connection_count || d->visit_count) && !d->drain_timer) {
 		d->drain_timer = loop_timer_new(f->loop, on_drain_late, d);
 		if (d->drain_timer) loop_timer_set(d->drain_timer, DELIVER_DRAIN_MS);
 		else on_drain_late(d);

@@ -44,7 +44,7 @@ void accept_shun(struct receive *rx, struct ip client, int64_t until_ms)
 }
 
 /* A refused connection gets its one line and is closed: no session, no look-up. */
-static void accept_refuse(struct rx_listener *listener, int fd, struct ip client,
+void accept_refuse(struct rx_listener *listener, int fd, struct ip client,
                           const struct verdict *v)
 {
 	char line[512];

@@ -254,6 +254,9 @@ void accept_stop(struct receive *rx);
 void accept_session_gone(struct rx_listener *listener);
 void accept_shun(struct receive *rx, struct ip client, int64_t until_ms);
 void accept_pause_over(void *arg);
+/* Says it, and closes. */
+void accept_refuse(struct rx_listener *listener, int fd, struct ip client,
+                   const struct verdict *v);
 /* What the rules of the stage connect say of the client; `proxy`: it will name another. */
 struct verdict accept_verdict(struct rx_listener *listener, struct ip client,
                               const struct census_counts *counts, bool proxy);
@@ -403,6 +406,9 @@ enum dialog etrn_event(struct session *s);
 /* What spool says to it; NULL: it does not answer (in time). */
 void etrn_released(struct session *s, const struct msg_released *m);
 void etrn_spool_lost(struct receive *rx);
+
+/* visitor.c: a host that sends the mail that was fetched from it. Takes over `fd`. */
+void visitor_take(struct receive *rx, const struct msg_visitor *m, int fd);
 
 /* atrn.c: who fetches mail that waits (On-Demand Mail Relay) */
 enum dialog atrn_event(struct session *s);

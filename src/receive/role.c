@@ -160,6 +160,7 @@ static void role_message(struct frame *f, struct channel *ch, enum msg_type type
 		struct msg_certificates certificates;
 		struct msg_released released;
 		struct msg_turned turned;
+		struct msg_visitor visitor;
 	} m;
 	(void)ch;
 	if (type == MSG_committed && msg_committed_get(payload, &m.committed)) {
@@ -190,6 +191,8 @@ static void role_message(struct frame *f, struct channel *ch, enum msg_type type
 		role_released(rx, &m.released);
 	} else if (type == MSG_turned && msg_turned_get(payload, &m.turned)) {
 		role_turned(rx, &m.turned);
+	} else if (type == MSG_visitor && msg_visitor_get(payload, &m.visitor)) {
+		visitor_take(rx, &m.visitor, fd);
 	}
 }
 

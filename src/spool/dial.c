@@ -164,7 +164,7 @@ static void window_open(struct spool *s, struct dial_line *line)
 	tell(s, line, EVENT_dial_open, line->why);
 	line->walk = s->wait.walk + 1;
 	wait_walk(s);
-	if (conf_of(s, line)->etrn.count) fetch_begin(s, line, conf_of(s, line));
+	fetch_begin(s, line, conf_of(s, line));
 }
 
 static void window_begin(struct spool *s, struct dial_line *line, const char *why)

@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* When a window opens another host is asked for the mail that it holds for our domains
- * (ETRN, RFC 1985). It is a job of deliver without a message, whose recipients are domains; it is
+/* When a window opens another host is asked for the mail that it holds for our domains: by ETRN
+ * (RFC 1985), and sends it as to any other server; or by ATRN (RFC 2645), and sends it over the same
+ * connection, which deliver then hands over. It is a job of deliver without a message, whose recipients are domains; it is
  * tried once in a window, and nobody waits for it. */
 #include <errno.h>
+#include <unistd.h>
 
 #include "lib/conf/value_net.h"
 #include "lib/mail/job.h"
 #include "spool/spool.h"
 
-enum { FLAG_NO_SITE = 4, FLAG_ETRN = 32, KEY_MAX = 160, TARGET_MAX = 1024, LIST_MAX = 64 * 1024 };
+enum { FLAG_NO_SITE = 4, FLAG_ETRN = 32, FLAG_ATRN = 32 | 128, ODMR_PORT = 366, KEY_MAX = 160, TARGET_MAX = 1024, LIST_MAX = 64 * 1024 };
 
 static struct channel *any_deliver(struct spool *s)
 {
@@ -33,7 +35,13 @@ static void tell(struct spool *s, const struct dial_line *line, struct str domai
 	event_end(log);
 }
 
-static bool target_put(struct buf *out, struct str host)
+static bool has_port(struct str host)
+{
+	ptrdiff_t end = str_rfind(host, ']');
+	return str_find(str_from(host, (size_t)(end + 1)), ':') >= 0;
+}
+
+static bool target_put(struct buf *out, struct str host, bool atrn)
 {
 	struct arena arena;
 	struct conf_hops hops;
@@ -42,40 +50,63 @@ static bool target_put(struct buf *out, struct str host)
 	arena_init(&arena, TARGET_MAX);
 	bool good = conf_read_hops(&host, 1, &arena, &hops, &problem);
 	if (good) t.hops[0] = (struct job_hop){ .host = hops.at[0].host, .port = hops.at[0].port };
+	if (good && atrn && !has_port(host)) t.hops[0].port = ODMR_PORT;
 	if (good) job_target_put(out, &t);
 	arena_free(&arena);
 	return good;
 }
 
-static void domains_put(struct buf *out, const struct conf_dial *d)
+static void domains_put(struct buf *out, const struct conf_texts *words)
 {
-	for (uint32_t i = 1; i < d->etrn.count; i++)
-		job_recipient_put(out, &(struct job_recipient){ .index = i, .address = d->etrn.at[i],
-			.mailbox = d->etrn.at[i] });
+	for (uint32_t i = 1; i < words->count; i++)
+		job_recipient_put(out, &(struct job_recipient){ .index = i, .address = words->at[i],
+			.mailbox = words->at[i] });
 }
 
-void fetch_begin(struct spool *s, struct dial_line *line, const struct conf_dial *d)
+static void ask(struct spool *s, struct dial_line *line, const struct conf_dial *d,
+		const struct conf_texts *words, bool atrn)
 {
+	uint64_t *call = atrn ? &line->visit : &line->call;
 	char key_text[KEY_MAX], target_text[TARGET_MAX];
 	struct buf key, target, list;
 	struct channel *ch = any_deliver(s);
 	buf_init_fixed(&key, key_text, sizeof key_text);
 	buf_init_fixed(&target, target_text, sizeof target_text);
 	buf_init(&list, LIST_MAX);
-	buf_str(&key, STR("fetch:")); /* no destination of a route has such a key */
+	/* No destination of a route has such a key. */
+	buf_str(&key, atrn ? STR("fetch-atrn:") : STR("fetch:"));
 	buf_str(&key, (struct str){ line->name, line->name_len });
-	domains_put(&list, d);
-	bool good = target_put(&target, d->etrn.at[0]) && ch && !list.overflowed;
-	line->call = good ? ++s->next_part : 0;
+	domains_put(&list, words);
+	bool good = target_put(&target, words->at[0], atrn) && ch && !list.overflowed;
+	*call = good ? ++s->next_part : 0;
 	if (good)
-		channel_send_relay(ch, &(struct msg_relay){ .job = line->call, .flags = FLAG_ETRN | FLAG_NO_SITE, .connections = 1,
+		channel_send_relay(ch, &(struct msg_relay){ .job = *call,
+			.flags = (uint8_t)((atrn ? FLAG_ATRN : FLAG_ETRN) | FLAG_NO_SITE), .connections = 1,
 			.arrived_ms = (uint64_t)loop_wall_ms(s->frame->loop), .key = buf_view(&key),
 			.route = d->routes.at[0], .target = buf_view(&target),
 			.recipients = buf_view(&list) });
 	else
-		tell(s, line, d->etrn.at[1], &(struct job_result){ .outcome = JOB_DEFERRED,
+		tell(s, line, words->at[1], &(struct job_result){ .outcome = JOB_DEFERRED,
 			.dsn = STR("4.3.0"), .text = STR("no process is there that could ask") });
 	buf_free(&list);
+}
+
+void fetch_begin(struct spool *s, struct dial_line *line, const struct conf_dial *d)
+{
+	if (d->etrn.count) ask(s, line, d, &d->etrn, false);
+	if (d->atrn.count) ask(s, line, d, &d->atrn, true);
+}
+
+/* What comes over the connection is new mail, whoever sends it. */
+void fetch_visit(struct spool *s, const struct msg_visit *m, int fd)
+{
+	for (unsigned i = 0; i < FRAME_INDEX_MAX; i++) {
+		struct channel *ch = frame_peer(s->frame, ROLE_RECEIVE, i);
+		if (!ch || s->draining) continue;
+		channel_send_visitor_fd(ch, &(struct msg_visitor){ m->client, m->port, m->tls }, fd);
+		break;
+	}
+	(void)close(fd);
 }
 
 bool fetch_done(struct spool *s, const struct msg_done *m)
@@ -84,10 +115,11 @@ bool fetch_done(struct spool *s, const struct msg_done *m)
 	struct job_result r;
 	struct cur cur = cur_of(m->results);
 	size_t at = 0;
-	while (at < s->dial_count && (!s->dials[at].call || s->dials[at].call != m->job)) at++;
-	if (at == s->dial_count) return false;
-	s->dials[at].call = 0;
-	const struct conf_texts *words = &conf->dials[at].etrn;
+	while (at < s->dial_count && m->job != s->dials[at].call && m->job != s->dials[at].visit) at++;
+	if (at == s->dial_count || !m->job) return false;
+	bool atrn = m->job == s->dials[at].visit;
+	*(atrn ? &s->dials[at].visit : &s->dials[at].call) = 0;
+	const struct conf_texts *words = atrn ? &conf->dials[at].atrn : &conf->dials[at].etrn;
 	/* The configuration may have changed meanwhile. */
 	while (job_result_next(&cur, &r))
 		if (r.index >= 1 && r.index < words->count) tell(s, &s->dials[at], words->at[r.index], &r);

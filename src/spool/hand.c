@@ -2,6 +2,7 @@
 /* A message is taken in hand: its recipients that are due go into the lines of their
  * destinations, in parts. Its text is not touched: that is read when somebody takes it. */
 #include "spool/pacing.h"
+#include "spool/turn.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -2,6 +2,7 @@
 /* Parts of messages go to the workers, in the order that lib/queue/sched decides, and come
  * back. */
 #include "spool/pacing.h"
+#include "spool/turn.h"
 
 #include <assert.h>
 #include <errno.h>

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "spool/pacing.h"
+#include "spool/turn.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -146,6 +147,7 @@ static void role_worker(struct spool *s, struct channel *ch, enum msg_type type,
 	struct msg_report_done report;
 	struct msg_letter letter;
 	struct msg_line_gone gone;
+	struct msg_visit visit;
 	if (type == MSG_window) report_window(s, fd);
 	else if (type == MSG_body_want && msg_body_want_get(payload, &want))
 		text_wanted(s, worker, want.job);
@@ -157,6 +159,7 @@ static void role_worker(struct spool *s, struct channel *ch, enum msg_type type,
 	else if (type == MSG_report_done && msg_report_done_get(payload, &report)) {
 		if (!notice_written(s, &report)) report_written(s, &report);
 	}
+	else if (type == MSG_visit && msg_visit_get(payload, &visit)) fetch_visit(s, &visit, fd);
 	else if (type == MSG_line_gone && msg_line_gone_get(payload, &gone)) turn_gone(s, worker, gone.key);
 	else if (type == MSG_letter && msg_letter_get(payload, &letter)) written_take(s, &letter);
 	else role_admin(s, type, payload);

@@ -260,7 +260,7 @@ struct dial_line {
 	enum dial_state state;
 	const char *why, *wanted; /* a window opened, or is to open: the reason; NULL: none */
 	uint64_t query;     /* of the program that runs */
-	uint64_t call;      /* deliver's job that asks for mail; 0: none */
+	uint64_t call, visit; /* deliver's jobs that ask for mail, by ETRN and ATRN; 0: none */
 	uint64_t waiting;   /* recipients put off since the last window */
 	uint64_t walk;      /* the one that looks for its mail */
 	int64_t until_ms;   /* monotonic: end of the window, or of patience with the program */
@@ -538,25 +538,6 @@ void wait_tick(struct spool *s); /* every second */
  * s->wait.walk + 1. */
 void wait_walk(struct spool *s);
 
-/* turn.c: clients that fetch their mail over the connection that they have made (ATRN) */
-/* A client asks; it is answered. Takes over `fd`. */
-void turn_begin(struct spool *s, unsigned worker, const struct msg_turn *m, int fd);
-/* The destination that is such a client, if it is there for the recipient; else NULL. */
-struct sched_dest *turn_dest(struct spool *s, const struct job *job, const struct route *route);
-/* Whether this walk looks for it for one of them, who is told how many there were. */
-bool turn_is_asked_for(struct spool *s, const struct route *route, struct str address);
-bool turn_shares(const struct spool *s); /* whether one of them waits for this walk */
-void turn_walked(struct spool *s, bool failed);
-void turn_tick(struct spool *s); /* every second */
-/* Whether it is a key of such a destination, which may be gone by now. */
-bool turn_is_key(struct str key);
-/* Which deliver has it, and where it leads; false: it is none, or gone. */
-bool turn_worker(const struct spool *s, struct str key, unsigned *worker);
-bool turn_target_put(const struct spool *s, struct str key, struct buf *out);
-/* The connection has ended; the deliver process has. */
-void turn_gone(struct spool *s, unsigned worker, struct str key);
-void turn_worker_down(struct spool *s, unsigned worker);
-
 /* dial.c: mail that waits for a window */
 void dial_zone_load(struct spool *s); /* while files can be read */
 void dial_load(struct spool *s); /* the blocks of this configuration */
@@ -569,6 +550,8 @@ void dial_drain(struct spool *s);
 
 /* fetch.c: a host is asked for mail when a window opens */
 void fetch_begin(struct spool *s, struct dial_line *line, const struct conf_dial *d);
+/* A host sends its mail over a connection of ours. Takes over `fd`. */
+void fetch_visit(struct spool *s, const struct msg_visit *m, int fd);
 /* Whether the answer was about one of these. */
 bool fetch_done(struct spool *s, const struct msg_done *m);
 

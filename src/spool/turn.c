@@ -4,6 +4,7 @@
  * connection and without a route; it lives from ATRN until nothing waits any more, or until the
  * connection is gone. Then what is left is put off again, as held. */
 #include "spool/pacing.h"
+#include "spool/turn.h"
 
 #include <stdlib.h>
 #include <string.h>

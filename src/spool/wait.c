@@ -4,6 +4,7 @@
  * opens its domain for a while, and one walk over the queue brings what waits to its turn. There is
  * one walk at a time, whoever asks and how often; who comes meanwhile shares the next. */
 #include "spool/spool.h"
+#include "spool/turn.h"
 
 #include <stdlib.h>
 #include <string.h>

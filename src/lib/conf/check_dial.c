@@ -62,22 +62,23 @@ static void check_routes(struct conf_parser *p, const struct conf_dial *d)
 	}
 }
 
-static void check_fetch(struct conf_parser *p, const struct conf_dial *d)
+static void check_fetch(struct conf_parser *p, struct str word, const struct conf_texts *words,
+			const struct conf_origin *from)
 {
 	struct conf_problem problem;
 	struct conf_hops host;
 	struct conf_quote quote;
-	if (!d->etrn.count) return;
-	if (!conf_read_hops(d->etrn.at, 1, &p->conf->arena, &host, &problem))
-		AT(p, CONF_ERROR, &d->etrn_from, d->etrn.at[0],
-		   "'%s' is not HOST or HOST:PORT", conf_quote(&quote, d->etrn.at[0]));
-	if (d->etrn.count == 1)
-		AT(p, CONF_ERROR, &d->etrn_from, STR("etrn"),
-		   "etrn takes a host, and the domains whose mail it has");
-	for (size_t i = 1; i < d->etrn.count; i++)
-		if (!conf_is_domain(d->etrn.at[i]))
-			AT(p, CONF_ERROR, &d->etrn_from, d->etrn.at[i],
-			   "'%s' is not a domain name", conf_quote(&quote, d->etrn.at[i]));
+	if (!words->count) return;
+	if (!conf_read_hops(words->at, 1, &p->conf->arena, &host, &problem))
+		AT(p, CONF_ERROR, from, words->at[0],
+		   "'%s' is not HOST or HOST:PORT", conf_quote(&quote, words->at[0]));
+	if (words->count == 1)
+		AT(p, CONF_ERROR, from, word,
+		   "%.*s takes a host, and the domains whose mail it has", STR_ARG(word));
+	for (size_t i = 1; i < words->count; i++)
+		if (!conf_is_domain(words->at[i]))
+			AT(p, CONF_ERROR, from, words->at[i],
+			   "'%s' is not a domain name", conf_quote(&quote, words->at[i]));
 }
 
 void conf_check_dials(struct conf_parser *p)
@@ -91,7 +92,8 @@ void conf_check_dials(struct conf_parser *p)
 						  &conf->dials[n].origin);
 		check_routes(p, d);
 		check_times(p, d);
-		check_fetch(p, d);
+		check_fetch(p, STR("etrn"), &d->etrn, &d->etrn_from);
+		check_fetch(p, STR("atrn"), &d->atrn, &d->atrn_from);
 		check_program(p, &d->before, &d->before_from);
 		check_program(p, &d->after, &d->after_from);
 	}

@@ -47,6 +47,7 @@ static enum smtp_step hello_step(const struct smtp_client *c)
 static enum smtp_step talk_step(const struct smtp_client *c)
 {
 	if (c->mail->etrn) return SMTP_STEP_ETRN;
+	if (c->mail->atrn) return SMTP_STEP_ATRN;
 	if (!c->mail_heard) return SMTP_STEP_MAIL;
 	if (c->unheard || !c->text_asked) return SMTP_STEP_RCPT;
 	if (!c->chunk && !c->text_heard) return SMTP_STEP_DATA;
@@ -65,7 +66,7 @@ enum smtp_step smtp_client_step(const struct smtp_client *c)
 		return talk_step(c);
 	case SMTP_CLIENT_AT_RSET: return SMTP_STEP_RSET;
 	case SMTP_CLIENT_AT_QUIT: return SMTP_STEP_QUIT;
-	case SMTP_CLIENT_AT_READY: case SMTP_CLIENT_CLOSED: break;
+	case SMTP_CLIENT_AT_READY: case SMTP_CLIENT_TURNED: case SMTP_CLIENT_CLOSED: break;
 	}
 	return SMTP_STEP_IDLE;
 }
@@ -139,7 +140,10 @@ void smtp_client_finish(struct smtp_client *c)
 	c->mail = NULL;
 	c->due |= SMTP_CLIENT_DUE_DONE;
 	bool full = c->caps.mailmax && c->mails >= c->caps.mailmax;
-	if (c->stopping || full) {
+	if (c->turned) {
+		c->state = SMTP_CLIENT_TURNED;
+		c->due |= SMTP_CLIENT_DUE_TURNED;
+	} else if (c->stopping || full) {
 		say(c, STR("QUIT\r\n"), SMTP_CLIENT_AT_QUIT);
 	} else if (c->reset) {
 		say(c, STR("RSET\r\n"), SMTP_CLIENT_AT_RSET);
@@ -163,7 +167,7 @@ void smtp_client_send(struct smtp_client *c, struct smtp_client_mail *mail)
 	c->mail_sent = c->mail_heard = c->mail_ok = false;
 	c->text_asked = c->text_heard = c->end_sent = c->reset = false;
 	c->chunk = c->cfg->chunking && c->caps.chunking && !c->cfg->lmtp;
-	if (mail->etrn) {
+	if (mail->etrn || mail->atrn) {
 		c->mail_sent = c->mail_heard = true; /* there is no MAIL */
 		c->mails++;
 	}
@@ -215,7 +219,7 @@ static enum smtp_client_event take_due(struct smtp_client *c)
 {
 	static const enum smtp_client_event events[] = { SMTP_CL_DONE, SMTP_CL_READY,
 							 SMTP_CL_SECURE, SMTP_CL_PROVE,
-							 SMTP_CL_CLOSED };
+							 SMTP_CL_CLOSED, SMTP_CL_TURNED };
 	size_t i = 0;
 	while (!(c->due & 1u << i)) i++;
 	c->due &= (uint8_t)~(1u << i);
@@ -249,6 +253,7 @@ enum smtp_client_event smtp_client_next(struct smtp_client *c, struct str *in)
 			smtp_client_lost(c, SMTP_LOST_LOCAL, STR("no memory"));
 		if (is_injected(c, *in)) smtp_client_injected(c);
 		if (c->due) return take_due(c);
+		if (c->state == SMTP_CLIENT_TURNED) return SMTP_CL_NONE;
 		if (c->state == SMTP_CLIENT_CLOSED) {
 			*in = str_from(*in, in->len);
 			return SMTP_CL_NONE;
@@ -278,6 +283,7 @@ int64_t smtp_client_timeout_s(const struct smtp_client *c,
 	case SMTP_STEP_TLS: return limits->tls_s;
 	case SMTP_STEP_MAIL: case SMTP_STEP_RSET: return limits->mail_s;
 	case SMTP_STEP_RCPT: case SMTP_STEP_ETRN: return limits->rcpt_s;
+	case SMTP_STEP_ATRN: return limits->end_s; /* RFC 2645 5.2.1: ten minutes */
 	case SMTP_STEP_DATA: return limits->data_s;
 	case SMTP_STEP_BODY: return limits->body_s;
 	case SMTP_STEP_END: return limits->end_s;

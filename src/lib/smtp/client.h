@@ -12,6 +12,8 @@
  *		SMTP_CL_READY   smtp_client_send(&c, &mail) or smtp_client_quit(&c)
  *		SMTP_CL_BODY    smtp_client_body(&c, next piece of the text)
  *		SMTP_CL_DONE    every recipient of the mail has its outcome
+ *		SMTP_CL_TURNED  the connection is the caller's, who is the server from now on;
+ *		                what is left of `in` is of the client that the peer is now
  *		SMTP_CL_CLOSED  send what is in `out`, then close; see c.end and c.cause
  *		}
  *	}
@@ -150,6 +152,8 @@ struct smtp_client_mail {
 	bool requiretls;     /* it may only go over TLS, to a host that does the same (RFC 8689) */
 	bool etrn;           /* no message: the recipients are domains whose mail the host is
 			      * asked for, with one ETRN each (RFC 1985); `size` is 0 */
+	bool atrn;           /* the same, but they are fetched with one ATRN for all (RFC 2645): with 250
+			      * the connection is turned, and READY does not follow DONE. 453, nothing waits, is SENT, too */
 	uint32_t rcpt_count; /* > 0 */
 	struct smtp_client_rcpt *rcpts;
 	int8_t priority;     /* RFC 6710 4.2, -9 to 9; said where it is offered, but for 0 */
@@ -177,6 +181,7 @@ enum smtp_client_event {
 	SMTP_CL_READY,  /* a mail can be given; once for each time */
 	SMTP_CL_BODY,   /* text is wanted */
 	SMTP_CL_DONE,   /* the transaction is over */
+	SMTP_CL_TURNED, /* nothing follows: ATRN was granted */
 	SMTP_CL_CLOSED, /* nothing follows */
 };
 
@@ -226,7 +231,7 @@ struct smtp_client {
 	char tail[2];                  /* last octets of the text */
 	bool helo_only, utf8, stopping;
 	bool mail_sent, mail_heard, mail_ok, text_asked, text_heard, chunk, end_sent;
-	bool reset, stale;
+	bool reset, stale, turned;
 	bool secured; /* TLS is on */
 	bool binds;   /* and has what a login can be tied to */
 	uint8_t auth_tried; /* mechanisms */

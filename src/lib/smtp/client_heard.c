@@ -127,6 +127,25 @@ static void etrn_refused(struct smtp_client *c)
 	etrn_heard(c, SMTP_RCPT_TEMPORARY);
 }
 
+static void atrn_heard(struct smtp_client *c, enum smtp_rcpt_state state)
+{
+	struct smtp_outcome said = smtp_client_said(c, SMTP_STEP_ATRN, state);
+	c->unheard = 0;
+	smtp_client_settle(c, &said, false);
+}
+
+static void atrn_good(struct smtp_client *c)
+{
+	c->turned = true;
+	atrn_heard(c, SMTP_RCPT_SENT);
+}
+
+static void atrn_refused(struct smtp_client *c)
+{
+	enum { NO_MAIL = 453 };
+	atrn_heard(c, c->reply.code == NO_MAIL ? SMTP_RCPT_SENT : SMTP_RCPT_TEMPORARY);
+}
+
 static void data_good(struct smtp_client *c)
 {
 	c->text_heard = true;
@@ -221,7 +240,8 @@ static void quit_answered(struct smtp_client *c)
 static bool is_unasked(const struct smtp_client *c, enum smtp_step step)
 {
 	return (step == SMTP_STEP_MAIL && !c->mail_sent) ||
-	       ((step == SMTP_STEP_RCPT || step == SMTP_STEP_ETRN) && c->unheard == 0);
+	       ((step == SMTP_STEP_RCPT || step == SMTP_STEP_ETRN || step == SMTP_STEP_ATRN) &&
+		c->unheard == 0);
 }
 
 void smtp_client_heard(struct smtp_client *c)
@@ -246,6 +266,7 @@ void smtp_client_heard(struct smtp_client *c)
 		[SMTP_STEP_BODY] = { 0, NULL, body_refused },
 		[SMTP_STEP_END] = { 2, end_good, end_refused },
 		[SMTP_STEP_ETRN] = { 2, etrn_good, etrn_refused },
+		[SMTP_STEP_ATRN] = { 2, atrn_good, atrn_refused },
 		[SMTP_STEP_RSET] = { 2, smtp_client_become_ready, refused_session },
 		[SMTP_STEP_QUIT] = { 2, quit_answered, quit_answered },
 	};

@@ -18,6 +18,7 @@ enum smtp_client_state {
 	SMTP_CLIENT_AT_END,  /* all is out */
 	SMTP_CLIENT_AT_RSET,
 	SMTP_CLIENT_AT_QUIT,
+	SMTP_CLIENT_TURNED,
 	SMTP_CLIENT_CLOSED,
 };
 
@@ -28,6 +29,7 @@ enum smtp_client_due {
 	SMTP_CLIENT_DUE_SECURE = 4,
 	SMTP_CLIENT_DUE_PROVE = 8,
 	SMTP_CLIENT_DUE_CLOSED = 16,
+	SMTP_CLIENT_DUE_TURNED = 32,
 };
 
 /* client.c */

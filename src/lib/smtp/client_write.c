@@ -102,6 +102,23 @@ static uint8_t notify_of(const struct smtp_client *c, const struct smtp_client_r
 	return (uint8_t)(notify | SMTP_NOTIFY_DELAY);
 }
 
+/* One command for all of them. */
+static void write_atrn(struct smtp_client *c)
+{
+	struct str before = STR("ATRN ");
+	for (uint32_t i = c->rcpt_next; i < c->mail->rcpt_count; i++) {
+		struct smtp_client_rcpt *domain = &c->mail->rcpts[i];
+		if (domain->outcome.state != SMTP_RCPT_OPEN) continue;
+		buf_str(c->out, before);
+		buf_str(c->out, domain->address);
+		before = STR(",");
+		domain->sent = true;
+	}
+	buf_crlf(c->out);
+	c->rcpt_next = c->mail->rcpt_count;
+	c->unheard = 1;
+}
+
 static void write_rcpt(struct smtp_client *c, struct smtp_client_rcpt *rcpt)
 {
 	buf_str(c->out, STR("RCPT TO:<"));
@@ -175,7 +192,11 @@ static bool write_talk(struct smtp_client *c)
 		return true;
 	}
 	/* RFC 1985 5: ETRN is the last of a group of commands. */
-	if (c->mail_sent && !quiet && (!pipelines(c) || c->mail->etrn)) return false;
+	if (c->mail_sent && !quiet && (!pipelines(c) || c->mail->etrn || c->mail->atrn)) return false;
+	if (rcpt && c->mail->atrn) {
+		write_atrn(c);
+		return true;
+	}
 	if (rcpt) {
 		/* RFC 2920 3.1: what a peer has to answer before it reads on must fit
 		 * into the windows of both sides, or both wait for ever. */

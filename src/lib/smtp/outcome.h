@@ -24,6 +24,7 @@ enum smtp_step {
 	SMTP_STEP_BODY, /* the text goes out */
 	SMTP_STEP_END,  /* the answer to the final dot or to the last BDAT */
 	SMTP_STEP_ETRN,
+	SMTP_STEP_ATRN,
 	SMTP_STEP_RSET,
 	SMTP_STEP_QUIT,
 };

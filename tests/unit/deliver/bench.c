@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "bench.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +13,8 @@
 #include "lib/route/mx.h"
 
 enum { HANG_S = 120, CALLS_MAX = 2000000, QUEUE_MAX = 8192, WINDOW_SIZE = 1 << 20 };
+
+int bench_visit = -1;
 
 const char bench_conf[] = "hostname mx.us.example\n"
 			  "listener in { address 0.0.0.0:25 }\n"
@@ -120,6 +123,13 @@ static struct buf *queue_new(struct channel *ch, enum msg_type type)
 	}
 SEND(done)
 SEND(line_gone)
+
+void channel_send_visit_fd(struct channel *ch, const struct msg_visit *m, int fd)
+{
+	if (bench_visit >= 0) (void)close(bench_visit);
+	bench_visit = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	msg_visit_put(queue_new(ch, MSG_visit), m);
+}
 SEND(body_want)
 SEND(pooled)
 SEND(resolve)

@@ -42,6 +42,7 @@ struct peer_script {
 	bool lmtp;
 	bool no_ehlo;       /* 502 to EHLO */
 	const char *auth;   /* what it says to AUTH */
+	const char *atrn;   /* and to ATRN */
 	const struct pem *pem; /* STARTTLS with this certificate */
 	bool implicit;      /* TLS from the first octet */
 };
@@ -73,6 +74,8 @@ uint8_t peers_list(const char *answer, struct buf *out);
 
 /* "out 20, per-destination 4, timeouts of 10 to 60 s". */
 extern const char bench_conf[];
+/* Our end of the connection that spool was given last; -1: none. The test closes it. */
+extern int bench_visit;
 
 struct bench_result {
 	uint32_t index;

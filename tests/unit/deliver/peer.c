@@ -227,6 +227,8 @@ static void command(struct guest *g, struct str line)
 		starttls(g);
 	} else if (str_starts(line, STR("AUTH")) && p->script.auth) {
 		say(g, p->script.auth);
+	} else if (str_starts(line, STR("ATRN")) && p->script.atrn) {
+		say(g, p->script.atrn);
 	} else if (str_starts(line, STR("QUIT"))) {
 		p->quits++;
 		if (act(g, AT_QUIT, &here)) say(g, "221 2.0.0 bye");

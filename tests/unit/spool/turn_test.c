@@ -163,6 +163,30 @@ static void suspended_and_etrn(void **state)
 	assert_int_equal(b->sent[MSG_relay], 1); /* it is on its way already */
 }
 
+/* --- the other way round: mail that deliver has fetched ---------------------------------------- */
+
+static void visit(struct bench *b)
+{
+	int fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+	channel_send_visit_fd(b->far[ROLE_DELIVER], &(struct msg_visit){ .client = STR("0123456789abcdef"), .port = 366 }, fd);
+	(void)close(fd);
+	bench_run(b, 20);
+}
+
+static void a_visitor_goes_to_receive(void **state)
+{
+	struct bench *b = *state;
+	visit(b);
+	assert_int_equal(b->sent[MSG_visitor], 1);
+	b->spool->draining = true;
+	visit(b);
+	b->spool->draining = false;
+	bench_down(b, ROLE_RECEIVE);
+	visit(b); /* nobody is there: it is closed */
+	assert_int_equal(b->sent[MSG_visitor], 1);
+	bench_up(b, ROLE_RECEIVE);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -170,6 +194,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(refusals, bench_setup_relay, bench_teardown),
 		cmocka_unit_test_setup_teardown(breaks, bench_setup_relay, bench_teardown),
 		cmocka_unit_test_setup_teardown(who_asked_has_gone, bench_setup_relay, bench_teardown),
+		cmocka_unit_test_setup_teardown(a_visitor_goes_to_receive, bench_setup_relay, bench_teardown),
 		cmocka_unit_test_setup_teardown(suspended_and_etrn, bench_setup_relay, bench_teardown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -77,6 +77,7 @@ static void step(struct talk *t, struct str line, struct buf *say)
 		if (!memmem(t->client.cause.text.at, t->client.cause.text.len, arg.at, arg.len))
 			fail_msg("words: %.*s", STR_ARG(t->client.cause.text));
 		break;
+	case 'V': assert_true(t->turned && !t->closed); break;
 	case '=': expect_outcomes(t, arg); break;
 	case 'E':
 		assert_true(t->closed);

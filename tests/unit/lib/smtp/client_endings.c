@@ -290,7 +290,7 @@ static bool is_said(enum smtp_step at, unsigned mode)
 	/* With both, so short a text is out before anything is heard (client.c). */
 	case SMTP_STEP_BODY: return !(chunk && mode & 1);
 	case SMTP_STEP_CONNECT: case SMTP_STEP_IDLE: case SMTP_STEP_RSET: return false;
-	case SMTP_STEP_ETRN: return false; /* client.c */
+	case SMTP_STEP_ETRN: case SMTP_STEP_ATRN: return false; /* client.c */
 	case SMTP_STEP_STARTTLS: case SMTP_STEP_TLS: case SMTP_STEP_AUTH: return false; /* client_scripts.c */
 	case SMTP_STEP_BANNER: case SMTP_STEP_MAIL: case SMTP_STEP_RCPT:
 	case SMTP_STEP_END: case SMTP_STEP_QUIT: break;

@@ -109,6 +109,13 @@ static void asks_for_mail(struct smtp_client_mail *mail)
 	for (uint32_t i = 0; i < mail->rcpt_count && i < 3; i++) mail->rcpts[i].address = domains[i];
 }
 
+static void fetches_mail(struct smtp_client_mail *mail)
+{
+	asks_for_mail(mail);
+	mail->etrn = false;
+	mail->atrn = true;
+}
+
 #define ETRN(x) "C: ETRN " #x ".example\n"
 
 const struct client_script client_scripts[] = {
@@ -128,6 +135,28 @@ const struct client_script client_scripts[] = {
 	  PLAIN ETRN(a) "X: timeout\nE: timeout\n" },
 	{ "ETRN, more than one transaction takes", 2, .change = asks_for_mail, .rcpts_max = 1, .mails = 2, .lines =
 	  PLAIN ETRN(a) OK ETRN(b) OK "=: sent 250 2.0.0; sent 250 2.0.0\n" },
+
+	{ "ATRN", 2, .change = fetches_mail, .lines =
+	  PIPED "C: ATRN a.example,b.example\nS: 250 2.0.0 turning\n"
+	  "=: sent 250 2.0.0; sent 250 2.0.0\nV:\n" },
+	{ "ATRN, of one that is fit to be said", 3, .change = fetches_mail, .lines =
+	  PLAIN "C: ATRN a.example,b.example\nS: 250 turning\n"
+	  "=: sent 250 2.0.0; sent 250 2.0.0; permanent 0 5.1.3\nV:\n" },
+	{ "ATRN, no mail", 1, .change = fetches_mail, .lines =
+	  PLAIN "C: ATRN a.example\nS: 453 none\n=: sent 453 2.0.0\nQ:\nC: QUIT\nS: 221 bye\nE: quit\n" },
+	{ "ATRN refused", 2, .change = fetches_mail, .lines =
+	  PLAIN "C: ATRN a.example,b.example\nS: 450 not you\n"
+	  "=: temporary 450 4.7.1; temporary 450 4.7.1\n" },
+	{ "ATRN, who are you", 1, .change = fetches_mail, .lines =
+	  PLAIN "C: ATRN a.example\nS: 530 log in\n=: temporary 530 4.7.0\n" },
+	{ "ATRN, not known", 1, .change = fetches_mail, .lines =
+	  PLAIN "C: ATRN a.example\nS: 502 what\n=: temporary 502 4.5.1 protocol\n" },
+	{ "ATRN, 421", 1, .change = fetches_mail, .lines =
+	  PLAIN "C: ATRN a.example\nS: 421 later\nE: shut\n" },
+	{ "ATRN, lost", 1, .change = fetches_mail, .lines =
+	  PLAIN "C: ATRN a.example\nX: close\nE: lost\nW: while sending ATRN\n" },
+	{ "ATRN, garbage", 1, .change = fetches_mail, .lines =
+	  PLAIN "C: ATRN a.example\nS: 354 go on\nE: garbage\n" },
 
 	{ "plain", 2, .lines =
 	  PLAIN MAIL OK RCPT(0) OK RCPT(1) OK "C: DATA\nS: 354 go\n" TEXT

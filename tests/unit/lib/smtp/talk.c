@@ -106,6 +106,7 @@ static bool handle(struct talk *t, enum smtp_client_event ev)
 	case SMTP_CL_READY: ready(t); break;
 	case SMTP_CL_BODY: body(t); return !drain(t) || t->piece == SIZE_MAX;
 	case SMTP_CL_DONE: done(t); break;
+	case SMTP_CL_TURNED: t->turned = true; break;
 	case SMTP_CL_CLOSED: t->closed = true; break;
 	}
 	return true;

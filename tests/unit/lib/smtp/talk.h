@@ -24,7 +24,7 @@ struct talk {
 	unsigned done, secures;
 	bool raw;        /* BDAT text goes by smtp_client_body_sent */
 	bool binds;      /* TLS has what a login can be tied to */
-	bool ready, closed;
+	bool ready, closed, turned;
 	const char *broken; /* what the machine did against its contract */
 };
 
