@@ -10,12 +10,7 @@ enum { LINES_MAX = 2 * DNS_TLSA_MAX * (16 + DNS_TLSA_BYTES / DNS_TLSA_MAX) };
 
 static void hex_write(struct buf *out, struct str bytes)
 {
-	static const char digits[] = "0123456789ABCDEF";
-	for (size_t i = 0; i < bytes.len; i++) {
-		unsigned octet = (unsigned char)bytes.at[i];
-		buf_byte(out, digits[octet >> 4]);
-		buf_byte(out, digits[octet & 15]);
-	}
+	for (size_t i = 0; i < bytes.len; i++) buf_hex8(out, (unsigned char)bytes.at[i]);
 }
 
 /* RFC 8460 4.2: the records as a zone file has them. */

@@ -113,9 +113,8 @@ struct parts {
 
 static void put_hex(struct buf *out, unsigned char c)
 {
-	static const char digits[] = "0123456789ABCDEF";
-	char code[3] = { '=', digits[c >> 4], digits[c & 15] };
-	buf_bytes(out, code, sizeof code);
+	buf_byte(out, '=');
+	buf_hex8(out, c);
 }
 
 /* C1 control characters, U+0080 to U+009F, are C2 80 to C2 9F. */

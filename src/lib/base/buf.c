@@ -126,6 +126,25 @@ void buf_hex64(struct buf *b, uint64_t value)
 	buf_bytes(b, text, sizeof text);
 }
 
+void buf_hex8(struct buf *b, unsigned char value)
+{
+	static const char digits[] = "0123456789ABCDEF";
+	char text[2] = { digits[value >> 4], digits[value & 15] };
+	buf_bytes(b, text, sizeof text);
+}
+
+void buf_form(struct buf *b, struct str s)
+{
+	for (size_t i = 0; i < s.len; i++) {
+		if (ascii_is_alnum(s.at[i]) || str_find(STR("-._~"), s.at[i]) >= 0) {
+			buf_byte(b, s.at[i]);
+			continue;
+		}
+		buf_byte(b, '%');
+		buf_hex8(b, (unsigned char)s.at[i]);
+	}
+}
+
 void buf_fmt(struct buf *b, const char *format, ...)
 {
 	va_list args;

@@ -40,6 +40,9 @@ void buf_crlf(struct buf *b);
 void buf_u64(struct buf *b, uint64_t value); /* decimal */
 void buf_i64(struct buf *b, int64_t value);
 void buf_hex64(struct buf *b, uint64_t value); /* 16 lower-case digits */
+void buf_hex8(struct buf *b, unsigned char value); /* two digits, A to F in upper case */
+/* For a URL or the body of a form: %XX but for letters, digits and - . _ ~ */
+void buf_form(struct buf *b, struct str s);
 void buf_fmt(struct buf *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* Text for a log line or a terminal: control characters, quote and backslash as
  * \xNN, so that one value stays on one line and inside its quotes. */

@@ -94,10 +94,8 @@ void dsn_text_wrap(struct buf *out, struct str indent, struct str text)
 
 static void put_quoted(struct buf *out, char c)
 {
-	static const char digits[] = "0123456789ABCDEF";
 	buf_byte(out, '=');
-	buf_byte(out, digits[(unsigned char)c >> 4]);
-	buf_byte(out, digits[(unsigned char)c & 15]);
+	buf_hex8(out, (unsigned char)c);
 }
 
 /* One line; a blank at its end would get lost on the way. False if it was cut so that

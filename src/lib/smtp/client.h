@@ -260,7 +260,6 @@ void smtp_client_insecure(struct smtp_client *c, const char *enhanced, struct st
  * host has proved that it knows the password; or why it cannot be, in our words. */
 void smtp_client_prove(struct smtp_client *c, struct str response, bool last);
 void smtp_client_unproved(struct smtp_client *c, struct str why);
-struct str smtp_client_mechanism_word(enum smtp_client_mechanism mechanism);
 
 /* After READY. */
 void smtp_client_send(struct smtp_client *c, struct smtp_client_mail *mail);

@@ -25,12 +25,6 @@ static const struct str mechanisms[SMTP_CL_MECHANISMS] = {
 	[SMTP_CL_XOAUTH2] = STR_INIT("XOAUTH2"),
 };
 
-struct str smtp_client_mechanism_word(enum smtp_client_mechanism mechanism)
-{
-	assert((unsigned)mechanism < SMTP_CL_MECHANISMS);
-	return mechanisms[mechanism];
-}
-
 /* --- endings ------------------------------------------------------------------------ */
 
 /* "route 'out': mx.example" */

@@ -240,14 +240,13 @@ bool smtp_xtext_decode(struct buf *out, struct str xtext)
 
 void smtp_xtext_encode(struct buf *out, struct str text)
 {
-	static const char digits[] = "0123456789ABCDEF";
 	for (size_t i = 0; i < text.len; i++) {
 		unsigned char c = (unsigned char)text.at[i];
 		if (c > ' ' && c < 0x7f && c != '+' && c != '=') {
 			buf_byte(out, (char)c);
 			continue;
 		}
-		char code[3] = { '+', digits[c >> 4], digits[c & 15] };
-		buf_bytes(out, code, sizeof code);
+		buf_byte(out, '+');
+		buf_hex8(out, c);
 	}
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "lib/transport/mtasts.h"
 
-#include "lib/base/cur.h"
+#include "lib/transport/record.h"
 
 enum { LABEL_MAX = 63, NAME_MAX_LEN = 253, AGE_DIGITS_MAX = 10 };
 
@@ -35,16 +35,8 @@ static bool is_record(struct str record)
 
 bool mtasts_record_find(struct str records, struct str *id)
 {
-	struct cur c = cur_of(records);
-	struct str record = STR("");
-	size_t count = 0;
-	while (!c.bad && c.left > 0) {
-		struct str text = cur_str(&c);
-		if (c.bad || !is_record(text)) continue;
-		record = text;
-		count++;
-	}
-	return count == 1 && record_read(record, id);
+	struct str record;
+	return record_only(records, is_record, &record) && record_read(record, id);
 }
 
 /* --- the policy (RFC 8461 3.2) ------------------------------------------------------------ */

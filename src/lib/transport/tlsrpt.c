@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "lib/transport/tlsrpt.h"
 
-#include "lib/base/cur.h"
 #include "lib/base/json.h"
 #include "lib/base/units.h"
 #include "lib/smtp/address.h"
+#include "lib/transport/record.h"
 
 static const struct str mailto = STR_INIT("mailto:"), https = STR_INIT("https://");
 
@@ -39,18 +39,12 @@ bool tlsrpt_record_parse(struct str text, struct tlsrpt_record *r)
 	return r->count > 0;
 }
 
+static bool is_record(struct str text) { return str_starts(text, STR("v=TLSRPTv1;")); }
+
 bool tlsrpt_record_find(struct str texts, struct tlsrpt_record *r)
 {
-	struct cur c = cur_of(texts);
-	struct str found = STR("");
-	unsigned count = 0;
-	while (c.left > 0 && !c.bad) {
-		struct str text = cur_str(&c);
-		if (c.bad || !str_starts(text, STR("v=TLSRPTv1;"))) continue;
-		found = text;
-		count++;
-	}
-	return count == 1 && tlsrpt_record_parse(found, r);
+	struct str found;
+	return record_only(texts, is_record, &found) && tlsrpt_record_parse(found, r);
 }
 
 /* RFC 6068 2: what would mean something else is written as %XX. */

@@ -312,23 +312,7 @@ static struct oauth_answer signed_check(struct oauth *o, struct issuer *is, uint
 
 /* --- tokens that only their issuer understands ------------------------------------------ */
 
-/* RFC 6749 2.3.1 and B: letters and digits, and of the rest each octet in hex. */
-static void form_write(struct buf *out, struct str text)
-{
-	static const char hex[] = "0123456789ABCDEF";
-	for (size_t i = 0; i < text.len; i++) {
-		unsigned char c = (unsigned char)text.at[i];
-		if (ascii_is_alnum(text.at[i])) {
-			buf_byte(out, text.at[i]);
-			continue;
-		}
-		buf_byte(out, '%');
-		buf_byte(out, hex[c >> 4]);
-		buf_byte(out, hex[c & 15]);
-	}
-}
-
-/* RFC 7662 2.1. */
+/* RFC 7662 2.1; what is said is encoded as RFC 6749 2.3.1 and B want it. */
 static struct oauth_answer ask(struct oauth *o, struct issuer *is, uint64_t id, struct str token)
 {
 	struct buf form, login;
@@ -336,10 +320,10 @@ static struct oauth_answer ask(struct oauth *o, struct issuer *is, uint64_t id, 
 	buf_init(&form, 3 * BEARER_TOKEN_MAX + 64);
 	buf_init(&login, 3 * OAUTH_SECRET_MAX + 1024);
 	buf_str(&form, STR("token_type_hint=access_token&token="));
-	form_write(&form, token);
-	form_write(&login, is->conf->client);
+	buf_form(&form, token);
+	buf_form(&login, is->conf->client);
 	buf_byte(&login, ':');
-	form_write(&login, buf_view(&is->secret));
+	buf_form(&login, buf_view(&is->secret));
 	struct fetch what = { .url = is->conf->introspection, .ca = buf_view(&is->ca),
 			      .body = buf_view(&form), .login = buf_view(&login) };
 	struct oauth_answer answer = later("too many questions for the issuer wait");

@@ -7,28 +7,13 @@
 /* --- what is asked ----------------------------------------------------------------------- */
 
 /* application/x-www-form-urlencoded */
-static void put_encoded(struct buf *out, struct str text)
-{
-	static const char digits[] = "0123456789ABCDEF";
-	for (size_t i = 0; i < text.len; i++) {
-		char c = text.at[i];
-		if (ascii_is_alnum(c) || str_find(STR("-._~"), c) >= 0) {
-			buf_byte(out, c);
-			continue;
-		}
-		buf_byte(out, '%');
-		buf_byte(out, digits[(unsigned char)c >> 4]);
-		buf_byte(out, digits[c & 15]);
-	}
-}
-
 static void put_pair(struct buf *out, struct str name, struct str value)
 {
 	if (!value.len) return;
 	if (out->len) buf_byte(out, '&');
 	buf_str(out, name);
 	buf_byte(out, '=');
-	put_encoded(out, value);
+	buf_form(out, value);
 }
 
 void token_request_write(const struct conf_oauth_client *c, struct str secret, struct str refresh,
@@ -46,9 +31,9 @@ void token_request_write(const struct conf_oauth_client *c, struct str secret, s
 		put_pair(body, STR("client_secret"), secret);
 		return;
 	}
-	put_encoded(login, c->client);
+	buf_form(login, c->client);
 	buf_byte(login, ':');
-	put_encoded(login, secret);
+	buf_form(login, secret);
 }
 
 /* --- what is answered -------------------------------------------------------------------- */

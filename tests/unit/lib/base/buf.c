@@ -100,10 +100,15 @@ static void numbers(void **state)
 	buf_i64(&b, INT64_MAX);
 	buf_byte(&b, ' ');
 	buf_hex64(&b, 0xabc);
+	buf_byte(&b, ' ');
+	buf_hex8(&b, 0x0a);
+	buf_hex8(&b, 0xff);
+	buf_byte(&b, ' ');
+	buf_form(&b, STR("a-Z.0_~ /%\xe9\0"));
 	buf_crlf(&b);
 	assert_str(buf_view(&b),
 	           STR("0 18446744073709551615 -9223372036854775808 -1 9223372036854775807 "
-	               "0000000000000abc\r\n"),
+	               "0000000000000abc 0AFF a-Z.0_~%20%2F%25%E9%00\r\n"),
 	           0);
 	buf_free(&b);
 }
