@@ -207,7 +207,7 @@ static void connection_reset(struct connection *c)
 	c->state = CONNECTION_OPENING;
 	c->target = c->job->attempt.target;
 	c->targets[c->target].tls[0] = '\0';
-	c->met_self = c->lacking = c->told = c->tls_told = c->sending = c->wants_text = c->more_text = false;
+	c->unasked = c->met_self = c->lacking = c->told = c->tls_told = c->sending = c->wants_text = c->more_text = false;
 	c->broken = 0;
 	buf_reset(&c->out);
 }
@@ -228,7 +228,8 @@ void connection_open(struct connection *c)
 		bool ours = false;
 		connection_reset(c);
 		bool dials = !c->job->turned;
-		if (dials && (!egress_take(c, &cause, &ours) || !encrypt_allows(c, &cause, &ours))) {
+		c->unasked = dials && !egress_take(c, &cause, &ours);
+		if (dials && (c->unasked || !encrypt_allows(c, &cause, &ours))) {
 			if (!connection_unmade(c, &cause, ours)) return;
 			continue;
 		}

@@ -241,6 +241,7 @@ struct connection {
 	bool never; /* dns knows for sure, or each host of the list is we ourselves */
 	unsigned loops;  /* hosts of the list that are */
 	bool met_self;   /* the last host was */
+	bool unasked;    /* no egress of ours can connect to the target: nothing is known of it */
 	char dsn[16];
 	char why[DELIVER_SENTENCE_MAX];
 	/* From here on nothing is cleared when it begins: most of it is never used.

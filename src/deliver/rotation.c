@@ -128,6 +128,6 @@ void rotation_left(const struct connection *c, const struct smtp_attempt_end *en
 {
 	bool bad = end->how == SMTP_ATTEMPT_NOT_CONNECTED ||
 		   (end->how == SMTP_ATTEMPT_CLOSED && !c->sending);
-	/* What one message demands says nothing of the host's health. */
-	if (bad && !end->lacking && has_several(c->job) && !has_more(c)) heard(c, false, end->cause->text);
+	/* What one message demands says nothing of the host's health, nor do our own addresses. */
+	if (bad && !end->lacking && !c->unasked && has_several(c->job) && !has_more(c)) heard(c, false, end->cause->text);
 }

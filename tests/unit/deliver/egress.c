@@ -128,6 +128,36 @@ static void none_is_here(void **state)
 	bench_free(b);
 }
 
+/* A host that no address of ours can connect to is not found out of reach: it was not asked. */
+static void hosts_that_were_not_asked_stay(void **state)
+{
+	static const char *const keys[] = { "route:a", "route:b", "route:c" };
+	(void)state;
+	struct bench *b = bench_with("egress a { address 127.0.0.41 }\nroute out { via h; egress a }");
+	struct peer *p = peer_new(1, NULL);
+	for (size_t i = 0; i < ROWS(keys); i++) {
+		(void)bench_relay(b, &(struct bench_job){ .to = "x@far.example", .key = keys[i],
+							  .hops = "2001:db8::1 127.0.0.1" });
+		assert_int_equal(bench_result(b)->outcome, JOB_RELAYED);
+	}
+	assert_int_equal(p->connections, 3); /* each looked for its own hosts */
+	assert_int_equal(b->events[EVENT_host_down], 0);
+	bench_free(b);
+	/* Nor when the address is missing. */
+	b = bench_with("egress a { address 192.0.2.77 }\nroute out { via h; egress a }");
+	p = peer_new(1, NULL);
+	(void)peer_new(2, NULL);
+	for (size_t i = 0; i < ROWS(keys); i++) {
+		(void)bench_relay(b, &(struct bench_job){ .to = "x@far.example", .key = keys[i],
+							  .hops = "127.0.0.1 127.0.0.2" });
+		assert_string_equal(bench_result(b)->dsn, "4.3.5");
+		bench_wait(b, DELIVER_MISSING_MS + 1000);
+	}
+	assert_int_equal(b->events[EVENT_host_down], 0);
+	assert_int_equal(p->connections, 0);
+	bench_free(b);
+}
+
 static bool has_ipv6(void)
 {
 	struct sockaddr_in6 a = { .sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT };
@@ -251,6 +281,7 @@ int main(void)
 		cmocka_unit_test(room_for_the_other),
 		cmocka_unit_test(missing_address),
 		cmocka_unit_test(none_is_here),
+		cmocka_unit_test(hosts_that_were_not_asked_stay),
 		cmocka_unit_test(families),
 		cmocka_unit_test(warm_up),
 		cmocka_unit_test(warm_up_overflows),
