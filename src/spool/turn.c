@@ -174,7 +174,7 @@ static void answer(struct spool *s, unsigned worker, uint64_t life, const struct
 static bool has_work(struct spool *s, const struct turn *t)
 {
 	const struct sched_dest *d = sched_find(&s->sched, key_of(t));
-	return d && (d->waiting || d->in_flight || d->from.id);
+	return d && (d->waiting || d->in_flight || sched_has_skipped(d));
 }
 
 static void turn_answer(struct spool *s, struct turn *t, unsigned result)

@@ -48,7 +48,7 @@ struct sched_dest *sched_find(const struct sched *s, struct str key)
 
 static bool has_nothing(const struct sched_dest *d)
 {
-	return d->in_flight == 0 && d->waiting == 0 && !has_skipped(d) && !d->suspended &&
+	return d->in_flight == 0 && d->waiting == 0 && !sched_has_skipped(d) && !d->suspended &&
 	       d->pooled == 0;
 }
 
@@ -265,7 +265,7 @@ void sched_done(struct sched *s, struct sched_dest *d, enum sched_end end, struc
 	} else if (end == SCHED_LOOKED) {
 		looked(d, now_ms);
 	}
-	s->refill |= has_skipped(d);
+	s->refill |= sched_has_skipped(d);
 	if (d->waiting) ring_add(s, d);
 }
 

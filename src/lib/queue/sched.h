@@ -176,6 +176,11 @@ enum sched_verdict sched_ask_for(const struct sched *s, const struct sched_dest 
 void sched_skip(struct sched *s, struct sched_dest *d, struct sched_place place, bool only);
 /* That place is remembered: it need not be looked at. */
 bool sched_knows(const struct sched *s, struct sched_place place);
+/* There is some for it that was skipped. */
+static inline bool sched_has_skipped(const struct sched_dest *d)
+{
+	return d->from.id != 0 || !list_empty(&d->places);
+}
 /* The first place of the destination that is remembered, and is no longer; false: none. */
 bool sched_recall(struct sched *s, struct sched_dest *d, struct sched_place *place);
 /* Forgets what is remembered of single messages: the whole due-list will be looked through,

@@ -21,10 +21,6 @@ uint32_t site_line_max(const struct sched_site *site);
 bool line_is_thin(const struct sched_dest *d);
 
 /* sched_skip.c */
-static inline bool has_skipped(const struct sched_dest *d)
-{
-	return d->from.id != 0 || !list_empty(&d->places);
-}
 void places_free(struct sched *s, struct sched_dest *d);
 
 /* sched_turn.c */

@@ -75,7 +75,7 @@ bool sched_recall(struct sched *s, struct sched_dest *d, struct sched_place *pla
 	*place = known->place;
 	known_free(s, known);
 	if (d->skipped > 0) d->skipped--;
-	if (!has_skipped(d)) link_remove(&d->skips);
+	if (!sched_has_skipped(d)) link_remove(&d->skips);
 	return true;
 }
 
@@ -84,7 +84,7 @@ void sched_forget(struct sched *s)
 	LIST_EACH(it, &s->skips) {
 		struct sched_dest *d = CONTAINER(it, struct sched_dest, skips);
 		places_free(s, d);
-		if (!has_skipped(d)) link_remove(it);
+		if (!sched_has_skipped(d)) link_remove(it);
 	}
 }
 

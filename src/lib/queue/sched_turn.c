@@ -74,7 +74,7 @@ static struct line_item *dest_take(struct sched *s, struct sched_dest *d, int64_
 	pace_begin(s, d, now_ms);
 	if (!d->local) s->in_flight++;
 	if (d->waiting) ring_add(s, d);
-	s->refill |= has_skipped(d);
+	s->refill |= sched_has_skipped(d);
 	/* Another one of its site may be filled now. */
 	if (d->site) s->refill |= d->site->waiting <= site_line_max(d->site) / 2;
 	return item;
