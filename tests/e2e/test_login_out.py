@@ -158,8 +158,8 @@ def test_secret_of_another_day(serve, peers, dns, far, secret):
     peer = peers.add(tls=context(far.good), auth=ACCOUNT)
     service = serve(extra=conf(secret, dns, f"route default {{ via {MX}:{peer.port}; {login(far.ca)} }}"),
                     retry="1h")
-    errors = [e for e in service.events() if e["event"] == "secret_error"]
-    assert errors and errors[0]["route"] == "default" and errors[0]["path"] == str(secret.folder / "isp")
+    error = service.wait_event("secret_error")
+    assert error["route"] == "default" and error["path"] == str(secret.folder / "isp")
     send(service, "none@far.example")
     event = outcome(service, "none@far.example")
     assert event["event"] == "defer" and event["dsn"] == "4.3.5" and peer.sessions == 0, event
@@ -171,7 +171,8 @@ def test_secret_of_another_day(serve, peers, dns, far, secret):
         event = outcome(service, to)
         assert event["event"] == "defer" and event["dsn"] == "4.7.8", event
         assert event["reply"].startswith(f"route 'default': {MX} refuses the login of {ACCOUNT[0]}: 535"), event
-    told = [e for e in service.events() if e["event"] == "login_fail"]
+    service.wait_event("login_fail")
+    told = service.events("login_fail")
     assert 1 <= len(told) <= 2 and told[0]["user"] == ACCOUNT[0] and told[0]["route"] == "default", told
     assert not peer.messages
     secret(ACCOUNT[1])
