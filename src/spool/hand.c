@@ -214,6 +214,11 @@ void line_put_back(struct spool *s, struct sched_dest *d)
 	}
 }
 
+static bool is_urgent(const struct job *job)
+{
+	return job->priority == MAIL_PRIORITY_URGENT;
+}
+
 static void place_rcpt(struct spool *s, struct job *job, uint32_t at, int64_t now_ms)
 {
 	struct job_rcpt *rcpt = &job->rcpts[at];
@@ -247,8 +252,8 @@ static void place_rcpt(struct spool *s, struct job *job, uint32_t at, int64_t no
 	}
 	struct part *part = verdict == SCHED_LINE ? part_for(s, job, d, part_role(&route)) : NULL;
 	if (!part) {
-		sched_skip(&s->sched, d, (struct sched_place){ job->due.due_ms, job->id },
-			job->rcpt_count == 1);
+		struct sched_place place = { job->due.due_ms, job->id, is_urgent(job) };
+		sched_skip(&s->sched, d, place, job->rcpt_count == 1);
 		return;
 	}
 	if (part->count++ == 0) part->first = at;
@@ -353,7 +358,7 @@ static int job_fill(struct spool *s, struct job *job)
 	LIST_EACH(it, &job->parts) {
 		struct part *part = CONTAINER(it, struct part, link);
 		job->in_line = true;
-		part->item.urgent = job->priority == MAIL_PRIORITY_URGENT;
+		part->item.urgent = is_urgent(job);
 		part->item.owner = job->owner;
 		sched_wait(&s->sched, part->dest, &part->item);
 	}

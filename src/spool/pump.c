@@ -36,7 +36,7 @@ static int due_collect(void *ctx, struct spool_due due)
 {
 	struct due_ids *ids = ctx;
 	ids->seen++;
-	if (sched_knows(ids->sched, (struct sched_place){ due.due_ms, due.id })) return 0;
+	if (sched_knows(ids->sched, (struct sched_place){ due.due_ms, due.id, false })) return 0;
 	ids->at[ids->count++] = due;
 	return ids->count == PUMP_BATCH;
 }

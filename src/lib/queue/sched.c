@@ -62,6 +62,7 @@ static struct sched_dest *dest_new(struct str key)
 	d->key = (struct str){ text, key.len };
 	line_init(&d->line);
 	list_init(&d->places);
+	list_init(&d->urgent_places);
 	return d;
 }
 

@@ -57,6 +57,7 @@ enum {
 struct sched_place {
 	int64_t due_ms;
 	uint64_t id;
+	bool urgent; /* comes before what was passed over earlier */
 };
 
 /* Destinations with common limits. */
@@ -104,7 +105,7 @@ struct sched_dest {
 	bool connects;          /* the last one that was taken was counted as a new connection */
 	uint32_t turn;          /* messages in a row while others waited for its site */
 	struct link skips;      /* among those that were skipped, or not */
-	struct link places;     /* that are remembered, each a struct sched_known */
+	struct link urgent_places, places; /* that are remembered, each a struct sched_known */
 	struct sched_place from; /* the first of those that are not */
 };
 
@@ -176,10 +177,14 @@ enum sched_verdict sched_ask_for(const struct sched *s, const struct sched_dest 
 void sched_skip(struct sched *s, struct sched_dest *d, struct sched_place place, bool only);
 /* That place is remembered: it need not be looked at. */
 bool sched_knows(const struct sched *s, struct sched_place place);
+static inline bool sched_remembers(const struct sched_dest *d)
+{
+	return !list_empty(&d->urgent_places) || !list_empty(&d->places);
+}
 /* There is some for it that was skipped. */
 static inline bool sched_has_skipped(const struct sched_dest *d)
 {
-	return d->from.id != 0 || !list_empty(&d->places);
+	return d->from.id != 0 || sched_remembers(d);
 }
 /* The first place of the destination that is remembered, and is no longer; false: none. */
 bool sched_recall(struct sched *s, struct sched_dest *d, struct sched_place *place);

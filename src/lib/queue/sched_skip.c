@@ -27,9 +27,16 @@ static void known_free(struct sched *s, struct sched_known *known)
 	free(known);
 }
 
+static struct sched_known *known_first(const struct sched_dest *d)
+{
+	const struct link *places =
+		list_empty(&d->urgent_places) ? &d->places : &d->urgent_places;
+	return known_of(places->next);
+}
+
 void places_free(struct sched *s, struct sched_dest *d)
 {
-	while (!list_empty(&d->places)) known_free(s, known_of(d->places.next));
+	while (sched_remembers(d)) known_free(s, known_first(d));
 }
 
 /* False: there is no room for it. */
@@ -48,7 +55,7 @@ static bool remember(struct sched *s, struct sched_dest *d, struct sched_place p
 	}
 	known->dest = d;
 	known->place = place;
-	list_add_tail(&d->places, &known->link);
+	list_add_tail(place.urgent ? &d->urgent_places : &d->places, &known->link);
 	d->skipped++;
 	return true;
 }
@@ -70,8 +77,8 @@ bool sched_knows(const struct sched *s, struct sched_place place)
 
 bool sched_recall(struct sched *s, struct sched_dest *d, struct sched_place *place)
 {
-	if (list_empty(&d->places)) return false;
-	struct sched_known *known = known_of(d->places.next);
+	if (!sched_remembers(d)) return false;
+	struct sched_known *known = known_first(d);
 	*place = known->place;
 	known_free(s, known);
 	if (d->skipped > 0) d->skipped--;
@@ -95,13 +102,13 @@ static struct sched_dest *refill_one(struct sched *s, struct sched_dest *d,
 				     struct sched_place *place)
 {
 	link_remove(&d->skips);
-	if (!list_empty(&d->places)) {
+	if (sched_remembers(d)) {
 		list_add_tail(&s->skips, &d->skips);
-		*place = (struct sched_place){ 0, 0 };
+		*place = (struct sched_place){ 0 };
 		return d;
 	}
 	*place = d->from;
-	d->from = (struct sched_place){ 0, 0 };
+	d->from = (struct sched_place){ 0 };
 	d->skipped = 0;
 	return d;
 }

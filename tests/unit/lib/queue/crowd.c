@@ -76,7 +76,7 @@ static struct sched_dest *dest_of(struct world *w, uint32_t dest)
 
 static struct sched_place place_of(const struct world *w, const struct mail *m)
 {
-	return (struct sched_place){ 1, 1 + (uint64_t)(m - w->mails) };
+	return (struct sched_place){ 1, 1 + (uint64_t)(m - w->mails), false };
 }
 
 /* As spool's place_rcpt. False: it stays on the disk, or is put off for long. */

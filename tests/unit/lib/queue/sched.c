@@ -328,9 +328,9 @@ static void what_was_skipped_is_found_again(void **state)
 	struct sched_dest *d = dest("a");
 	struct sched_place place;
 	while (sched_ask(&sched, d, 0) == SCHED_LINE) line_up(d, 1);
-	sched_skip(&sched, d, (struct sched_place){ 50, 2 }, false);
-	sched_skip(&sched, d, (struct sched_place){ 40, 9 }, false);
-	sched_skip(&sched, d, (struct sched_place){ 60, 1 }, false);
+	sched_skip(&sched, d, (struct sched_place){ 50, 2, false }, false);
+	sched_skip(&sched, d, (struct sched_place){ 40, 9, false }, false);
+	sched_skip(&sched, d, (struct sched_place){ 60, 1, false }, false);
 	assert_null(sched_refill(&sched, 0, true, &place));
 	drain(d);
 	assert_ptr_equal(sched_refill(&sched, 0, true, &place), d);
@@ -347,16 +347,16 @@ static void places_are_remembered(void **state)
 	struct sched_dest *d = dest("a"), *other = dest("b");
 	struct sched_place place;
 	while (sched_ask(&sched, d, 0) == SCHED_LINE) line_up(d, 1);
-	sched_skip(&sched, d, (struct sched_place){ 50, 2 }, true);
-	sched_skip(&sched, d, (struct sched_place){ 40, 9 }, true);
-	sched_skip(&sched, d, (struct sched_place){ 50, 2 }, true);
-	sched_skip(&sched, d, (struct sched_place){ 60, 1 }, false);
-	sched_skip(&sched, other, (struct sched_place){ 30, 7 }, true);
-	sched_skip(&sched, d, (struct sched_place){ 31, 7 }, true);
-	assert_true(sched_knows(&sched, (struct sched_place){ 40, 9 }));
-	assert_true(sched_knows(&sched, (struct sched_place){ 31, 7 }));
-	assert_false(sched_knows(&sched, (struct sched_place){ 30, 7 })); /* it has another time */
-	assert_false(sched_knows(&sched, (struct sched_place){ 60, 1 }));
+	sched_skip(&sched, d, (struct sched_place){ 50, 2, false }, true);
+	sched_skip(&sched, d, (struct sched_place){ 40, 9, false }, true);
+	sched_skip(&sched, d, (struct sched_place){ 50, 2, false }, true);
+	sched_skip(&sched, d, (struct sched_place){ 60, 1, false }, false);
+	sched_skip(&sched, other, (struct sched_place){ 30, 7, false }, true);
+	sched_skip(&sched, d, (struct sched_place){ 31, 7, false }, true);
+	assert_true(sched_knows(&sched, (struct sched_place){ 40, 9, false }));
+	assert_true(sched_knows(&sched, (struct sched_place){ 31, 7, false }));
+	assert_false(sched_knows(&sched, (struct sched_place){ 30, 7, false })); /* it has another time */
+	assert_false(sched_knows(&sched, (struct sched_place){ 60, 1, false }));
 	assert_int_equal(d->skipped, 4);
 	assert_false(sched_recall(&sched, other, &place));
 	assert_ptr_not_equal(sched_refill(&sched, 0, true, &place), d); /* its line is full */
@@ -377,24 +377,44 @@ static void places_are_remembered(void **state)
 }
 
 /* There is an end to what is remembered; and all of it can be forgotten. */
+/* A long list of others is not in its way. */
+static void urgent_places_come_first(void **state)
+{
+	static const uint64_t want[] = { 8, 9, 1, 2 };
+	struct sched_place place;
+	(void)state;
+	struct sched_dest *d = sched_dest(&sched, STR("a"), STR("r"), 5, false);
+	sched_skip(&sched, d, (struct sched_place){ 50, 1, false }, true);
+	sched_skip(&sched, d, (struct sched_place){ 51, 2, false }, true);
+	sched_skip(&sched, d, (struct sched_place){ 60, 8, true }, true);
+	sched_skip(&sched, d, (struct sched_place){ 61, 9, true }, true);
+	for (size_t i = 0; i < sizeof want / sizeof *want; i++) {
+		assert_true(sched_recall(&sched, d, &place));
+		assert_int_equal(place.id, want[i]);
+		assert_int_equal(place.urgent, want[i] > 2);
+	}
+	assert_false(sched_recall(&sched, d, &place));
+	assert_false(sched_has_skipped(d));
+}
+
 static void places_are_bounded(void **state)
 {
 	(void)state;
 	struct sched_dest *d = dest("a");
 	struct sched_place place;
 	for (uint64_t id = 1; id <= SCHED_PLACES_MAX + 2; id++)
-		sched_skip(&sched, d, (struct sched_place){ 5, id }, true);
-	assert_true(sched_knows(&sched, (struct sched_place){ 5, SCHED_PLACES_MAX }));
-	assert_false(sched_knows(&sched, (struct sched_place){ 5, SCHED_PLACES_MAX + 1 }));
+		sched_skip(&sched, d, (struct sched_place){ 5, id, false }, true);
+	assert_true(sched_knows(&sched, (struct sched_place){ 5, SCHED_PLACES_MAX, false }));
+	assert_false(sched_knows(&sched, (struct sched_place){ 5, SCHED_PLACES_MAX + 1, false }));
 	assert_int_equal(d->from.id, SCHED_PLACES_MAX + 1);
 	assert_true(sched_recall(&sched, d, &place));
-	sched_skip(&sched, d, (struct sched_place){ 6, 1 }, true);
-	assert_true(sched_knows(&sched, (struct sched_place){ 6, 1 }));
+	sched_skip(&sched, d, (struct sched_place){ 6, 1, false }, true);
+	assert_true(sched_knows(&sched, (struct sched_place){ 6, 1, false }));
 	sched_forget(&sched);
-	assert_false(sched_knows(&sched, (struct sched_place){ 6, 1 }));
+	assert_false(sched_knows(&sched, (struct sched_place){ 6, 1, false }));
 	assert_ptr_equal(sched_refill(&sched, 0, true, &place), d);
 	assert_int_equal(place.id, SCHED_PLACES_MAX + 1);
-	sched_skip(&sched, d, (struct sched_place){ 7, 1 }, true);
+	sched_skip(&sched, d, (struct sched_place){ 7, 1, false }, true);
 	sched_forget(&sched);
 	sched_sweep(&sched, SCHED_BLOCK_MAX_MS);
 	assert_null(sched_find(&sched, STR("a"))); /* it has nothing to remember */
@@ -405,7 +425,7 @@ static void what_was_skipped_for_a_dead_host_is_put_off(void **state)
 	(void)state;
 	struct sched_dest *d = dest("dead");
 	struct sched_place place;
-	sched_skip(&sched, d, (struct sched_place){ 50, 2 }, false);
+	sched_skip(&sched, d, (struct sched_place){ 50, 2, false }, false);
 	for (int i = 0; i < SCHED_FAILURES_MAX; i++) end_badly(d, 0);
 	assert_int_equal(sched_ask(&sched, d, 0), SCHED_BLOCKED);
 	assert_null(sched_refill(&sched, 0, false, &place));
@@ -423,7 +443,7 @@ static void suspended_ones_wait(void **state)
 	sched_suspend(&sched, d, true);
 	assert_int_equal(sched_ask(&sched, d, 0), SCHED_SKIP);
 	assert_null(sched_take(&sched, 0, &got));
-	sched_skip(&sched, d, (struct sched_place){ 1, 1 }, false);
+	sched_skip(&sched, d, (struct sched_place){ 1, 1, false }, false);
 	assert_null(sched_refill(&sched, 0, true, &place));
 	sched_suspend(&sched, d, false);
 	assert_non_null(sched_take(&sched, 0, &got));
@@ -563,6 +583,7 @@ int main(void)
 		FRESH(failures_at_one_time_count_once),
 		FRESH(what_was_skipped_is_found_again),
 		FRESH(places_are_remembered),
+		FRESH(urgent_places_come_first),
 		FRESH(places_are_bounded),
 		FRESH(what_was_skipped_for_a_dead_host_is_put_off),
 		FRESH(suspended_ones_wait),

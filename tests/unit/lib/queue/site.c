@@ -216,7 +216,7 @@ static void a_site_stops(void **state)
 	assert_true(pace_hinted(sched_pace(a), HINT_RATE, STR("421 4.7.28"), site->used, 0, &change));
 	assert_int_equal(take_all(1000), 0);
 	assert_int_equal(sched_ask(&sched, b, 1000), SCHED_SKIP);
-	sched_skip(&sched, b, (struct sched_place){ 1, 1 }, false);
+	sched_skip(&sched, b, (struct sched_place){ 1, 1, false }, false);
 	assert_null(sched_refill(&sched, 1000, false, &place));
 	assert_int_equal(sched_ask(&sched, other, 1000), SCHED_LINE);
 	/* Slower, then: half of the seven. */
@@ -241,7 +241,7 @@ static void lines_of_a_site(void **state)
 		key[1] = (char)('a' + i % 20);
 		struct sched_dest *d = member(site, key);
 		if (sched_ask(&sched, d, 0) == SCHED_LINE) line_up(d, 1);
-		else sched_skip(&sched, d, (struct sched_place){ i + 1, 1 }, false);
+		else sched_skip(&sched, d, (struct sched_place){ i + 1, 1, false }, false);
 	}
 	assert_int_equal(site->waiting, 66);
 	assert_null(sched_refill(&sched, 0, false, &place));
