@@ -3,7 +3,7 @@
 
 packages_build=(gcc libc6-dev meson ninja-build pkgconf python3 libevent-dev liblmdb-dev
 	libseccomp-dev libsqlite3-dev libjansson-dev libcrypt-dev libunbound-dev
-	libidn2-dev libssl-dev libgsasl-dev libldap-dev libpq-dev libpam0g-dev
+	libc-ares-dev libidn2-dev libssl-dev libgsasl-dev libldap-dev libpq-dev libpam0g-dev
 	libcurl4-openssl-dev zlib1g-dev)
 packages_test=(libcmocka-dev python3-pytest python3-pytest-xdist perl swaks curl msmtp mutt openssl gsasl)
 

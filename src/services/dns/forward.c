@@ -7,7 +7,6 @@
 /* One question under way, for all that wait for it. */
 struct forward_asked {
 	struct forward *all;
-	struct stub_question *question;
 	uint64_t key;
 	enum dns_type type;
 	struct link waiting;
@@ -42,7 +41,6 @@ static void asked_free(struct forward_asked *a)
 {
 	for (struct link *l; (l = list_take(&a->waiting));)
 		CONTAINER(l, struct forward_wait, link)->asked = NULL;
-	stub_drop(a->question);
 	(void)map_take(&a->all->asked, a->key);
 	free(a);
 }
@@ -52,7 +50,6 @@ static void answered(void *arg, struct str packet, uint32_t keep_s)
 	struct forward_asked *a = arg;
 	struct forward *f = a->all;
 	int64_t keep_ms = packet.len ? (int64_t)keep_s * 1000 : FORWARD_ODD_MS;
-	a->question = NULL;
 	(void)map_take(&f->asked, a->key); /* who asks from now on finds it in the cache */
 	if (keep_ms) cache_put(&f->cache, a->name, a->type, packet, loop_now_ms(f->loop) + keep_ms);
 	for (struct link *l; (l = list_take(&a->waiting));) {
@@ -73,8 +70,7 @@ static struct forward_asked *asked_new(struct forward *f, struct str name, enum 
 	memcpy(a->memory, name.at, name.len);
 	a->name = (struct str){ a->memory, name.len };
 	if (map_put(&f->asked, key, a)) {
-		a->question = stub_ask(f->stub, name, type, answered, a);
-		if (a->question) return a;
+		if (stub_ask(f->stub, name, type, answered, a)) return a;
 		(void)map_take(&f->asked, key);
 	}
 	free(a);
@@ -136,10 +132,10 @@ void forward_free(struct forward *f)
 {
 	if (!f) return;
 	size_t at = 0;
+	stub_free(f->stub);
 	for (struct forward_asked *a; (a = map_next(&f->asked, &at, NULL)); at = 0)
 		asked_free(a);
 	map_free(&f->asked);
 	cache_free(&f->cache);
-	stub_free(f->stub);
 	free(f);
 }

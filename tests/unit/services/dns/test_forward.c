@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include <arpa/inet.h>
+#include <arpa/nameser.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
@@ -94,8 +95,23 @@ static void forge(const unsigned char *packet, size_t len, const struct sockaddr
 	(void)close(fd);
 }
 
+/* Answers with the right id to another name, and to another type, say 192.0.2.66. */
+static void strangers(unsigned char *packet, size_t len, int fd, const struct sockaddr_in *to)
+{
+	const size_t places[] = { 13, len - 16 - 3 };
+	for (size_t i = 0; i < 2; i++) {
+		packet[places[i]] ^= 1;
+		packet[len - 1] = 66;
+		say(fd, packet, len, to);
+		packet[places[i]] ^= 1;
+		packet[len - 1] = 1;
+	}
+}
+
 static void on_question(void *arg, int fd, unsigned ready)
 {
+	/* RFC 6891 6.1.2: 1232 octets at most, no flags, no options. */
+	static const unsigned char take[] = { 0, 0, ns_t_opt, 0x04, 0xd0, 0, 0, 0, 0, 0, 0 };
 	struct server *s = arg;
 	unsigned char packet[1500];
 	struct sockaddr_in from;
@@ -103,11 +119,14 @@ static void on_question(void *arg, int fd, unsigned ready)
 	(void)ready;
 	ssize_t got = recvfrom(fd, packet, sizeof packet, 0, (struct sockaddr *)&from, &from_len);
 	assert_true(got > 12);
+	assert_memory_equal(packet + got - sizeof take, take, sizeof take);
 	s->asked++;
 	port_note(ntohs(from.sin_port));
 	if (begins(packet, "silent")) return;
 	size_t len = answer_make(packet, begins(packet, "brief") ? 0 : 60);
 	if (begins(packet, "broken")) packet[3] = 0x82;
+	if (begins(packet, "format")) packet[3] = 0x81;
+	if (begins(packet, "cut")) packet[2] |= 0x02;
 	if (begins(packet, "lower"))
 		for (size_t i = 12; i < len - 16; i++) packet[i] = (unsigned char)ascii_lower((char)packet[i]);
 	if (begins(packet, "forged")) forge(packet, len, &from);
@@ -119,6 +138,7 @@ static void on_question(void *arg, int fd, unsigned ready)
 		packet[0] ^= 0x55;
 		packet[len - 1] = 1;
 	}
+	if (begins(packet, "elsewhere")) strangers(packet, len, fd, &from);
 	say(fd, packet, len, &from);
 }
 
@@ -224,9 +244,10 @@ static void answers(void **state)
 		unsigned asked, again; /* by one question, and by a second one */
 	} rows[] = {
 		{ "good.example", true, 1, 0 },  { "brief.example", true, 1, 1 },
-		{ "broken.example", false, 1, 0 }, { "lower.example", false, 1, 0 },
+		{ "broken.example", false, 1, 0 }, { "lower.example", true, 1, 0 },
 		{ "silent.example", false, 1, 0 }, { "forged.example", true, 1, 0 },
-		{ "other.example", true, 1, 0 },
+		{ "other.example", true, 1, 0 },   { "elsewhere.example", true, 1, 0 },
+		{ "format.example", false, 1, 0 }, { "cut.example", false, 1, 0 },
 	};
 	(void)state;
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
@@ -290,14 +311,14 @@ static void many(const char *label, unsigned count)
 static void changes_ports(void **state)
 {
 	(void)state;
-	many("good", STUB_SOCKET_MAX * 2);
-	assert_int_equal(t.plain, STUB_SOCKET_MAX * 2);
+	many("good", STUB_CHANNEL_MAX * 2);
+	assert_int_equal(t.plain, STUB_CHANNEL_MAX * 2);
 	assert_int_equal(t.port_count, 2);
 	expect("good.late.example", true);
 	assert_int_equal(t.port_count, 3);
 	expect("good.later.example", true);
 	assert_int_equal(t.port_count, 3);
-	(void)usleep((STUB_SOCKET_MS + 50) * 1000);
+	(void)usleep((STUB_CHANNEL_MS + 50) * 1000);
 	expect("good.latest.example", true);
 	assert_int_equal(t.port_count, 4);
 }
@@ -327,6 +348,80 @@ static void notices_that_nobody_is_there(void **state)
 	assert_false(ask(0, "good2.example"));
 }
 
+static void forward_again(const struct stub_server *servers, size_t count, int64_t wait_ms)
+{
+	forward_free(t.forward);
+	t.forward = forward_new(t.loop, servers, count, wait_ms, told, 7);
+	assert_non_null(t.forward);
+}
+
+/* A server to which nothing can be sent: nobody is called, and the next one has its turn. */
+static void notices_that_nothing_is_sent(void **state)
+{
+	struct stub_server at[] = { { ip_of_v4(INADDR_BROADCAST), 53 },
+				    { ip_of_v4(INADDR_LOOPBACK), t.servers[1].port } };
+	(void)state;
+	forward_again(at, 2, WAIT_MS);
+	assert_false(ask(0, "good.example"));
+	assert_null(t.waits[0].asked);
+	assert_false(ask(0, "good.example"));
+	(void)usleep((STUB_REST_MS + 50) * 1000);
+	expect("good.example", true);
+	assert_int_equal(t.servers[1].asked, 1);
+}
+
+/* Each channel has a question that is never answered, so none can be given back. */
+static void has_so_many_channels(void **state)
+{
+	struct stub_server at = { ip_of_v4(INADDR_LOOPBACK), t.servers[0].port };
+	char name[64];
+	unsigned round = 0;
+	(void)state;
+	forward_again(&at, 1, PATIENCE_MS);
+	for (;; round++) {
+		unsigned good = 0;
+		assert_true(round < WAITS_MAX - STUB_CHANNEL_MAX);
+		(void)snprintf(name, sizeof name, "silent.r%u.example", round);
+		if (!ask(STUB_CHANNEL_MAX + round, name)) break;
+		for (unsigned i = 0; i < STUB_CHANNEL_MAX - 1; i++) {
+			(void)snprintf(name, sizeof name, "good.r%u.n%u.example", round, i);
+			if (!ask(i, name)) break;
+			good++;
+		}
+		run(good);
+	}
+	assert_true(t.port_count >= STUB_CHANNELS_MAX - 1);
+	assert_false(ask(0, "good.more.example"));
+}
+
+static void on_question_v6(void *arg, int fd, unsigned ready)
+{
+	unsigned char packet[1500];
+	(void)arg, (void)ready;
+	assert_true(recv(fd, packet, sizeof packet, 0) > 12);
+	assert_true(begins(packet, "good"));
+	loop_stop(t.loop);
+}
+
+static void asks_over_ipv6(void **state)
+{
+	struct sockaddr_in6 at = { .sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT };
+	struct stub_server server = { .ip = { { [15] = 1 } } };
+	socklen_t len = sizeof at;
+	int fd = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	(void)state;
+	if (fd < 0 || bind(fd, (struct sockaddr *)&at, len) != 0) skip(); /* a machine without */
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&at, &len), 0);
+	server.port = ntohs(at.sin6_port);
+	struct loop_io *io = loop_io_new(t.loop, fd, LOOP_READ, on_question_v6, NULL);
+	forward_again(&server, 1, WAIT_MS);
+	assert_true(ask(0, "good.example"));
+	loop_timer_set(t.late, PATIENCE_MS);
+	loop_run(t.loop);
+	loop_io_free(io);
+	(void)close(fd);
+}
+
 /* What is under way goes with it: nobody is called. */
 static void is_freed_at_any_time(void **state)
 {
@@ -352,6 +447,9 @@ int main(void)
 		TEST(changes_ports),
 		TEST(rests),
 		TEST(notices_that_nobody_is_there),
+		TEST(notices_that_nothing_is_sent),
+		TEST(has_so_many_channels),
+		TEST(asks_over_ipv6),
 		TEST(is_freed_at_any_time),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
