@@ -252,6 +252,8 @@ void connection_found(struct connection *c)
 		return;
 	}
 	if (c->target_count == 0) {
+		/* Not for ever, whatever was found: a status of the other class would lie. */
+		if (!c->never && c->dsn[0] == '5') c->dsn[0] = '4';
 		job_rest(job, c->never ? JOB_FAILED : JOB_DEFERRED, str_of(c->dsn),
 			 str_of(c->why));
 		job->host_failed = !c->never;

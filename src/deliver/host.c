@@ -231,9 +231,6 @@ void host_resolved(struct deliver *d, const struct msg_resolved *m)
 	} else {
 		c->never = mx && m->result == RESULT_NEVER;
 		because(c, m->dsn, m->text);
-		/* Not for ever, whatever dns thinks: a status of the other class would
-		 * lie. */
-		if (!c->never && c->dsn[0] == '5') c->dsn[0] = '4';
 		if (!mx) rotation_heard(c->job, &c->job->to.hops[c->hop], false, str_of(c->why));
 	}
 	go_on(c);

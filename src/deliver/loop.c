@@ -28,18 +28,20 @@ static void tell(struct connection *c, struct str host, const struct conf_listen
 	tell_own(c->job, host, listener, why);
 }
 
-static void found(struct connection *c, struct str host, const struct conf_listener *listener)
+/* The word of a host that may come back stands: mail waits for that one. */
+static void found(struct connection *c, struct str host, const struct conf_listener *listener, struct str why)
 {
+	tell(c, host, listener, why);
+	if (c->loops++ < c->hop) return;
 	(void)str_to_cstr(STR("5.4.6"), c->dsn, sizeof c->dsn);
-	tell(c, host, listener, str_of(c->why));
-	c->loops++;
+	(void)str_to_cstr(why, c->why, sizeof c->why);
 }
 
 bool loop_is_own(struct connection *c, struct ip ip, uint16_t port)
 {
 	struct route_self self = self_of(c->d);
 	const struct conf_listener *listener = self_listener(&self, ip, port);
-	char label[HOST_LABEL_MAX];
+	char label[HOST_LABEL_MAX], text[DELIVER_SENTENCE_MAX];
 	struct buf host, why;
 	if (!listener) return false;
 	buf_init_fixed(&host, label, sizeof label);
@@ -47,21 +49,19 @@ bool loop_is_own(struct connection *c, struct ip ip, uint16_t port)
 	ip_write(&host, ip);
 	buf_str(&host, STR("]:"));
 	buf_u64(&host, port);
-	buf_init_fixed(&why, c->why, sizeof c->why - 1);
+	buf_init_fixed(&why, text, sizeof text - 1);
 	buf_str(&why, STR("mail loops back: the next hop "));
 	buf_str(&why, buf_view(&host));
 	buf_str(&why, STR(" of route "));
 	buf_str(&why, c->job->route);
 	buf_str(&why, STR(" is this server itself"));
-	c->why[why.len] = '\0';
-	found(c, buf_view(&host), listener);
+	found(c, buf_view(&host), listener, buf_view(&why));
 	return true;
 }
 
 void loop_found(struct connection *c, struct str why)
 {
-	(void)str_to_cstr(why, c->why, sizeof c->why);
-	found(c, hop_host(c), NULL);
+	found(c, hop_host(c), NULL, why);
 }
 
 struct str loop_name(const struct connection *c)

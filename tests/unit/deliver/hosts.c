@@ -247,6 +247,10 @@ static void own_listener(void **state)
 		{ "127.0.0.2", "never", JOB_FAILED, "5.4.6", "mail loops back: the next hop [127.0.0.2]:", 1 },
 		{ "127.0.0.2 127.0.0.2", "never", JOB_FAILED, "5.4.6", "mail loops back", 1 },
 		{ "127.0.0.2 127.0.0.1", "never", JOB_RELAYED, "2.0.0", "250", 1 },
+		/* The other host may come back: it is what the mail waits for. */
+		{ "relay.example 127.0.0.2", "never", JOB_DEFERRED, "4.1.2", "no such domain", 1 },
+		{ "127.0.0.2 relay.example", "never", JOB_DEFERRED, "4.1.2", "no such domain", 1 },
+		{ "127.0.0.2 relay.example 127.0.0.2", "later", JOB_DEFERRED, "4.4.3", "the DNS fails", 1 },
 		{ "127.0.0.1 127.0.0.2", "never", JOB_RELAYED, "2.0.0", "250", 1 },
 		{ "127.0.0.2 relay.example", "later", JOB_DEFERRED, "4.4.3", "the DNS fails", 1 },
 		{ "127.0.0.2 relay.example", "loop", JOB_FAILED, "5.4.6", "mail for it loops", 2 },
