@@ -108,6 +108,7 @@ enum smtp_attempt_action attempt_next(struct connection *c,
 	enum smtp_attempt_action action = smtp_attempt_next(&c->job->attempt, end);
 	bool left = action == SMTP_ATTEMPT_NEXT_ADDRESS ||
 		    action == SMTP_ATTEMPT_NEXT_HOST || action == SMTP_ATTEMPT_STOP;
+	if (c->targets[c->target].cut) return action;
 	if (left) tell_answers(c, action == SMTP_ATTEMPT_STOP);
 	if (left) rotation_left(c, end);
 	return action;
@@ -207,6 +208,7 @@ static void connection_reset(struct connection *c)
 	c->state = CONNECTION_OPENING;
 	c->target = c->job->attempt.target;
 	c->targets[c->target].tls[0] = '\0';
+	c->targets[c->target].cut = false;
 	c->unasked = c->met_self = c->lacking = c->told = c->tls_told = c->sending = c->wants_text = c->more_text = false;
 	c->broken = 0;
 	buf_reset(&c->out);
@@ -343,6 +345,14 @@ static void connection_ready_io(void *arg, int fd, unsigned ready)
 	scoreboard_message(0);
 }
 
+/* Its time is over; with all that it may have it could have answered yet. */
+static void look_cut(struct connection *c)
+{
+	bool cut = c->job->looks && c->d->frame->conf->timeout.connect_ms > DELIVER_LOOK_MS;
+	c->targets[c->target].cut = cut;
+	c->job->cut |= cut;
+}
+
 static void connection_timer(void *arg)
 {
 	struct connection *c = arg;
@@ -352,8 +362,7 @@ static void connection_timer(void *arg)
 		else host_late(c);
 		return;
 	case CONNECTION_OPENING:
-		c->job->cut |= c->job->looks &&
-			       c->d->frame->conf->timeout.connect_ms > DELIVER_LOOK_MS;
+		look_cut(c);
 		if (connection_failed(c, ETIMEDOUT)) connection_open(c);
 		return;
 	case CONNECTION_IDLE: connection_quit(c); return;

@@ -79,6 +79,7 @@ struct target {
 	enum mx_dane dane;
 	uint32_t base_at, base_len, tlsa_at, tlsa_len;
 	bool sts_has; /* the domain's MTA-STS policy lists it */
+	bool cut;     /* a look had no time for it: nothing is known of it */
 	char tls[DELIVER_TLS_MAX]; /* of the last connection to it; empty: none, or clear */
 };
 
@@ -364,9 +365,9 @@ void body_free(struct text *t);
 
 /* rotation.c: which of several hosts comes first */
 uint64_t rotation_key(const struct deliver *d, const struct job_hop *hop);
-/* Those that did not answer lately go to the end of the job's list. */
 /* For console: what this process knows of a host of a list. */
 void rotation_tell(struct deliver *d, struct channel *ch, const struct msg_ask_hop *m);
+/* Those that did not answer lately go to the end of the job's list. */
 void rotation_order(struct job *job);
 /* Whether the open connection leads where this job wants to go. */
 bool rotation_fits(const struct connection *c, const struct job *job);

@@ -243,7 +243,8 @@ void host_late(struct connection *c)
 	because(c, STR("4.4.3"),
 		c->d->dns ? STR("the resolver did not answer in time")
 			  : STR("there is no resolver at present"));
-	if (!is_mx(c)) rotation_heard(c->job, &c->job->to.hops[c->hop], false, str_of(c->why));
+	if (!is_mx(c) && !c->job->looks)
+		rotation_heard(c->job, &c->job->to.hops[c->hop], false, str_of(c->why));
 	/* The time is for all questions together. */
 	connection_found(c);
 }

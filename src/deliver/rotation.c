@@ -90,11 +90,12 @@ void rotation_tell(struct deliver *d, struct channel *ch, const struct msg_ask_h
 		.until_ms = down ? (uint64_t)(loop_wall_ms(d->frame->loop) + host->until_ms - now_ms) : 0 });
 }
 
-/* An address of a host is not the host: its last one decides. */
+/* An address of a host is not the host: its last one decides, if each had all its time. */
 static bool has_more(const struct connection *c)
 {
-	for (uint32_t i = c->target + 1; i < c->target_count; i++)
-		if (c->targets[i].hop == c->targets[c->target].hop) return true;
+	for (uint32_t i = 0; i < c->target_count; i++)
+		if (c->targets[i].hop == c->targets[c->target].hop && (i > c->target || c->targets[i].cut))
+			return true;
 	return false;
 }
 

@@ -123,6 +123,51 @@ static void each_host(void **state)
 	for (size_t i = 0; i < ROWS(rows); i++) check(&rows[i]);
 }
 
+/* In a look only a host that refuses is worth remembering: another one had no time to answer. */
+static void a_look_and_the_rotation(void **state)
+{
+	static const struct { const char *hosts; uint8_t flags; int64_t ms; unsigned down; } cases[] = {
+		{ "dg", LOOK, DELIVER_LOOK_MS, 0 },
+		{ "rg", LOOK, 0, 1 },
+		{ "dg", HURRY, DELIVER_HURRY_MS, 1 },
+	};
+	static const struct peer_script once = { .bye = true };
+	(void)state;
+	for (size_t i = 0; i < ROWS(cases); i++) {
+		struct bench *b = bench_new(bench_conf);
+		(void)peer_new(2, &once);
+		if (cases[i].hosts[0] == 'd') deaf_new(1);
+		for (int n = 0; n < 2; n++) {
+			(void)bench_relay(b, &(struct bench_job){ .to = "x@far.example", .key = "k",
+				.hops = "127.0.0.1 127.0.0.2", .flags = cases[i].flags });
+			if (cases[i].ms) bench_wait(b, cases[i].ms);
+			assert_int_equal(bench_result(b)->outcome, JOB_RELAYED);
+			assert_int_equal(b->events[EVENT_attempt], 2 * (n + 1));
+		}
+		assert_int_equal(b->events[EVENT_host_down], cases[i].down);
+		while (socket_count) (void)close(sockets[--socket_count]);
+		bench_free(b);
+	}
+}
+
+/* The same of a name that the DNS does not find in that time. */
+static void a_silent_resolver_and_the_rotation(void **state)
+{
+	(void)state;
+	for (int looks = 0; looks < 2; looks++) {
+		struct bench *b = bench_new(bench_conf);
+		b->dns_silent = true;
+		for (int n = 0; n < 2; n++) {
+			(void)bench_relay(b, &(struct bench_job){ .to = "x@far.example", .key = "k",
+				.hops = "relay.example other.example", .flags = looks ? LOOK : 0 });
+			bench_wait(b, looks ? DELIVER_LOOK_DNS_MS : DELIVER_RESOLVE_MS);
+			assert_int_equal(bench_result(b)->outcome, looks ? JOB_UNTRIED : JOB_DEFERRED);
+		}
+		assert_int_equal(b->events[EVENT_host_down], !looks);
+		bench_free(b);
+	}
+}
+
 /* A resolver that does not answer takes no more of a look than a host; what it finds later
  * is there for the next one. */
 static void a_silent_resolver(void **state)
@@ -154,6 +199,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_host),
+		cmocka_unit_test(a_look_and_the_rotation),
+		cmocka_unit_test(a_silent_resolver_and_the_rotation),
 		cmocka_unit_test(a_silent_resolver),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
