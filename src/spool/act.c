@@ -306,6 +306,7 @@ static void act_walk(struct act *act, struct slice *slice)
 	arena_init(&slice->envelope_arena, ACT_ENVELOPE_ARENA);
 	int error = store_walk_rcpts(s->store, act->next_id, SPOOL_SLICE, &walk);
 	act->failed = error < 0;
+	s->unrouted |= act->unrouted && act->failed; /* nobody has seen the rest */
 	act->walked = error != 0 || act->filter.id || slice->seen < SPOOL_SLICE;
 	act->next_id = slice->last_id + 1;
 	act_hits(act, slice);

@@ -2,6 +2,7 @@
 /* Mail that nothing leads to waits without an attempt, and goes when something does. */
 #include "role_bench.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include "spool/action.h"
@@ -123,10 +124,42 @@ static void a_route_comes(void **state)
 	bench_run(b, 50);
 	assert_false(b->spool->unrouted);
 	/* Nobody looks again. */
-	size_t before = b->events[EVENT_retry];
+	assert_int_equal(b->spool->act_count, 0);
 	bench_reload_alone(b, "route all { via 127.0.0.1:25; match * }\n");
-	bench_run(b, 50);
-	assert_int_equal(b->events[EVENT_retry], before);
+	assert_false(b->spool->owed[OWED_ROUTE]);
+	assert_int_equal(b->spool->act_count, 0);
+}
+
+static int unreadable(struct store *s, uint64_t from, size_t limit, const struct spool_walk *walk)
+{
+	(void)s;
+	(void)from;
+	(void)limit;
+	(void)walk;
+	return -EIO;
+}
+
+/* What could not be looked for is looked for at the next reload. */
+static void a_route_comes_while_the_queue_cannot_be_read(void **state)
+{
+	struct bench *b = *state;
+	struct store *store = b->spool->store;
+	const struct store_backend *good = store->backend;
+	struct store_backend bad = *good;
+	bad.walk_rcpts = unreadable;
+	bench_commit(b, 11, "one.example", 100);
+	bench_until(b, &b->events[EVENT_defer], 1);
+	store->backend = &bad;
+	bench_reload_alone(b, "route one { via 127.0.0.1:25; match one.example }\n");
+	for (int i = 0; b->spool->act_count && i < 50; i++) bench_run(b, 20);
+	store->backend = good;
+	assert_int_equal(b->spool->act_count, 0);
+	assert_true(b->spool->unrouted);
+	assert_int_equal(b->sent[MSG_relay], 0);
+	bench_reload_alone(b, "route one { via 127.0.0.1:25; match one.example }\n");
+	bench_until(b, &b->sent[MSG_relay], 1);
+	assert_int_equal(b->relayed.id, 11);
+	assert_false(b->spool->unrouted);
 }
 
 /* What nobody has asked for waits until there is room, and is not forgotten. */
@@ -201,6 +234,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(what_is_wrong_changes, setup, bench_teardown),
 		cmocka_unit_test_setup_teardown(no_route, setup, bench_teardown),
 		cmocka_unit_test_setup_teardown(a_route_comes, setup, bench_teardown),
+		cmocka_unit_test_setup_teardown(a_route_comes_while_the_queue_cannot_be_read, setup, bench_teardown),
 		cmocka_unit_test_setup_teardown(too_much_is_asked_for, setup, bench_teardown),
 		cmocka_unit_test_setup_teardown(a_file_that_goes_again, setup, bench_teardown),
 		cmocka_unit_test_setup_teardown(bounded, setup, bench_teardown),
