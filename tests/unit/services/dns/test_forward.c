@@ -10,6 +10,7 @@
 
 #include <arpa/inet.h>
 #include <arpa/nameser.h>
+#include <errno.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
@@ -17,6 +18,7 @@
 #include <unistd.h>
 
 #include "lib/os/clock.h"
+#include "lib/os/socket.h"
 #include "lib/route/answer.h"
 #include "services/dns/forward.h"
 
@@ -348,6 +350,19 @@ static void notices_that_nobody_is_there(void **state)
 	assert_false(ask(0, "good2.example"));
 }
 
+/* What is cut is for the complete resolver, which asks over TCP. */
+static void never_asks_over_tcp(void **state)
+{
+	struct ip peer;
+	uint16_t port;
+	int listener = socket_listen(ip_of_v4(INADDR_LOOPBACK), t.servers[0].port);
+	(void)state;
+	if (listener < 0) skip(); /* somebody else has the port */
+	expect("cut.example", false);
+	assert_int_equal(socket_accept(listener, &peer, &port), -EAGAIN);
+	(void)close(listener);
+}
+
 static void forward_again(const struct stub_server *servers, size_t count, int64_t wait_ms)
 {
 	forward_free(t.forward);
@@ -448,6 +463,7 @@ int main(void)
 		TEST(rests),
 		TEST(notices_that_nobody_is_there),
 		TEST(notices_that_nothing_is_sent),
+		TEST(never_asks_over_tcp),
 		TEST(has_so_many_channels),
 		TEST(asks_over_ipv6),
 		TEST(is_freed_at_any_time),
