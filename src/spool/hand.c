@@ -219,6 +219,12 @@ static bool is_urgent(const struct job *job)
 	return job->priority == MAIL_PRIORITY_URGENT;
 }
 
+/* Nothing else makes it due, neither another recipient's time nor the end of its own. */
+static bool waits_for_one(const struct job *job)
+{
+	return job->rcpts_open == 1 && job->by != MAIL_BY_RETURN;
+}
+
 static void place_rcpt(struct spool *s, struct job *job, uint32_t at, int64_t now_ms)
 {
 	struct job_rcpt *rcpt = &job->rcpts[at];
@@ -229,15 +235,17 @@ static void place_rcpt(struct spool *s, struct job *job, uint32_t at, int64_t no
 			.route = route_name(&route) });
 		return;
 	}
-	struct sched_dest *d = suspend_dest(s, &route, rcpt->address);
+	struct sched_dest *d;
 	struct fate fate;
-	if (!d) d = turn_dest(s, job, &route);
-	if (!d && (wait_put_off(s, job, at, &route) || dial_put_off(s, job, at, &route))) return;
-	if (!d && unreachable_fate(s, &route, &fate)) {
+	bool stopped = suspend_dest(s, &route, rcpt->address, &d);
+	if (!stopped) d = turn_dest(s, job, &route);
+	bool plain = !stopped && !d;
+	if (plain && (wait_put_off(s, job, at, &route) || dial_put_off(s, job, at, &route))) return;
+	if (plain && unreachable_fate(s, &route, &fate)) {
 		outcome_fate(s, job, at, fate);
 		return;
 	}
-	if (!d) d = dest_of(s, &route, choose_has_next(s, job, rcpt));
+	if (plain) d = dest_of(s, &route, choose_has_next(s, job, rcpt));
 	if (!d) {
 		outcome_fate(s, job, at, (struct fate){ .state = SPOOL_DEFERRED,
 			.dsn = STR("4.4.4"), .route = route_name(&route),
@@ -253,7 +261,7 @@ static void place_rcpt(struct spool *s, struct job *job, uint32_t at, int64_t no
 	struct part *part = verdict == SCHED_LINE ? part_for(s, job, d, part_role(&route)) : NULL;
 	if (!part) {
 		struct sched_place place = { job->due.due_ms, job->id, is_urgent(job) };
-		sched_skip(&s->sched, d, place, job->rcpt_count == 1);
+		sched_skip(&s->sched, d, place, waits_for_one(job));
 		return;
 	}
 	if (part->count++ == 0) part->first = at;
@@ -335,6 +343,7 @@ static int job_read(struct spool *s, struct job *job, struct envelope *e, bool *
 	if (*held && !spool_is_listed(msg.state, msg.next_due_ms)) return -EALREADY;
 	if (msg.next_due_ms > loop_wall_ms(s->frame->loop)) return -EALREADY;
 	job->due = (struct spool_due){ msg.next_due_ms, job->id };
+	job->rcpts_open = msg.rcpts_open;
 	error = job_know(job, &msg, e);
 	if (error || *held) return error;
 	return job_read_rcpts(s, job, e, NULL,

@@ -60,19 +60,24 @@ static bool scan_batch(struct spool *s, struct spool_due *cursor)
 	return ids.count == PUMP_BATCH || ids.seen == PUMP_SEEN;
 }
 
-/* The destination whose line is being filled; NULL: it is full, or gone. */
-static struct sched_dest *fill_dest(struct spool *s)
-{
-	struct sched_dest *d =
-		sched_find(&s->sched, (struct str){ s->pump.fill_key, s->pump.fill_key_len });
-	return d && d->from.id == 0 ? d : NULL;
-}
-
 /* Something more of it may be taken in hand, or put off. */
 static bool wants_more(const struct spool *s, const struct sched_dest *d)
 {
 	enum sched_verdict verdict = sched_ask(&s->sched, d, loop_wall_ms(s->frame->loop));
 	return verdict == SCHED_LINE || (verdict == SCHED_BLOCKED && s->pump.put_off_left > 0);
+}
+
+/* Whether the destination whose line is being filled takes more; if not, what stands behind
+ * the cursor is left for the next time. */
+static bool fill_goes_on(struct spool *s)
+{
+	struct pump *p = &s->pump;
+	struct sched_dest *d = sched_find(&s->sched, (struct str){ p->fill_key, p->fill_key_len });
+	if (!d || d->from.id != 0) return false;
+	if (wants_more(s, d)) return true;
+	sched_skip(&s->sched, d, (struct sched_place){ p->fill.due_ms, p->fill.id + 1, false },
+		false);
+	return false;
 }
 
 static void fill_known(struct spool *s, struct sched_dest *d)
@@ -105,7 +110,7 @@ static bool fill_batch(struct spool *s)
 		/* The place itself is to be seen, too. */
 		p->fill = (struct spool_due){ place.due_ms, place.id - 1 };
 	}
-	p->filling = fill_dest(s) && scan_batch(s, &p->fill) && fill_dest(s);
+	p->filling = fill_goes_on(s) && scan_batch(s, &p->fill) && fill_goes_on(s);
 	return true;
 }
 

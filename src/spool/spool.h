@@ -146,7 +146,8 @@ struct job {
 	struct window_range *ranges; /* the text in the window, while readers > 0 */
 	size_t range_count, readers;
 	struct job_rcpt *rcpts;
-	size_t rcpt_count;
+	size_t rcpt_count; /* that are due */
+	uint32_t rcpts_open;
 	struct link parts;
 	size_t part_count;
 	struct act *act;  /* what it was taken for by an administrator, or NULL */
@@ -515,8 +516,9 @@ int send_back(struct spool *s, struct act *act, uint64_t id);
 /* suspend.c: domains and routes that are left alone */
 void suspend_load(struct spool *s);
 void suspend_tick(struct spool *s); /* ends those whose time has come */
-/* Where mail for a suspended domain or route waits; NULL: it is not suspended. */
-struct sched_dest *suspend_dest(struct spool *s, const struct route *route, struct str address);
+/* Whether mail for it is suspended, and where it waits then (NULL: no room). */
+bool suspend_dest(struct spool *s, const struct route *route, struct str address,
+		  struct sched_dest **d);
 bool suspend_is(struct spool *s, const struct route *route, struct str address);
 /* Asks for the one that the selector names; the answer follows its commit. */
 void suspend_ask(struct act *act, struct str selector);

@@ -88,17 +88,18 @@ static struct str dest_key(const struct stop *stop, struct buf *out)
 	return buf_view(out);
 }
 
-struct sched_dest *suspend_dest(struct spool *s, const struct route *route, struct str address)
+bool suspend_dest(struct spool *s, const struct route *route, struct str address,
+		  struct sched_dest **d)
 {
 	char memory[SCHED_KEY_MAX];
 	struct buf key;
 	const struct stop *stop = stop_of(s, route, address);
-	if (!stop) return NULL;
+	*d = NULL;
+	if (!stop) return false;
 	buf_init_fixed(&key, memory, sizeof memory);
-	struct sched_dest *d =
-		sched_dest(&s->sched, dest_key(stop, &key), route_name(route), 1, false);
-	if (d) sched_suspend(&s->sched, d, true);
-	return d;
+	*d = sched_dest(&s->sched, dest_key(stop, &key), route_name(route), 1, false);
+	if (*d) sched_suspend(&s->sched, *d, true);
+	return true;
 }
 
 static void stop_free(struct spool *s, struct stop *stop)

@@ -139,7 +139,9 @@ bool turn_is_asked_for(struct spool *s, const struct route *route, struct str ad
 {
 	struct turn *t = list_empty(&s->turns) ? NULL
 		: turn_of_domain(s, route_domain_of(route->mailbox));
-	if (!t || t->walk != s->wait.walk || suspend_dest(s, route, address)) return false;
+	struct sched_dest *stopped;
+	if (!t || t->walk != s->wait.walk || suspend_dest(s, route, address, &stopped))
+		return false;
 	t->found++;
 	return true;
 }

@@ -81,6 +81,7 @@ struct sched_dest *sched_dest(struct sched *s, struct str key, struct str route,
 		/* Two keys of one hash: the later one has to wait until the first has gone. */
 		if (key.len > SCHED_KEY_MAX || map_get(&s->dests, hash_str(key, s->seed)))
 			return NULL;
+		if (!local && s->dests.count >= SCHED_DESTS_MAX - SCHED_DESTS_LOCAL) return NULL;
 		d = dest_new(key);
 		if (!d || !map_put(&s->dests, hash_str(key, s->seed), d)) {
 			free(d);
@@ -289,19 +290,22 @@ void sched_unblock(struct sched *s, struct sched_dest *d)
 	if (d->waiting) ring_add(s, d);
 }
 
-/* Where its mail goes is found out anew only after a while, as long as there is room. */
+/* What is known of it is found out anew only after a while, as long as there is room: dead
+ * destinations must not leave none for those that live. Local ones are few. */
 static bool is_kept(const struct sched *s, const struct sched_dest *d, int64_t now_ms)
 {
+	if (d->local) return true;
+	if (s->dests.count >= SCHED_DESTS_MAX / 2)
+		return s->dests.count < SCHED_DESTS_MAX / 8 * 7 && d->blocked_until_ms > now_ms;
 	if (d->blocked_until_ms + SCHED_BLOCK_MAX_MS > now_ms) return true;
 	if (d->pace.reason && d->pace.step_ms + SCHED_BLOCK_MAX_MS > now_ms) return true;
-	bool room = s->dests.count < SCHED_DESTS_MAX / 2;
-	if (d->remembers && d->failures && d->failed_ms + SCHED_BLOCK_MAX_MS > now_ms && room) return true;
-	return room && d->site && d->moved_ms + SCHED_SITE_KEPT_MS > now_ms;
+	if (d->remembers && d->failures && d->failed_ms + SCHED_BLOCK_MAX_MS > now_ms) return true;
+	return d->site && d->moved_ms + SCHED_SITE_KEPT_MS > now_ms;
 }
 
 void sched_sweep(struct sched *s, int64_t now_ms)
 {
-	struct sched_dest *gone[64];
+	struct sched_dest *gone[SCHED_SWEEP_MAX];
 	size_t count = 0, at = 0;
 	s->refill = true; /* a block may have ended */
 	sites_wake(s);

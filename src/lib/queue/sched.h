@@ -36,6 +36,8 @@
 
 enum {
 	SCHED_DESTS_MAX = 20000,
+	SCHED_DESTS_LOCAL = 256, /* of them, which only local ones take */
+	SCHED_SWEEP_MAX = 4096,  /* forgotten at once */
 	SCHED_KEY_MAX = 320,       /* octets of a key */
 	SCHED_ROUTE_MAX = 128,     /* of a route's name; a longer one is cut */
 	SCHED_TEXT_MAX = 256,      /* of what is remembered of the last failure */
@@ -83,7 +85,6 @@ struct sched_dest {
 	int64_t told_until_ms; /* the caller's: of which block it has told */
 	bool over_told;        /* the same: that a dearer route stands in for it */
 	bool remembers;        /* the same: each failure counts for a while, however little mail there is */
-	uint64_t skipped; /* messages, since its line was filled last */
 	struct sched_site *site; /* whose pace it has; NULL: its own */
 	struct pace pace;
 	uint32_t pooled;    /* connections that are open, as the caller says */

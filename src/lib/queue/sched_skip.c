@@ -27,6 +27,14 @@ static void known_free(struct sched *s, struct sched_known *known)
 	free(known);
 }
 
+/* Its destination may have nothing more that was passed over. */
+static void known_leave(struct sched *s, struct sched_known *known)
+{
+	struct sched_dest *d = known->dest;
+	known_free(s, known);
+	if (!sched_has_skipped(d)) link_remove(&d->skips);
+}
+
 static struct sched_known *known_first(const struct sched_dest *d)
 {
 	const struct link *places =
@@ -43,11 +51,11 @@ void places_free(struct sched *s, struct sched_dest *d)
 static bool remember(struct sched *s, struct sched_dest *d, struct sched_place place)
 {
 	struct sched_known *known = map_get(&s->places, place.id);
-	if (known && known->dest != d) known_free(s, known);
-	else if (known) {
+	if (known && known->dest == d) {
 		known->place = place;
 		return true;
 	}
+	if (known) known_leave(s, known);
 	known = calloc(1, sizeof *known);
 	if (!known || !map_put(&s->places, place.id, known)) {
 		free(known);
@@ -56,7 +64,6 @@ static bool remember(struct sched *s, struct sched_dest *d, struct sched_place p
 	known->dest = d;
 	known->place = place;
 	list_add_tail(place.urgent ? &d->urgent_places : &d->places, &known->link);
-	d->skipped++;
 	return true;
 }
 
@@ -66,7 +73,6 @@ void sched_skip(struct sched *s, struct sched_dest *d, struct sched_place place,
 	if (!link_is_in(&d->skips)) list_add_tail(&s->skips, &d->skips);
 	if (only && remember(s, d, place)) return;
 	if (d->from.id == 0 || is_before(place, d->from)) d->from = place;
-	d->skipped++;
 }
 
 bool sched_knows(const struct sched *s, struct sched_place place)
@@ -80,9 +86,7 @@ bool sched_recall(struct sched *s, struct sched_dest *d, struct sched_place *pla
 	if (!sched_remembers(d)) return false;
 	struct sched_known *known = known_first(d);
 	*place = known->place;
-	known_free(s, known);
-	if (d->skipped > 0) d->skipped--;
-	if (!sched_has_skipped(d)) link_remove(&d->skips);
+	known_leave(s, known);
 	return true;
 }
 
@@ -109,7 +113,6 @@ static struct sched_dest *refill_one(struct sched *s, struct sched_dest *d,
 	}
 	*place = d->from;
 	d->from = (struct sched_place){ 0 };
-	d->skipped = 0;
 	return d;
 }
 

@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -357,7 +358,8 @@ static void places_are_remembered(void **state)
 	assert_true(sched_knows(&sched, (struct sched_place){ 31, 7, false }));
 	assert_false(sched_knows(&sched, (struct sched_place){ 30, 7, false })); /* it has another time */
 	assert_false(sched_knows(&sched, (struct sched_place){ 60, 1, false }));
-	assert_int_equal(d->skipped, 4);
+	assert_int_equal(sched.places.count, 3);
+	assert_int_equal(d->from.id, 1);
 	assert_false(sched_recall(&sched, other, &place));
 	assert_ptr_not_equal(sched_refill(&sched, 0, true, &place), d); /* its line is full */
 	drain(d);
@@ -565,6 +567,52 @@ static void random_walk(void **state)
 	assert_int_equal(waiting, 0);
 }
 
+/* Thirty thousand dead ones, one after the other: those that live keep room. */
+static void dead_ones_leave_room_in_the_table(void **state)
+{
+	static struct line_item first[33], one;
+	struct sched_dest *d;
+	int64_t now_ms = INT64_C(1800000000000);
+	char key[64];
+	(void)state;
+	sched.limit = 500;
+	for (size_t i = 0; i < 33; i++) { /* a crowd */
+		(void)snprintf(key, sizeof key, "mx:c%zu", i);
+		d = sched_dest(&sched, str_of(key), STR("r"), LIMIT, false);
+		sched_wait(&sched, d, &first[i]);
+		assert_ptr_equal(sched_take(&sched, now_ms, &d), &first[i]);
+	}
+	for (int i = 0; i < 30000; i++) {
+		(void)snprintf(key, sizeof key, "mx:dead%d.example", i);
+		d = sched_dest(&sched, str_of(key), STR("r"), LIMIT, false);
+		assert_non_null(d);
+		sched_wait(&sched, d, &one);
+		assert_ptr_equal(sched_take(&sched, now_ms, &d), &one);
+		sched_done(&sched, d, SCHED_FAILURE, STR("timeout"), now_ms);
+		if (i % 100 == 0) sched_sweep(&sched, now_ms += 1000);
+	}
+	assert_non_null(sched_dest(&sched, STR("mx:alive.example"), STR("r"), LIMIT, false));
+	assert_true(sched.dests.count < SCHED_DESTS_MAX);
+}
+
+/* However many others there are, mail that stays here has room. */
+static void local_ones_always_have_room(void **state)
+{
+	char key[64];
+	size_t made = 0;
+	(void)state;
+	for (int i = 0; i < SCHED_DESTS_MAX; i++) {
+		(void)snprintf(key, sizeof key, "mx:%d.example", i);
+		struct sched_dest *d = sched_dest(&sched, str_of(key), STR("r"), LIMIT, false);
+		if (d) sched_suspend(&sched, d, true);
+		made += d != NULL;
+	}
+	assert_int_equal(made, SCHED_DESTS_MAX - SCHED_DESTS_LOCAL);
+	assert_non_null(sched_dest(&sched, STR("mailbox"), STR("mailbox"), 50, true));
+	sched_sweep(&sched, 1);
+	assert_non_null(sched_find(&sched, STR("mailbox")));
+}
+
 #define FRESH(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void)
@@ -592,6 +640,8 @@ int main(void)
 		FRESH(a_failure_is_remembered_where_it_matters),
 		FRESH(the_name_of_the_route_follows),
 		FRESH(random_walk),
+		FRESH(dead_ones_leave_room_in_the_table),
+		FRESH(local_ones_always_have_room),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
