@@ -38,6 +38,7 @@ enum {
 	SCHED_DESTS_MAX = 20000,
 	SCHED_DESTS_LOCAL = 256, /* of them, which only local ones take */
 	SCHED_SWEEP_MAX = 4096,  /* forgotten at once */
+	SCHED_NEW_RUN = 3,       /* unknown ones that are tried before a doubted one has a turn */
 	SCHED_KEY_MAX = 320,       /* octets of a key */
 	SCHED_ROUTE_MAX = 128,     /* of a route's name; a longer one is cut */
 	SCHED_TEXT_MAX = 256,      /* of what is remembered of the last failure */
@@ -125,6 +126,7 @@ struct sched {
 	struct map places; /* message id -> struct sched_known */
 	struct map sites; /* hash of the name -> struct sched_site */
 	uint32_t in_flight, limit; /* of those that are not local */
+	uint32_t new_run; /* unknown ones that were tried since a doubted one was */
 	uint32_t trying, trying_waiting; /* under way and in lines, not proved */
 	uint64_t seed;
 	bool refill; /* some destination may want to be filled */

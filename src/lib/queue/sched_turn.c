@@ -28,8 +28,10 @@ static bool may_any(const struct sched *s, enum sched_ring known)
 	if (known == SCHED_LOCAL) return true;
 	if (s->in_flight >= s->limit) return false;
 	if (known == SCHED_PROVED || known == SCHED_SITED) return true;
-	/* While there are some of which nothing is known the others leave them a quarter. */
-	bool doubted = known == SCHED_DOUBTED && !list_empty(&s->rings[SCHED_NEW]);
+	/* While there are some of which nothing is known the others leave them a quarter, but
+	 * have their turn behind a few of those. */
+	bool doubted = known == SCHED_DOUBTED && !list_empty(&s->rings[SCHED_NEW]) &&
+		       s->new_run < SCHED_NEW_RUN;
 	return s->trying < (s->limit + 1) / (doubted ? 4 : 2);
 }
 
@@ -73,6 +75,7 @@ static struct line_item *dest_take(struct sched *s, struct sched_dest *d, int64_
 	waiting_sub(s, d);
 	pace_begin(s, d, now_ms);
 	if (!d->local) s->in_flight++;
+	if (!d->proved) s->new_run = sched_is_new(d) ? s->new_run + 1 : 0;
 	if (d->waiting) ring_add(s, d);
 	s->refill |= sched_has_skipped(d);
 	/* Another one of its site may be filled now. */
