@@ -91,8 +91,11 @@ static void ask(struct spool *s, struct dial_line *line, const struct conf_dial 
 	buf_free(&list);
 }
 
+/* What others send would be refused while no new mail is taken. */
 void fetch_begin(struct spool *s, struct dial_line *line, const struct conf_dial *d)
 {
+	enum conf_transfer transfer = s->frame->conf->transfer;
+	if (transfer == CONF_TRANSFER_OUT || transfer == CONF_TRANSFER_DRAIN) return;
 	if (d->etrn.count) ask(s, line, d, &d->etrn, false);
 	if (d->atrn.count) ask(s, line, d, &d->atrn, true);
 }

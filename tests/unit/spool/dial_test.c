@@ -154,6 +154,25 @@ static void transfer_in_opens_none(void **state)
 	assert_int_equal(state_of(b), DIAL_OPEN);
 }
 
+/* Mail leaves, but none is fetched that would be refused. */
+static void fetches_only_what_is_taken(void **state)
+{
+	static const enum conf_transfer rows[] = { CONF_TRANSFER_OUT, CONF_TRANSFER_DRAIN, CONF_TRANSFER_BOTH };
+	static struct str words[] = { STR_INIT("127.0.0.1"), STR_INIT("line.example") };
+	struct bench *b = *state;
+	dial(b)->etrn = dial(b)->atrn = (struct conf_texts){ words, 2 };
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		b->frame.conf->transfer = rows[i];
+		b->spool->dials[0].until_ms = 0;
+		dial_tick(b->spool); /* the window of the row before it is over */
+		assert_int_equal(state_of(b), DIAL_CLOSED);
+		due(b);
+		assert_int_equal(state_of(b), DIAL_OPEN);
+		bench_run(b, 30);
+		assert_int_equal(b->sent[MSG_relay], rows[i] == CONF_TRANSFER_BOTH ? 2 : 0);
+	}
+}
+
 static void a_reload_keeps_windows(void **state)
 {
 	struct bench *b = *state;
@@ -245,6 +264,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(opens_for_many, setup_plain, teardown),
 		cmocka_unit_test_setup_teardown(opens_for_old_mail, setup_plain, teardown),
 		cmocka_unit_test_setup_teardown(transfer_in_opens_none, setup_plain, teardown),
+		cmocka_unit_test_setup_teardown(fetches_only_what_is_taken, setup_plain, teardown),
 		cmocka_unit_test_setup_teardown(a_reload_keeps_windows, setup_plain, teardown),
 		cmocka_unit_test_setup_teardown(a_program_says_yes, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_program_says_no, setup, teardown),
