@@ -50,7 +50,7 @@ class World:
     def conf(self, *more):
         ca = self.authority.file
         return "\n".join((SHORT, RELAY, f"resolver {{ server 127.0.0.1:{self.dns.port}; timeout 1s }}",
-                          f"http {{ ca {ca} }}", f"route default {{ mx; port {self.port}; ca {ca} }}", *more))
+                          f"http {{ ca {ca}; private-hosts yes }}", f"route default {{ mx; port {self.port}; ca {ca} }}", *more))
 
     def taken(self, host):
         return len(self.hosts[host].messages)

@@ -72,6 +72,7 @@ static int http_serve(struct frame *f)
 	struct census *census = scoreboard_census();
 	h->sts = (struct sts){ .loop = f->loop, .log = f->log, .names = &h->names, .web = &h->web,
 			       .ca = buf_view(&h->ca), .folder = folder_below(h, "sts"),
+			       .near = f->conf->http.private_hosts == CONF_YES_YES,
 			       .seed = census ? census->seed : 0 };
 	if (!web_init(&h->web, f->loop, &h->names) || !sts_init(&h->sts)) return EX_OSERR;
 	sts_store_load(&h->sts);
@@ -145,6 +146,7 @@ static void http_reload(struct frame *f, struct conf *old)
 {
 	struct http *h = f->role;
 	reports_reload(&h->reports);
+	h->sts.near = f->conf->http.private_hosts == CONF_YES_YES;
 	bool same = str_eq(old->http.ca, f->conf->http.ca);
 	if (h->tokens && !tokens_reload(h->tokens)) {
 		tokens_free(h->tokens); /* what they point to is going */

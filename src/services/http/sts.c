@@ -208,7 +208,7 @@ static void fetch(struct sts_domain *d, struct str id)
 	buf_init_fixed(&url, memory, sizeof memory);
 	buf_fmt(&url, "https://mta-sts.%s/.well-known/mta-sts.txt", d->name);
 	struct fetch what = { .url = buf_view(&url), .ca = d->all->ca };
-	if (!web_ask(d->all->web, &what, fetched, d))
+	if (!web_ask_for_stranger(d->all->web, &what, d->all->near, fetched, d))
 		fail(d, TRANSPORT_STS_FETCH_ERROR, STR("the web server cannot be asked now"));
 }
 

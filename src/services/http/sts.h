@@ -50,6 +50,7 @@ struct sts {
 	struct names *names;
 	struct web *web;
 	struct str ca;
+	bool near;  /* also of hosts that lead to this machine or into a private network */
 	int folder; /* of files, one for each policy; negative: there is none */
 	uint64_t seed;
 

@@ -90,15 +90,13 @@ static bool url_read(struct str text, struct place *place)
 /* Names below localhost, too, are for this machine. */
 static bool is_localhost(struct str host)
 {
-	if (host.len && host.at[host.len - 1] == '.') host.len--;
 	return str_eq_nocase(host, STR("localhost")) || str_ends_nocase(host, STR(".localhost"));
 }
 
 /* A name whose last label begins with a digit is none that the DNS has, but what some library
- * may take for an address: 0x7f.1 */
+ * may take for an address: 0x7f.1. One with a dot at its end is not asked of the DNS. */
 static bool is_name(struct str host)
 {
-	if (host.len && host.at[host.len - 1] == '.') host.len--;
 	ptrdiff_t dot = str_rfind(host, '.');
 	struct str last = str_from(host, (size_t)(dot + 1));
 	return dns_name_is_host(host) && last.len && !(last.at[0] >= '0' && last.at[0] <= '9');

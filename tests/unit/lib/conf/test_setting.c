@@ -8,6 +8,10 @@
 
 #include "lib/conf/table.h"
 
+#define LABEL_61 "aaaaaaaaaabbbbbbbbbbccccccccccddddddddddeeeeeeeeeeffffffffffg"
+/* A domain of 252 octets that lacks the last. */
+#define DOMAIN_251 LABEL_61 "h." LABEL_61 "h." LABEL_61 "h." LABEL_61 "."
+
 /* A statement in its block, and the first error it gives; "" where there is none. */
 static const struct {
 	const char *block, *statement, *want;
@@ -207,6 +211,8 @@ static const struct {
 	{ "tls-policy .a.example", "may", "'.a.example' is not a domain name" },
 	{ "tls-policy a.example A.example", "may", "A.example has a tls-policy already, at t.conf:1" },
 	{ "http", "ca /c", "" },
+	{ "http", "private-hosts yes", "" },
+	{ "http", "private-hosts 1", "'1' is not one of no or yes" },
 	{ "http", "ca c", "'c' is a relative path; paths begin with /" },
 	{ "resolver", "trust-anchor k", "'k' is a relative path; paths begin with /" },
 	{ "resolver", "timeout 1m", "" },
@@ -259,6 +265,9 @@ static const struct {
 	{ "dial a", "route r; every 1h; atrn [192.0.2.1]:3660 a.example; etrn h.example a.example }\nroute r { mx; match x", "" },
 	{ "dial a", "route r; every 1h; atrn h.example }\nroute r { mx; match x", "atrn takes a host, and the domains whose mail it has" },
 	{ "dial a", "route r; every 1h; atrn h.example:0 a.example }\nroute r { mx; match x", "'h.example:0' is not HOST or HOST:PORT" },
+	{ "dial a", "route r; every 1h; atrn h.example " DOMAIN_251 "x " DOMAIN_251 "y }\nroute r { mx; match x", "" },
+	{ "dial a", "route r; every 1h; atrn h.example " DOMAIN_251 "x " DOMAIN_251 "yy }\nroute r { mx; match x",
+	  "atrn would say a line of 511 octets, and hosts take 510; write several dials" },
 	{ "dial a", "route r; every 1h; atrn h.example a_b.example,c }\nroute r { mx; match x", "'a_b.example,c' is not a domain name" },
 	{ "dial a", "route r; every 4h }\nroute r { mx; match x", "" },
 	{ "dial a", "route r; daily 06:30 22:00; weekdays mon tue; window 5m }\nroute r { mx; match x", "" },

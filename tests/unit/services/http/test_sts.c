@@ -35,6 +35,7 @@ static struct {
 	const char *txt, *file, *type;
 	struct str why;
 	bool untrusted, silent, dns_full, web_full;
+	bool near; /* what the web server was asked with */
 	unsigned looks, fetches, answers;
 	names_fn *dns_fn;
 	web_fn *web_fn;
@@ -90,9 +91,10 @@ void names_forget(struct names *n, const void *arg)
 	if (w.dns_arg == arg) w.dns_fn = NULL;
 }
 
-bool web_ask(struct web *web, const struct fetch *what, web_fn *fn, void *arg)
+bool web_ask_for_stranger(struct web *web, const struct fetch *what, bool near, web_fn *fn, void *arg)
 {
 	(void)web;
+	w.near = near;
 	assert_true(str_eq(what->ca, STR("CA")));
 	assert_true(str_to_cstr(what->url, w.url, sizeof w.url));
 	if (w.web_full) return false;
@@ -259,6 +261,19 @@ static void first_contact(void **state)
 	expect(TWO, 3, 2);
 	assert_int_equal(w.events[EVENT_sts_policy], 2);
 	assert_int_equal(files(), 1);
+}
+
+/* Its host is named by a stranger: it leads into our network only where that may be. */
+static void of_this_network(void **state)
+{
+	(void)state;
+	expect(ONE, 1, 1);
+	assert_false(w.near);
+	w.sts.near = true;
+	w.now_ms += STS_LOOK_MS;
+	w.txt = "v=STSv1; id=2;";
+	expect(ONE, 2, 2);
+	assert_true(w.near);
 }
 
 /* Console looks, and nobody is asked for that. */
@@ -526,7 +541,7 @@ static void many(void **state)
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
-	const struct CMUnitTest tests[] = { TEST(first_contact), TEST(looked_at), TEST(without), TEST(bad_ones),
+	const struct CMUnitTest tests[] = { TEST(first_contact), TEST(of_this_network), TEST(looked_at), TEST(without), TEST(bad_ones),
 					    TEST(promises), TEST(short_promise), TEST(rounds),
 					    TEST(waiting), TEST(on_disk), TEST(many) };
 	return cmocka_run_group_tests(tests, NULL, NULL);

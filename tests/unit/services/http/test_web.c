@@ -263,8 +263,9 @@ static void for_strangers(void **state)
 {
 	static const struct { const char *url; bool may; } rows[] = {
 		{ "https://web.example/in", true },      { "https://web.example:8443/", true },
-		{ "https://WEB.example./", true },       { "http://web.example/", false },
-		{ "http://127.0.0.1/", false },          { "https://127.0.0.1/", false },
+		{ "https://WEB.example/", true },        { "http://web.example/", false },
+		{ "https://web.example./", false },      { "http://127.0.0.1/", false },
+		{ "https://127.0.0.1/", false },
 		{ "https://192.0.2.1/", false },         { "https://[::1]/", false },
 		{ "https://[2001:db8::1]:80/", false },  { "https://2130706433/", false },
 		{ "https://0x7f000001/", false },        { "https://0177.0.0.1/", false },
