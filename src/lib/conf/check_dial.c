@@ -1,11 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What only the whole configuration can show, about windows. */
+#include <string.h>
+
 #include "lib/conf/parser.h"
 #include "lib/conf/value_net.h"
 
 #define AT CONF_REPORT_AT
 
-enum { MINUTE_MS = 60 * 1000 };
+enum {
+	MINUTE_MS = 60 * 1000,
+	ATRN_MAX = 510, /* RFC 5321 4.5.3.1.4, without CRLF */
+};
 
 static bool is_time(struct str text)
 {
@@ -81,6 +86,16 @@ static void check_fetch(struct conf_parser *p, struct str word, const struct con
 			   "'%s' is not a domain name", conf_quote(&quote, words->at[i]));
 }
 
+/* All of them are named in one line. */
+static void check_line(struct conf_parser *p, const struct conf_dial *d)
+{
+	size_t len = strlen("ATRN");
+	for (size_t i = 1; i < d->atrn.count; i++) len += 1 + d->atrn.at[i].len;
+	if (len > ATRN_MAX)
+		AT(p, CONF_ERROR, &d->atrn_from, STR("atrn"),
+		   "atrn would say a line of %zu octets, and hosts take %d; write several dials", len, ATRN_MAX);
+}
+
 void conf_check_dials(struct conf_parser *p)
 {
 	const struct conf *conf = p->conf;
@@ -94,6 +109,7 @@ void conf_check_dials(struct conf_parser *p)
 		check_times(p, d);
 		check_fetch(p, STR("etrn"), &d->etrn, &d->etrn_from);
 		check_fetch(p, STR("atrn"), &d->atrn, &d->atrn_from);
+		check_line(p, d);
 		check_program(p, &d->before, &d->before_from);
 		check_program(p, &d->after, &d->after_from);
 	}
