@@ -68,7 +68,7 @@ def test_mail_is_fetched(provider):
     told = home.service.wait_event("atrn")
     assert (told["user"], told["domain"], told["code"], told["recipients"]) == (ANN, "-", 250, 3)
     over = home.service.wait_event("atrn_end")
-    assert over["size"] > 500 and over["reason"] in ("all is sent", "closed by client")
+    assert over["size"] > 500 and over["reason"] in ("closed here", "closed by client")
     row = home.service.wait_event("deliver", to="x@one.example")
     assert row["host"].startswith("127.0.0.1[127.0.0.1]:") and row["tls"] == "-"
     # Nobody else's, and nothing twice.

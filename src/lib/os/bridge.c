@@ -105,7 +105,7 @@ static void go_on(struct bridge *b)
 {
 	for (unsigned i = 0; i < 2; i++) {
 		struct end *e = &b->ends[i];
-		if (e->ended && e->other->out.len == 0) fail(b, whose(e, "closed by client", "all is sent"));
+		if (e->ended && e->other->out.len == 0) fail(b, whose(e, "closed by client", "closed here"));
 	}
 	if (!b->why) {
 		watch(&b->ends[0]);

@@ -103,7 +103,7 @@ static void both_ways(void **state)
 /* What was said last arrives, whoever goes. */
 static void ends(void **state)
 {
-	static const char *const why[2] = { "closed by client", "all is sent" };
+	static const char *const why[2] = { "closed by client", "closed here" };
 	(void)state;
 	for (unsigned side = 0; side < 2; side++) {
 		struct test t;
