@@ -9,6 +9,7 @@
 
 #include "lib/base/units.h"
 #include "spool/action.h"
+#include "spool/turn.h"
 
 enum {
 	ACT_ARENA = 64 * 1024,
@@ -139,6 +140,12 @@ bool act_route(struct spool *s)
 
 /* --- one slice --------------------------------------------------------------------------- */
 
+struct hit {
+	uint64_t id;
+	struct str from;
+	bool at_once; /* also what is in doubt */
+};
+
 struct slice {
 	struct act *act;
 	const struct conf *conf;
@@ -146,7 +153,8 @@ struct slice {
 	struct arena envelope_arena; /* of its own: two hundred long ones do not fit in one */
 	struct envelope envelope;
 	bool meant; /* a recipient of this message is */
-	struct { uint64_t id; struct str from; } hits[SPOOL_SLICE];
+	bool fetched_in_doubt, other_in_doubt; /* it has such */
+	struct hit hits[SPOOL_SLICE];
 	size_t seen, count;
 	uint64_t last_id;
 	int64_t now_ms;
@@ -176,6 +184,7 @@ static int slice_msg(void *ctx, const struct spool_msg *msg)
 	/* The reports that it makes are not meant. */
 	if (slice->act->action == QUEUE_BOUNCE && msg->arrived_ms >= slice->act->begun_ms)
 		return SPOOL_PASS;
+	slice->fetched_in_doubt = slice->other_in_doubt = false;
 	slice->meant = !filter_has_recipient(filter) && !slice->act->release && !slice->act->unrouted;
 	return !unknown && action_applies(slice->act->action, facts.state) &&
 	       filter_matches(filter, &facts) ? 0 : SPOOL_PASS;
@@ -193,7 +202,20 @@ static void act_unblock(struct spool *s, const struct route *route)
 	if (d) sched_unblock(&s->sched, d);
 }
 
-static bool is_meant(const struct slice *slice, const struct spool_rcpt *rcpt, const struct route *route)
+/* Whoever fetches his mail himself wants what is in doubt as well: the connection that broke was
+ * his own. For others that keeps its time. */
+static bool is_released(struct slice *slice, const struct spool_rcpt *rcpt,
+                        const struct route *route)
+{
+	struct spool *s = slice->act->spool;
+	bool in_doubt = rcpt->in_doubt && rcpt->next_due_ms > slice->now_ms;
+	bool fetched = turn_is_asked_for(s, route, rcpt->address);
+	slice->fetched_in_doubt |= in_doubt && fetched;
+	slice->other_in_doubt |= in_doubt && !fetched;
+	return fetched || (!in_doubt && wait_is_asked_for(s, route));
+}
+
+static bool is_meant(struct slice *slice, const struct spool_rcpt *rcpt, const struct route *route)
 {
 	const struct act *act = slice->act;
 	if (act->unrouted) {
@@ -201,10 +223,7 @@ static bool is_meant(const struct slice *slice, const struct spool_rcpt *rcpt, c
 		act->spool->unrouted |= waits && !leads;
 		return waits && leads;
 	}
-	if (act->release) {
-		bool in_doubt = rcpt->in_doubt && rcpt->next_due_ms > slice->now_ms;
-		return !in_doubt && wait_is_asked_for(act->spool, route, rcpt->address);
-	}
+	if (act->release) return is_released(slice, rcpt, route);
 	return filter_matches_recipient(&act->filter, rcpt->address, route_name(route));
 }
 
@@ -228,12 +247,13 @@ static int slice_end(void *ctx, const struct spool_msg *msg)
 	if (!slice->meant) return 0;
 	struct str from = arena_str(&slice->arena, slice->envelope.sender);
 	if (from.len < slice->envelope.sender.len) return -ENOMEM;
-	slice->hits[slice->count].id = msg->id;
-	slice->hits[slice->count++].from = from;
+	/* The message has one time to be given: nobody else's doubt is cut short. */
+	bool at_once = slice->fetched_in_doubt && !slice->other_in_doubt;
+	slice->hits[slice->count++] = (struct hit){ msg->id, from, at_once };
 	return 0;
 }
 
-static void act_commit(struct act *act, uint64_t id, struct str from)
+static void act_commit(struct act *act, const struct hit *hit)
 {
 	struct spool *s = act->spool;
 	struct note *note;
@@ -245,10 +265,10 @@ static void act_commit(struct act *act, uint64_t id, struct str from)
 	act->pending++;
 	note->kind = NOTE_ACT;
 	note->act = act;
-	note->from = arena_str(arena, from);
-	op->id = id;
+	note->from = arena_str(arena, hit->from);
+	op->id = hit->id;
 	action_op(act->action, loop_wall_ms(s->frame->loop), act->until_ms, reason, op);
-	if (act->automatic) op->doubt_ms = s->frame->conf->retry.in_doubt_ms;
+	if (act->automatic && !hit->at_once) op->doubt_ms = s->frame->conf->retry.in_doubt_ms;
 }
 
 /* False: there is no room now. */
@@ -261,11 +281,11 @@ static bool act_send_back(struct act *act, uint64_t id)
 	return true;
 }
 
-static bool act_one(struct act *act, uint64_t id, struct str from)
+static bool act_one(struct act *act, const struct hit *hit)
 {
 	if (act->dry) act->count++;
-	else if (act->action == QUEUE_BOUNCE) return act_send_back(act, id);
-	else act_commit(act, id, from);
+	else if (act->action == QUEUE_BOUNCE) return act_send_back(act, hit->id);
+	else act_commit(act, hit);
 	return true;
 }
 
@@ -284,7 +304,7 @@ static void act_again(struct act *act)
 static void act_hits(struct act *act, const struct slice *slice)
 {
 	for (size_t i = 0; i < slice->count; i++) {
-		if (act_one(act, slice->hits[i].id, slice->hits[i].from)) continue;
+		if (act_one(act, &slice->hits[i])) continue;
 		act->next_id = slice->hits[i].id;
 		act->walked = false;
 		act->wait_until_ms = loop_now_ms(act->spool->frame->loop) + ACT_LATER_MS;

@@ -240,13 +240,14 @@ void parts_dispatch(struct spool *s)
 
 /* --- and back -------------------------------------------------------------------------- */
 
-/* Once for each time that it is found down. */
+/* Once for each time that it is found down. A client that fetches its mail is no host: its end
+ * is told by atrn_end. */
 static void tell_down(struct spool *s, struct sched_dest *d)
 {
 	struct event_log *log = s->frame->log;
 	char text[40];
 	struct buf next;
-	if (d->told_until_ms == d->blocked_until_ms) return;
+	if (turn_is_key(d->key) || d->told_until_ms == d->blocked_until_ms) return;
 	d->told_until_ms = d->blocked_until_ms;
 	buf_init_fixed(&next, text, sizeof text);
 	units_time_write(&next, d->blocked_until_ms);

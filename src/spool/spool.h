@@ -529,8 +529,9 @@ void suspend_committed(struct spool *s, const struct spool_op *op, const struct 
 bool wait_put_off(struct spool *s, struct job *job, uint32_t at, const struct route *route);
 /* A client asks; it is answered. */
 void wait_release(struct spool *s, unsigned worker, const struct msg_release *m);
-/* Whether this walk looks for it. */
-bool wait_is_asked_for(struct spool *s, const struct route *route, struct str address);
+/* Whether this walk looks for it, for a domain's server or a window; for who fetches it see
+ * turn.h. */
+bool wait_is_asked_for(struct spool *s, const struct route *route);
 /* To a worker of receive that has asked, if it is still the same one; else NULL. */
 struct channel *wait_channel(const struct spool *s, unsigned worker, uint64_t life);
 /* The walk has ended and has found so many messages. */

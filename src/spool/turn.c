@@ -102,17 +102,31 @@ static void turn_free(struct spool *s, struct turn *t)
 	free(t);
 }
 
+static void answer(struct spool *s, unsigned worker, uint64_t life, const struct msg_turned *m)
+{
+	struct channel *ch = wait_channel(s, worker, life);
+	if (ch) channel_send_turned(ch, m);
+}
+
+/* Who still waits for the answer hears that it cannot be now. */
+static void turn_lost(struct spool *s, struct turn *t)
+{
+	if (t->state == TURN_WALKING)
+		answer(s, t->asker, t->asker_life, &(struct msg_turned){ t->query, TURNED_NOT_NOW, 0 });
+	turn_free(s, t);
+}
+
 void turn_gone(struct spool *s, unsigned worker, struct str key)
 {
 	struct turn *t = turn_of_key(s, key);
-	if (t && t->worker == worker) turn_free(s, t);
+	if (t && t->worker == worker) turn_lost(s, t);
 }
 
 void turn_worker_down(struct spool *s, unsigned worker)
 {
 	LIST_EACH(it, &s->turns) {
 		struct turn *t = CONTAINER(it, struct turn, link);
-		if (t->worker == worker) turn_free(s, t);
+		if (t->worker == worker) turn_lost(s, t);
 	}
 }
 
@@ -166,12 +180,6 @@ bool turn_target_put(const struct spool *s, struct str key, struct buf *out)
 }
 
 /* --- who asks ---------------------------------------------------------------------------------- */
-
-static void answer(struct spool *s, unsigned worker, uint64_t life, const struct msg_turned *m)
-{
-	struct channel *ch = wait_channel(s, worker, life);
-	if (ch) channel_send_turned(ch, m);
-}
 
 static bool has_work(struct spool *s, const struct turn *t)
 {

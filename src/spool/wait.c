@@ -102,11 +102,10 @@ bool wait_put_off(struct spool *s, struct job *job, uint32_t at, const struct ro
 	return true;
 }
 
-bool wait_is_asked_for(struct spool *s, const struct route *route, struct str address)
+bool wait_is_asked_for(struct spool *s, const struct route *route)
 {
 	const struct release *r = release_find(s, route_domain_of(route->mailbox));
-	bool fetched = turn_is_asked_for(s, route, address);
-	return fetched || (r && r->walk == s->wait.walk) || dial_is_asked_for(s, route);
+	return (r && r->walk == s->wait.walk) || dial_is_asked_for(s, route);
 }
 
 /* --- who asks ---------------------------------------------------------------------------------- */

@@ -28,20 +28,42 @@ static void turn(struct bench *b, const char *domains, unsigned result, uint64_t
 		fail_msg("%s: result %u, %llu", domains, b->turned, (unsigned long long)b->turned_recipients);
 }
 
-static void answered(struct bench *b, uint64_t job, enum job_outcome outcome)
+static void results_are(struct bench *b, uint64_t job, const struct job_result *r, bool host_failed)
 {
 	struct buf results;
 	buf_init(&results, 4096);
-	job_result_put(&results, &(struct job_result){ .outcome = outcome,
-		.dsn = outcome == JOB_RELAYED ? STR("2.0.0") : STR("4.4.2"), .text = STR("so it was") });
-	channel_send_done(b->far[ROLE_DELIVER], &(struct msg_done){ .job = job, .results = buf_view(&results) });
+	job_result_put(&results, r);
+	channel_send_done(b->far[ROLE_DELIVER], &(struct msg_done){ .job = job,
+		.results = buf_view(&results), .host_failed = host_failed });
 	buf_free(&results);
 }
 
-static void gone(struct bench *b, const char *key)
+static void answered(struct bench *b, uint64_t job, enum job_outcome outcome)
+{
+	results_are(b, job, &(struct job_result){ .outcome = outcome,
+		.dsn = outcome == JOB_RELAYED ? STR("2.0.0") : STR("4.4.2"), .text = STR("so it was") }, false);
+}
+
+/* The connection broke behind the final dot of the last job. */
+static void in_doubt(struct bench *b, uint32_t index)
+{
+	size_t told = b->events[EVENT_in_doubt];
+	results_are(b, b->relay, &(struct job_result){ .index = index, .outcome = JOB_DEFERRED,
+		.dsn = STR("4.4.2"), .text = STR("lost connection"), .host = STR("h"), .in_doubt = true }, false);
+	bench_until(b, &b->events[EVENT_in_doubt], told + 1);
+}
+
+static void say_gone(struct bench *b, const char *key)
 {
 	channel_send_line_gone(b->far[ROLE_DELIVER], &(struct msg_line_gone){ .key = str_of(key) });
-	bench_run(b, 20);
+}
+
+/* So that so many are left. */
+static void gone(struct bench *b, const char *key, uint32_t left)
+{
+	say_gone(b, key);
+	for (int i = 0; i < 500 && b->spool->turn_count != left; i++) bench_run(b, 10);
+	assert_int_equal(b->spool->turn_count, left);
 }
 
 static void goes_over_its_line(void **state)
@@ -72,11 +94,10 @@ static void goes_over_its_line(void **state)
 	/* From then on it waits for the next. */
 	bench_arrive(b, 5, "held.example");
 	bench_until(b, &b->events[EVENT_defer], 3);
+	say_gone(b, "turn:2"); /* of another */
+	bench_run(b, 20);
 	assert_int_equal(b->spool->turn_count, 1);
-	gone(b, "turn:2");
-	assert_int_equal(b->spool->turn_count, 1);
-	gone(b, "turn:1");
-	assert_int_equal(b->spool->turn_count, 0);
+	gone(b, "turn:1", 0);
 	assert_int_equal(b->sent[MSG_relay], 4);
 }
 
@@ -117,7 +138,7 @@ static void breaks(void **state)
 	bench_until(b, &b->sent[MSG_relay], 2);
 	bench_run(b, 30);
 	assert_int_equal(b->sent[MSG_relay], 2); /* places of one line */
-	gone(b, "turn:1");
+	gone(b, "turn:1", 0);
 	answered(b, b->relay - 1, JOB_DEFERRED);
 	answered(b, b->relay, JOB_UNTRIED);
 	bench_until(b, &b->events[EVENT_defer], 18);
@@ -128,6 +149,104 @@ static void breaks(void **state)
 	turn(b, "held.example\n", GOES, 9);
 	bench_until(b, &b->sent[MSG_relay], 4);
 	assert_string_equal(b->relay_key, "turn:2");
+}
+
+/* The connection broke behind the final dot: others wait, he himself gets it at once. */
+static void in_doubt_it_is_fetched(void **state)
+{
+	struct bench *b = *state;
+	bench_arrive(b, 1, "held.example");
+	bench_until(b, &b->events[EVENT_defer], 1);
+	turn(b, "held.example\n", GOES, 1);
+	bench_until(b, &b->sent[MSG_relay], 1);
+	in_doubt(b, 0);
+	gone(b, "turn:1", 0);
+	channel_send_release(b->far[ROLE_RECEIVE], &(struct msg_release){ 7, STR("held.example\n") });
+	bench_until(b, &b->sent[MSG_released], 1);
+	assert_int_equal(b->released_count, 0);
+	turn(b, "held.example\n", GOES, 1);
+	bench_until(b, &b->sent[MSG_relay], 2);
+	assert_string_equal(b->relay_key, "turn:2");
+	answered(b, b->relay, JOB_RELAYED);
+	bench_until(b, &b->events[EVENT_deliver], 1);
+}
+
+static void arrive_for_two(struct bench *b, const char *first, const char *second)
+{
+	struct envelope_rcpt rcpts[2] = {
+		{ .address = str_of(first), .route = STR("mailbox") },
+		{ .address = str_of(second), .route = STR("mailbox") } };
+	struct envelope e = { .sender = STR("ann@them.example"), .rcpts = rcpts, .rcpt_count = 2,
+		.arrived_ms = loop_wall_ms(b->frame.loop), .size = 100 };
+	struct window_range range = { 0, 100 };
+	char field[16];
+	struct buf ranges, envelope;
+	buf_init_fixed(&ranges, field, sizeof field);
+	window_ranges_put(&ranges, &range, 1);
+	buf_init(&envelope, 4096);
+	envelope_encode(&envelope, &e);
+	bench_commit_as(b, &(struct msg_commit){ .handle = 1, .id = 1, .size = 100,
+		.ranges = buf_view(&ranges), .envelope = buf_view(&envelope) }, "");
+	buf_free(&envelope);
+}
+
+/* Another host that may have the same message gets no second copy because of it. */
+static void another_is_in_doubt(void **state)
+{
+	struct bench *b = *state;
+	arrive_for_two(b, "joe@away.example", "joe@held.example");
+	bench_until(b, &b->events[EVENT_defer], 1);
+	bench_until(b, &b->sent[MSG_relay], 1);
+	in_doubt(b, 0);
+	turn(b, "held.example\n", GOES, 1);
+	bench_until(b, &b->sent[MSG_relay], 2);
+	assert_string_equal(b->relay_key, "turn:1");
+	in_doubt(b, 1);
+	gone(b, "turn:1", 0);
+	turn(b, "held.example\n", GOES, 1);
+	bench_until(b, &b->sent[MSG_line_end], 1);
+	assert_int_equal(b->sent[MSG_relay], 2);
+}
+
+/* It is lost before anything was found: who asked need not wait for the answer. */
+static void lost_while_it_looks(void **state)
+{
+	struct bench *b = *state;
+	bench_arrive(b, 1, "held.example");
+	bench_until(b, &b->events[EVENT_defer], 1);
+	for (size_t how = 0; how < 2; how++) {
+		b->spool->wait.walking = true; /* another walk: ours has to wait */
+		ask(b, "held.example\n");
+		bench_until(b, &b->sent[MSG_line], how + 1);
+		assert_int_equal(b->sent[MSG_turned], how);
+		if (how) bench_down(b, ROLE_DELIVER);
+		else say_gone(b, "turn:1");
+		bench_until(b, &b->sent[MSG_turned], how + 1);
+		assert_int_equal(b->turned, NOT_NOW);
+		assert_int_equal(b->spool->turn_count, 0);
+		b->spool->wait.walking = false;
+	}
+	bench_up(b, ROLE_DELIVER);
+	turn(b, "held.example\n", GOES, 1);
+	assert_int_equal(b->sent[MSG_turned], 3);
+}
+
+/* A client that does not even greet is not told of as a host that is down. */
+static void it_is_no_host(void **state)
+{
+	struct bench *b = *state;
+	for (uint64_t id = 1; id <= SCHED_FAILURES_MAX; id++) bench_arrive(b, id, "held.example");
+	bench_until(b, &b->events[EVENT_defer], SCHED_FAILURES_MAX);
+	turn(b, "held.example\n", GOES, SCHED_FAILURES_MAX);
+	bench_until(b, &b->sent[MSG_relay], 2);
+	uint64_t job = b->relay - 1;
+	for (size_t i = 1; i <= SCHED_FAILURES_MAX; i++, job++) {
+		bench_until(b, &b->sent[MSG_relay], i);
+		results_are(b, job, &(struct job_result){ .outcome = JOB_DEFERRED, .dsn = STR("4.4.2"),
+			.text = STR("no greeting") }, true);
+		bench_until(b, &b->events[EVENT_defer], SCHED_FAILURES_MAX + i);
+	}
+	assert_int_equal(b->events[EVENT_host_down], 0);
 }
 
 static void who_asked_has_gone(void **state)
@@ -170,19 +289,20 @@ static void visit(struct bench *b)
 	int fd = open("/dev/null", O_RDWR | O_CLOEXEC);
 	channel_send_visit_fd(b->far[ROLE_DELIVER], &(struct msg_visit){ .client = STR("0123456789abcdef"), .port = 366 }, fd);
 	(void)close(fd);
-	bench_run(b, 20);
 }
 
 static void a_visitor_goes_to_receive(void **state)
 {
 	struct bench *b = *state;
 	visit(b);
-	assert_int_equal(b->sent[MSG_visitor], 1);
+	bench_until(b, &b->sent[MSG_visitor], 1);
 	b->spool->draining = true;
 	visit(b);
+	bench_run(b, 20);
 	b->spool->draining = false;
 	bench_down(b, ROLE_RECEIVE);
 	visit(b); /* nobody is there: it is closed */
+	bench_run(b, 20);
 	assert_int_equal(b->sent[MSG_visitor], 1);
 	bench_up(b, ROLE_RECEIVE);
 }
@@ -193,6 +313,10 @@ int main(void)
 		cmocka_unit_test_setup_teardown(goes_over_its_line, bench_setup_relay, bench_teardown),
 		cmocka_unit_test_setup_teardown(refusals, bench_setup_relay, bench_teardown),
 		cmocka_unit_test_setup_teardown(breaks, bench_setup_relay, bench_teardown),
+		cmocka_unit_test_setup_teardown(in_doubt_it_is_fetched, bench_setup_relay, bench_teardown),
+		cmocka_unit_test_setup_teardown(another_is_in_doubt, bench_setup_relay, bench_teardown),
+		cmocka_unit_test_setup_teardown(lost_while_it_looks, bench_setup_relay, bench_teardown),
+		cmocka_unit_test_setup_teardown(it_is_no_host, bench_setup_relay, bench_teardown),
 		cmocka_unit_test_setup_teardown(who_asked_has_gone, bench_setup_relay, bench_teardown),
 		cmocka_unit_test_setup_teardown(a_visitor_goes_to_receive, bench_setup_relay, bench_teardown),
 		cmocka_unit_test_setup_teardown(suspended_and_etrn, bench_setup_relay, bench_teardown),
