@@ -423,11 +423,12 @@ void session_sweep(void *arg)
 		[IDLE_PROXY] = RECEIVE_PROXY_MS,
 		[IDLE_TURNED] = INT64_MAX, /* the bridge looks after itself */
 	};
+	/* A turned one goes on to its end, which deliver sees to. */
+	for (int class = IDLE_COMMAND; class <= IDLE_DATA && rx->draining; class++)
+		if (patience_ms[class] > RECEIVE_STOP_MS) patience_ms[class] = RECEIVE_STOP_MS;
 	for (int class = 0; class < IDLE_CLASSES; class++)
 		while (!list_empty(&rx->idle[class])) {
 			struct session *s = CONTAINER(rx->idle[class].next, struct session, idle);
-			if (rx->draining && patience_ms[class] > RECEIVE_STOP_MS)
-				patience_ms[class] = RECEIVE_STOP_MS;
 			if (now_ms - s->alive_ms < patience_ms[class]) break;
 			if (class == IDLE_HANDSHAKE) {
 				tell_tls_fail(s, "handshake", "timeout");

@@ -191,6 +191,9 @@ static void ends(void **state)
 			assert_int_equal(b->left, 0);
 			line_says(b, "MAIL\r\n"); /* it goes on */
 			says(client, "MAIL\r\n");
+			bench_wait(b, RECEIVE_STOP_MS + 2000); /* a server takes its time for its answer */
+			bench_say(b, client, "250 ok\r\n");
+			line_hears("250 ok\r\n");
 			hang_up();
 			bench_wait(b, RECEIVE_LINGER_MS + 2000);
 			assert_int_equal(b->left, 1);

@@ -93,11 +93,8 @@ static void big_message(void **state)
 }
 
 /* Stalled, it is woken by what makes room, and loses nothing. */
-static void stall_and_go_on(void **state)
+static void both_go_on(struct bench *b, int client, int other)
 {
-	(void)state;
-	struct bench *b = bench_new(bench_conf, 24);
-	int other, client = stall(b, &other);
 	struct session *s = bench_session(b, client);
 	uint64_t handle = s->tx->handle, others = bench_session(b, other)->tx->handle;
 	struct str payload;
@@ -117,7 +114,21 @@ static void stall_and_go_on(void **state)
 	bench_committed(b, others);
 	assert_memory_equal(bench_heard(client), "250 2.0.0 queued as ", 20);
 	assert_memory_equal(bench_heard(other), "250 2.0.0 queued as ", 20);
-	bench_free(b);
+}
+
+/* Also when the service has stopped meanwhile: it is not they who are silent. */
+static void stall_and_go_on(void **state)
+{
+	(void)state;
+	for (int stops = 0; stops < 2; stops++) {
+		struct bench *b = bench_new(bench_conf, 24);
+		int other, client = stall(b, &other);
+		while (stops && !is_stalled(b, other)) bench_say_bytes(b, other, lines(16 * 1024));
+		if (stops) receive_role.drain(&b->frame, false);
+		if (stops) bench_wait(b, RECEIVE_STOP_MS + 2000);
+		both_go_on(b, client, other);
+		bench_free(b);
+	}
 }
 
 /* Stopped at once while it is stalled: its own transaction's end must not wake it. */
