@@ -16,7 +16,7 @@
 #include "lib/transport/mtasts.h"
 #include "services/console/console.h"
 
-enum { HOP_BITS = 8, RECORD_MAX = 64 * 1024 };
+enum { HOP_BITS = 8 };
 static_assert((int)JOB_HOPS_MAX < 1 << HOP_BITS, "the number of a host fits");
 
 struct hop {
