@@ -237,7 +237,8 @@ static int slice_rcpt(void *ctx, const struct spool_rcpt *rcpt)
 	if (!is_meant(slice, rcpt, &route)) return 0;
 	slice->meant = true;
 	if (!retry || act->dry) return SPOOL_PASS;
-	act_unblock(act->spool, &route);
+	do act_unblock(act->spool, &route);
+	while (action_dearer(slice->conf, &slice->envelope, rcpt, &route));
 	return 0;
 }
 

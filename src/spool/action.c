@@ -72,9 +72,25 @@ struct str action_rcpt_state(const struct spool_rcpt *rcpt)
 	return spool_rcpt_state_name(rcpt->state);
 }
 
+static struct route_ask ask_of(const struct envelope *e, const struct spool_rcpt *rcpt)
+{
+	return (struct route_ask){ .address = rcpt->address,
+		.exists = action_existed(e, rcpt->index), .sender = e->sender, .user = e->user };
+}
+
 struct route action_route(const struct conf *conf, const struct envelope *e,
                           const struct spool_rcpt *rcpt)
 {
-	return route_find(conf, &(struct route_ask){ .address = rcpt->address,
-		.exists = action_existed(e, rcpt->index), .sender = e->sender, .user = e->user });
+	struct route_ask ask = ask_of(e, rcpt);
+	return route_find(conf, &ask);
+}
+
+bool action_dearer(const struct conf *conf, const struct envelope *e,
+                   const struct spool_rcpt *rcpt, struct route *route)
+{
+	struct route_ask ask = ask_of(e, rcpt);
+	if (!conf_routes_have_costs(conf)) return false;
+	ask.dearer = route->dearer + 1;
+	*route = route_find(conf, &ask);
+	return route->dearer == ask.dearer;
 }

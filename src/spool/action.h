@@ -32,5 +32,8 @@ struct str action_rcpt_state(const struct spool_rcpt *rcpt);
 /* Where this recipient of the message goes. */
 struct route action_route(const struct conf *conf, const struct envelope *e,
                           const struct spool_rcpt *rcpt);
+/* The next dearer route than that one; false: there is none. */
+bool action_dearer(const struct conf *conf, const struct envelope *e,
+                   const struct spool_rcpt *rcpt, struct route *route);
 
 #endif

@@ -135,21 +135,31 @@ static void outcome_heard(struct heard *heard, const struct job_result *r)
 	heard->why = r->text;
 }
 
-/* Its hosts count as dead with this failure, and a dearer route can be tried. Each time that costs more, so
- * it comes to an end. */
-static bool goes_over(struct spool *s, const struct part *part, uint32_t at)
+static struct heard heard_of(const struct msg_done *m)
 {
-	return part->dest->failures + 1 >= SCHED_FAILURES_MAX &&
-	       choose_has_dearer(s, part->job, &part->job->rcpts[at]);
+	struct cur cur = cur_of(m->results);
+	struct job_result r;
+	struct heard heard = { .end = SCHED_NEITHER };
+	while (job_result_next(&cur, &r))
+		if (r.outcome != JOB_UNTRIED) outcome_heard(&heard, &r);
+	if (m->host_failed) heard.end = SCHED_FAILURE;
+	else if (m->looked) heard.end = SCHED_LOOKED;
+	return heard;
 }
 
-static struct heard outcome_results(struct spool *s, struct part *part, struct str results,
-                                    bool host_failed)
+/* Whether the hosts count as dead with this: then a dearer route is tried where there is one. Each time
+ * that costs more, so it comes to an end. */
+static bool is_dead(const struct spool *s, const struct part *part, const struct heard *heard)
+{
+	return pacing_end(part->dest, heard->hint, heard->end) == SCHED_FAILURE &&
+	       sched_will_block(&s->sched, part->dest);
+}
+
+static void outcome_results(struct spool *s, struct part *part, struct str results, bool dead)
 {
 	struct job *job = part->job;
 	struct cur cur = cur_of(results);
 	struct job_result r;
-	struct heard heard = { .end = SCHED_NEITHER };
 	uint32_t next = part->first;
 	while (job_result_next(&cur, &r)) {
 		uint32_t at = result_rcpt(part, r.index, &next);
@@ -158,13 +168,11 @@ static struct heard outcome_results(struct spool *s, struct part *part, struct s
 			job->again = job->rcpts[at].told = true; /* nothing is known of it */
 			continue;
 		}
-		outcome_heard(&heard, &r);
 		struct fate fate = fate_of(&r, part->dest->route);
-		if (host_failed && goes_over(s, part, at))
+		if (dead && choose_has_dearer(s, job, &job->rcpts[at]))
 			fate.next_due_ms = loop_wall_ms(s->frame->loop) + OVER_MS;
 		outcome_fate(s, job, at, fate);
 	}
-	return heard;
 }
 
 static const char *no_answer(enum role role)
@@ -178,8 +186,8 @@ void outcome_done(struct spool *s, enum role role, unsigned worker, const struct
 	struct part *part = map_get(&s->parts, m->job);
 	if (!part || part->role != role || part->worker != worker) return;
 	struct job *job = part->job;
-	struct heard heard = outcome_results(s, part, m->results, m->host_failed);
-	enum sched_end end = m->host_failed ? SCHED_FAILURE : m->looked ? SCHED_LOOKED : heard.end;
+	struct heard heard = heard_of(m);
+	outcome_results(s, part, m->results, is_dead(s, part, &heard));
 	/* No recipient is left without an outcome, whatever the worker said. */
 	for (uint32_t i = part->first; i != JOB_NO_RCPT; i = job->rcpts[i].next)
 		if (!job->rcpts[i].told)
@@ -188,7 +196,8 @@ void outcome_done(struct spool *s, enum role role, unsigned worker, const struct
 				.route = part->dest->route });
 	report_send(s, job);
 	if (m->moved) pacing_moved(s, part->dest, m->site);
-	end = pacing_heard(s, part->dest, heard.hint, heard.why, m->took_ms, end);
+	enum sched_end end =
+		pacing_heard(s, part->dest, heard.hint, heard.why, m->took_ms, heard.end);
 	job->pending++; /* another part of it may be put off now: it must outlive that */
 	part_back(s, part, end, m->host);
 	job->pending--;

@@ -157,6 +157,11 @@ static uint32_t in_use(const struct sched_dest *d)
 	return d->site ? d->site->used : d->pooled;
 }
 
+enum sched_end pacing_end(const struct sched_dest *d, enum hint hint, enum sched_end end)
+{
+	return hint && !d->local && end == SCHED_FAILURE ? SCHED_NEITHER : end;
+}
+
 enum sched_end pacing_heard(struct spool *s, struct sched_dest *d, enum hint hint, struct str why,
 			    uint32_t took_ms, enum sched_end end)
 {
@@ -167,8 +172,7 @@ enum sched_end pacing_heard(struct spool *s, struct sched_dest *d, enum hint hin
 	if (hint) {
 		if (pace_hinted(pace, hint, why, in_use(d), now_ms, &change))
 			tell(s, d, pace, &change);
-		/* It is there, and has only too much to do. */
-		return end == SCHED_FAILURE ? SCHED_NEITHER : end;
+		return pacing_end(d, hint, end);
 	}
 	if (end == SCHED_SUCCESS && pace_taken(pace, took_ms, in_use(d), now_ms, &change))
 		tell(s, d, pace, &change);

@@ -17,6 +17,8 @@ const struct conf_pacing *pacing_block(const struct spool *s, const struct sched
 void pacing_moved(struct spool *s, struct sched_dest *d, struct str name);
 /* Whether its site is not to be looked for. */
 bool pacing_is_settled(const struct spool *s, struct sched_dest *d);
+/* What such an end is with that hint: who has only too much to do is there. */
+enum sched_end pacing_end(const struct sched_dest *d, enum hint hint, enum sched_end end);
 /* What its hosts have said and shown in one answer, whose end would be `end`: it may be
  * another one. took_ms: 0: nobody knows. */
 enum sched_end pacing_heard(struct spool *s, struct sched_dest *d, enum hint hint, struct str why,

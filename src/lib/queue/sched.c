@@ -218,7 +218,12 @@ static void prove(struct sched *s, struct sched_dest *d, bool proved)
 }
 
 /* One attempt is enough where so many do not answer. */
-static void failed(struct sched *s, struct sched_dest *d, bool crowded, struct str why,
+bool sched_will_block(const struct sched *s, const struct sched_dest *d)
+{
+	return d->failures >= SCHED_FAILURES_MAX - 1 || (!d->proved && is_crowded(s));
+}
+
+static void failed(struct sched *s, struct sched_dest *d, bool blocks, struct str why,
 		   int64_t now_ms)
 {
 	d->why_len = why.len < sizeof d->why ? why.len : sizeof d->why;
@@ -226,9 +231,9 @@ static void failed(struct sched *s, struct sched_dest *d, bool crowded, struct s
 	d->window = 1;
 	if (d->failures < UINT32_MAX) d->failures++;
 	d->failed_ms = now_ms;
-	if (crowded && d->failures < SCHED_FAILURES_MAX) d->failures = SCHED_FAILURES_MAX;
+	if (blocks && d->failures < SCHED_FAILURES_MAX) d->failures = SCHED_FAILURES_MAX;
 	prove(s, d, false);
-	if (d->failures < SCHED_FAILURES_MAX) return;
+	if (!blocks) return;
 	/* Those that were under way together are one failure of the host. */
 	if (d->blocked_until_ms > now_ms) {
 		d->failures--;
@@ -252,7 +257,7 @@ static void looked(struct sched_dest *d, int64_t now_ms)
 void sched_done(struct sched *s, struct sched_dest *d, enum sched_end end, struct str why,
 		int64_t now_ms)
 {
-	bool crowded = !d->proved && is_crowded(s);
+	bool blocks = sched_will_block(s, d);
 	assert(d->in_flight > 0);
 	pace_end(s, d);
 	if (!d->local) s->in_flight--;
@@ -263,7 +268,7 @@ void sched_done(struct sched *s, struct sched_dest *d, enum sched_end end, struc
 		d->why_len = 0;
 		if (d->window < d->limit) d->window++;
 	} else if (end == SCHED_FAILURE) {
-		failed(s, d, crowded, why, now_ms);
+		failed(s, d, blocks, why, now_ms);
 	} else if (end == SCHED_LOOKED) {
 		looked(d, now_ms);
 	}

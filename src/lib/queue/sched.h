@@ -218,6 +218,8 @@ enum sched_end {
 	SCHED_NEITHER, /* the attempt says nothing about the host */
 	SCHED_LOOKED,  /* a look found nobody: nothing was tried */
 };
+/* Whether its hosts count as dead if one that is under way ends as a failure. */
+bool sched_will_block(const struct sched *s, const struct sched_dest *d);
 /* One that was under way has ended. `d` may be gone afterwards. */
 void sched_done(struct sched *s, struct sched_dest *d, enum sched_end end, struct str why,
 		int64_t now_ms);

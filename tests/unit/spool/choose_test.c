@@ -17,17 +17,19 @@ static int setup(void **state)
 }
 
 /* deliver's to the relay job that came last. */
-static void answer(struct bench *b, bool reached)
+static void answer_text(struct bench *b, bool reached, const char *text)
 {
 	struct buf results;
 	buf_init(&results, 4096);
 	job_result_put(&results, &(struct job_result){
 		.outcome = reached ? JOB_RELAYED : JOB_DEFERRED,
-		.dsn = reached ? STR("2.0.0") : STR("4.4.1"), .text = STR("words") });
+		.dsn = reached ? STR("2.0.0") : STR("4.4.1"), .text = str_of(text) });
 	channel_send_done(b->far[ROLE_DELIVER], &(struct msg_done){ .job = b->relay,
 		.results = buf_view(&results), .host_failed = !reached, .host = STR("h: refused") });
 	buf_free(&results);
 }
+
+static void answer(struct bench *b, bool reached) { answer_text(b, reached, "words"); }
 
 /* One more is sent, by that route. */
 static void sent(struct bench *b, size_t count, const char *route)
@@ -85,6 +87,67 @@ static void a_dearer_one_stands_in(void **state)
 	bench_commit(b, 19, "there.example", 100);
 	sent(b, 10, "cheap");
 	assert_int_equal(b->events[EVENT_route_over], 1);
+}
+
+static int note_due(void *ctx, const struct spool_rcpt *r)
+{
+	*(int64_t *)ctx = r->next_due_ms;
+	return 0;
+}
+
+/* A host that is only too busy is not dead: mail waits for its time, and goes over when it is. */
+static void a_busy_host_is_not_dead(void **state)
+{
+	struct bench *b = *state;
+	int64_t due_ms = 0;
+	bench_reload(b, routes);
+	fails(b, 11, 1, "cheap");
+	fails(b, 12, 2, "cheap");
+	bench_commit(b, 13, "there.example", 100);
+	sent(b, 3, "cheap");
+	answer_text(b, false, "421 4.3.2 too many connections");
+	bench_until(b, &b->events[EVENT_defer], 3);
+	struct sched_dest *cheap = sched_find(&b->spool->sched, STR("route:cheap"));
+	assert_int_equal(cheap->failures, 2);
+	assert_int_equal(store_read_rcpts(b->spool->store, 13, 0, 1, note_due, &due_ms), 0);
+	assert_true(due_ms > loop_wall_ms(b->frame.loop) + 5000);
+	assert_int_equal(b->events[EVENT_route_over], 0);
+	cheap->pace.stop_until_ms = 0;
+	fails(b, 14, 4, "cheap");
+	sent(b, 5, "dear");
+	assert_int_equal(b->relayed.id, 14);
+}
+
+/* Where so many do not answer one failure is enough, for its own message too. */
+static void one_failure_in_a_crowd(void **state)
+{
+	struct bench *b = *state;
+	bench_reload(b, routes);
+	b->spool->sched.limit = 16;
+	bench_commit(b, 10, "slow.example", 100);
+	bench_until(b, &b->sent[MSG_relay], 1);
+	fails(b, 11, 2, "cheap");
+	sent(b, 3, "dear");
+	assert_int_equal(b->relayed.id, 11);
+}
+
+/* Who asks for it now does not want to wait for any of them. */
+static void a_retry_tries_all(void **state)
+{
+	struct bench *b = *state;
+	bench_reload(b, routes);
+	for (size_t i = 0; i < 3; i++) fails(b, 11 + i, i + 1, "cheap");
+	sent(b, 4, "dear");
+	answer(b, false);
+	fails(b, 14, 5, "dear");
+	fails(b, 15, 6, "dear");
+	struct sched_dest *cheap = sched_find(&b->spool->sched, STR("route:cheap"));
+	struct sched_dest *dear = sched_find(&b->spool->sched, STR("route:dear"));
+	assert_true(cheap->blocked_until_ms > 0 && dear->blocked_until_ms > 0);
+	bench_act(b, QUEUE_RETRY, "route cheap");
+	bench_until(b, &b->events[EVENT_retry], 5);
+	assert_int_equal(cheap->blocked_until_ms, 0);
+	assert_int_equal(dear->blocked_until_ms, 0);
 }
 
 /* As ever where there is one route, or all are dead. */
@@ -157,6 +220,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(a_dearer_one_stands_in, setup, bench_teardown),
+		cmocka_unit_test_setup_teardown(a_busy_host_is_not_dead, setup, bench_teardown),
+		cmocka_unit_test_setup_teardown(one_failure_in_a_crowd, setup, bench_teardown),
+		cmocka_unit_test_setup_teardown(a_retry_tries_all, setup, bench_teardown),
 		cmocka_unit_test_setup_teardown(without_another_it_waits, setup, bench_teardown),
 		cmocka_unit_test_setup_teardown(suspended_ones_wait, setup, bench_teardown),
 		cmocka_unit_test_setup_teardown(the_route_changes_while_mail_waits, setup, bench_teardown),
