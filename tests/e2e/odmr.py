@@ -2,7 +2,7 @@
 """A customer of On-Demand Mail Relay (RFC 2645): logs in, says ATRN, and is the server from there
 on. What it does at each step is a script, as in peer.py: greeting, EHLO, HELO, MAIL, RCPT, DATA,
 dot, RSET, QUIT, and "body" after the first line of the text; a reply, "close", "silence", or a
-function that is called and then counts for nothing."""
+function that is called and may return one of these."""
 import base64
 
 import wire

@@ -205,10 +205,14 @@ def test_a_process_dies_in_the_middle(provider, role):
     home.send("x@one.example", "y@one.example")
     home.waiting(2)
     before = home.service.pids()[role]
+
+    def kill():
+        for pid in before:
+            os.kill(pid, signal.SIGKILL)
+        return "silence"
     with home.customer() as customer:
         assert customer.atrn()[0] == 250
-        threading.Timer(0.1, lambda: [os.kill(pid, signal.SIGKILL) for pid in before]).start()
-        end = customer.serve({"DATA": "silence"})
+        end = customer.serve({"DATA": kill})
         assert end in ("DATA", "lost") and not customer.messages
     wait_until(lambda: len(home.service.pids().get(role, [])) == len(before) and
                not set(home.service.pids()[role]) & set(before), 20, f"another {role}")
