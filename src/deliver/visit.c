@@ -68,20 +68,49 @@ static bool visit_take(struct visit *v, struct connection *c, int line, struct s
 	return v->bridge != NULL;
 }
 
+static struct visit *visit_new(int ends[2])
+{
+	struct visit *v = calloc(1, sizeof *v);
+	if (v && socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) == 0) return v;
+	free(v);
+	return NULL;
+}
+
+static const char *visit_hindrance(const struct connection *c)
+{
+	const struct deliver *d = c->d;
+	if (!d->spool) return "no process is there that could take the mail";
+	if (d->draining) return "the service stops";
+	if (d->visit_count >= DELIVER_VISITS_MAX) return "too many hosts send mail at the same time";
+	return c->out.len > 0 ? "something was still to be said to the host" : NULL;
+}
+
+/* The host has said 250 and hears nothing more. */
+static void tell_lost(const struct connection *c, const char *why)
+{
+	struct event_log *log = c->d->frame->log;
+	const struct target *t = &c->targets[c->target];
+	char label[HOST_LABEL_MAX];
+	struct str dial = { c->dest->key, c->dest->key_len };
+	(void)str_cut(&dial, ':');
+	event_begin(log, EVENT_fetch_fail, 0, 0);
+	event_str(log, FIELD_dial, dial);
+	event_str(log, FIELD_host, host_label(t, label));
+	event_str(log, FIELD_dsn, STR("4.3.2"));
+	event_str(log, FIELD_reply, str_of(why));
+	event_str(log, FIELD_tls, t->tls[0] ? str_of(t->tls) : STR("-"));
+	event_end(log);
+}
+
 void visit_begin(struct connection *c, struct str in)
 {
-	struct deliver *d = c->d;
 	int ends[2];
-	bool may = d->spool && !d->draining && d->visit_count < DELIVER_VISITS_MAX && c->out.len == 0;
-	struct visit *v = may ? calloc(1, sizeof *v) : NULL;
-	if (v && socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) != 0) {
-		free(v);
-		v = NULL;
-	}
-	if (v) {
-		if (visit_take(v, c, ends[0], in)) visit_send(d, &c->targets[c->target], ends[1]);
-		else visit_free(v);
-		(void)close(ends[1]);
-	}
+	const char *why = visit_hindrance(c);
+	struct visit *v = why ? NULL : visit_new(ends);
+	bool taken = v && visit_take(v, c, ends[0], in);
+	if (taken) visit_send(c->d, &c->targets[c->target], ends[1]);
+	else tell_lost(c, why ? why : "no room is left for its connection");
+	if (v && !taken) visit_free(v);
+	if (v) (void)close(ends[1]);
 	connection_free(c);
 }

@@ -70,7 +70,7 @@ static struct str dialog_tls(const struct session *s, struct arena *arena)
 	char text[TLS_DESCRIPTION_MAX];
 	struct buf out;
 	buf_init_fixed(&out, text, sizeof text);
-	if (s->tls) tls_describe(s->tls, &out);
+	session_tls(s, &out);
 	return arena_str(arena, buf_view(&out));
 }
 

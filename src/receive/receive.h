@@ -86,6 +86,7 @@ struct rx_listener {
 	unsigned census_index; /* place of its block in this generation */
 	size_t session_count;
 	struct link waiting; /* sessions that wait for the greeting, in the order of their time */
+	char tls[TLS_DESCRIPTION_MAX]; /* what deliver has encrypted a visitor with; empty: nothing */
 };
 
 /* The mail transaction of a session, from MAIL to the last word about it. It outlives
@@ -409,6 +410,8 @@ void etrn_spool_lost(struct receive *rx);
 
 /* visitor.c: a host that sends the mail that was fetched from it. Takes over `fd`. */
 void visitor_take(struct receive *rx, const struct msg_visitor *m, int fd);
+/* What the connection is encrypted with, here or by deliver; nothing where it is in the clear. */
+void session_tls(const struct session *s, struct buf *out);
 
 /* atrn.c: who fetches mail that waits (On-Demand Mail Relay) */
 enum dialog atrn_event(struct session *s);

@@ -23,7 +23,7 @@ static void tell_tls(struct event_log *log, const struct session *s)
 	char text[TLS_DESCRIPTION_MAX];
 	struct buf tls;
 	buf_init_fixed(&tls, text, sizeof text);
-	if (s->tls) tls_describe(s->tls, &tls);
+	session_tls(s, &tls);
 	event_str(log, FIELD_tls, tls.len ? buf_view(&tls) : STR("-"));
 }
 

@@ -29,15 +29,37 @@ static struct rx_listener *listener_new(struct receive *rx)
 	return l;
 }
 
+void session_tls(const struct session *s, struct buf *out)
+{
+	if (s->tls) tls_describe(s->tls, out);
+	else buf_str(out, str_of(s->listener->tls));
+}
+
+static void not_taken(struct receive *rx, struct ip client, const char *why, int fd)
+{
+	struct event_log *log = rx->frame->log;
+	event_begin(log, EVENT_fetch_fail, 0, 0);
+	event_ip(log, FIELD_client, client);
+	event_str(log, FIELD_dsn, STR("4.3.2"));
+	event_str(log, FIELD_reply, str_of(why));
+	event_end(log);
+	stream_send_and_close(fd, STR("421 4.3.2 no mail can be taken now\r\n"));
+}
+
 void visitor_take(struct receive *rx, const struct msg_visitor *m, int fd)
 {
 	struct ip client;
-	struct rx_listener *l = m->client.len == sizeof client.octets && !rx->draining ? listener_new(rx) : NULL;
-	if (!l) {
+	if (m->client.len != sizeof client.octets) {
 		(void)close(fd);
 		return;
 	}
 	memcpy(client.octets, m->client.at, sizeof client.octets);
+	struct rx_listener *l = rx->draining ? NULL : listener_new(rx);
+	if (!l) {
+		not_taken(rx, client, rx->draining ? "the service stops" : "there is no room for one more connection", fd);
+		return;
+	}
+	(void)str_to_cstr(m->tls, l->tls, sizeof l->tls);
 	struct census_counts counts = census_enter(rx->census, rx->frame->index, l->census_index, client);
 	struct verdict v = accept_verdict(l, client, &counts, false);
 	struct session *s = v.kind == VERDICT_ACCEPT ? session_new(l, fd, client, m->port) : NULL;
@@ -48,7 +70,7 @@ void visitor_take(struct receive *rx, const struct msg_visitor *m, int fd)
 	}
 	census_leave(rx->census, rx->frame->index, l->census_index, client);
 	if (v.kind == VERDICT_REFUSE) accept_refuse(l, fd, client, &v);
-	else (void)close(fd);
+	else not_taken(rx, client, "there is no room for one more session", fd);
 	l->session_count++; /* it had none: what lets go of the last one lets go of it */
 	accept_session_gone(l);
 }

@@ -4,6 +4,7 @@
  * connection, which deliver then hands over. It is a job of deliver without a message, whose recipients are domains; it is
  * tried once in a window, and nobody waits for it. */
 #include <errno.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "lib/conf/value_net.h"
@@ -100,15 +101,27 @@ void fetch_begin(struct spool *s, struct dial_line *line, const struct conf_dial
 	if (d->atrn.count) ask(s, line, d, &d->atrn, true);
 }
 
+static void tell_no_receiver(struct spool *s, const struct msg_visit *m)
+{
+	struct event_log *log = s->frame->log;
+	struct ip client = { 0 };
+	if (m->client.len == sizeof client.octets) memcpy(client.octets, m->client.at, sizeof client.octets);
+	event_begin(log, EVENT_fetch_fail, 0, 0);
+	event_str(log, FIELD_dsn, STR("4.3.2"));
+	event_str(log, FIELD_reply, s->draining ? STR("the service stops") : STR("no process is there that could take the mail"));
+	event_str(log, FIELD_tls, m->tls.len ? m->tls : STR("-"));
+	event_ip(log, FIELD_client, client);
+	event_end(log);
+}
+
 /* What comes over the connection is new mail, whoever sends it. */
 void fetch_visit(struct spool *s, const struct msg_visit *m, int fd)
 {
-	for (unsigned i = 0; i < FRAME_INDEX_MAX; i++) {
-		struct channel *ch = frame_peer(s->frame, ROLE_RECEIVE, i);
-		if (!ch || s->draining) continue;
-		channel_send_visitor_fd(ch, &(struct msg_visitor){ m->client, m->port, m->tls }, fd);
-		break;
-	}
+	struct channel *to = NULL;
+	for (unsigned i = 0; i < FRAME_INDEX_MAX && !to && !s->draining; i++)
+		to = frame_peer(s->frame, ROLE_RECEIVE, i);
+	if (to) channel_send_visitor_fd(to, &(struct msg_visitor){ m->client, m->port, m->tls }, fd);
+	else tell_no_receiver(s, m);
 	(void)close(fd);
 }
 

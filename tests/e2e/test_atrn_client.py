@@ -108,7 +108,8 @@ def test_mail_comes_from_another_service(serve, authority, tls):
     assert provider.wait_event("atrn_end")["reason"] in ("closed here", "closed by client")
     row = office.wait_event("receive", to="u0@two.example")
     assert row["client"] == "127.0.0.1"
-    assert office.wait_event("connect", listener="(atrn)")
+    for seen in office.wait_event("connect", listener="(atrn)"), office.wait_event("receive", to="u0@two.example"):
+        assert (seen["tls"] != "-") == tls
 
 
 def test_what_the_visitor_may(serve):

@@ -105,6 +105,10 @@ static void too_many(void **state)
 	(void)bench_relay(b, &job);
 	assert_int_equal(bench_visit, -1);
 	assert_int_equal(p->open, 0);
+	assert_int_equal(b->events[EVENT_fetch_fail], 1);
+	assert_true(bench_told(b, EVENT_fetch_fail, "isp"));
+	assert_false(bench_told(b, EVENT_fetch_fail, "fetch-atrn"));
+	assert_true(bench_told(b, EVENT_fetch_fail, "too many hosts send mail at the same time"));
 	b->d->visit_count = 0;
 	bench_free(b);
 }

@@ -49,6 +49,12 @@ static void a_client_like_others(void **state)
 		bench_say(b, host, "Subject: x\r\n\r\nx\r\n.\r\n");
 		bench_committed(b, bench_commit());
 		says(host, "250 2.0.0 queued");
+		struct session *s = CONTAINER(b->rx->idle[IDLE_COMMAND].next, struct session, idle);
+		char text[TLS_DESCRIPTION_MAX];
+		struct buf tls;
+		buf_init_fixed(&tls, text, sizeof text);
+		session_tls(s, &tls); /* what the events and the header say */
+		assert_true(str_eq(buf_view(&tls), str_of(rows[i])));
 		bench_say(b, host, "QUIT\r\n");
 		says(host, "221");
 		assert_int_equal(b->rx->listener_count, listeners);
@@ -85,8 +91,17 @@ static void not_now(void **state)
 	hosts[2] = visit(b, "192.0.2.1", "");
 	b->rx->listener_count = listeners;
 	assert_false(bench_is_closed(hosts[0]));
+	for (unsigned i = 1; i < 3; i++) says(hosts[i], "421 4.3.2 ");
 	assert_true(bench_is_closed(hosts[1]));
 	assert_true(bench_is_closed(hosts[2]));
+	assert_int_equal(b->events[EVENT_fetch_fail], 2);
+	b->rx->session_count += RECEIVE_SESSIONS_MAX;
+	int more = visit(b, "192.0.2.1", "");
+	b->rx->session_count -= RECEIVE_SESSIONS_MAX;
+	says(more, "421 4.3.2 ");
+	(void)close(more);
+	assert_int_equal(b->events[EVENT_fetch_fail], 3);
+	assert_int_equal(b->rx->listener_count, listeners);
 	/* The host goes away in the middle, and its listener with it. */
 	(void)close(hosts[0]);
 	bench_turn(b);

@@ -296,14 +296,17 @@ static void a_visitor_goes_to_receive(void **state)
 	struct bench *b = *state;
 	visit(b);
 	bench_until(b, &b->sent[MSG_visitor], 1);
+	assert_int_equal(b->events[EVENT_fetch_fail], 0);
 	b->spool->draining = true;
 	visit(b);
 	bench_run(b, 20);
+	assert_int_equal(b->events[EVENT_fetch_fail], 1);
 	b->spool->draining = false;
 	bench_down(b, ROLE_RECEIVE);
 	visit(b); /* nobody is there: it is closed */
 	bench_run(b, 20);
 	assert_int_equal(b->sent[MSG_visitor], 1);
+	assert_int_equal(b->events[EVENT_fetch_fail], 2);
 	bench_up(b, ROLE_RECEIVE);
 }
 
