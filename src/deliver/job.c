@@ -7,9 +7,6 @@
 #include "lib/base/fault.h"
 #include "lib/ipc/scoreboard.h"
 
-enum { FLAG_BODY8 = 1, FLAG_SMTPUTF8 = 2, FLAG_SETTLED = 4, FLAG_LAST = 8, FLAG_HURRY = 16,
-       FLAG_ETRN = 32, FLAG_LOOK = 64, FLAG_TURNED = 128 };
-
 /* --- begin -------------------------------------------------------------------------- */
 
 /* The job and all that it needs for its whole life in one piece. */
@@ -80,21 +77,21 @@ static bool job_fill(struct job *job, const struct msg_relay *m)
 	job->mail.envid = copy(&at, m->envid);
 	job->mail.size = m->size;
 	job->mail.ret = m->ret;
-	job->mail.body8 = m->flags & FLAG_BODY8;
-	job->mail.smtputf8 = m->flags & FLAG_SMTPUTF8;
+	job->mail.body8 = m->flags & RELAY_BODY8;
+	job->mail.smtputf8 = m->flags & RELAY_SMTPUTF8;
 	job->mail.priority = priority_of(m->priority);
 	set_by(job, m);
 	job->tls_wish = m->tls_wish < MAIL_TLS_WISHES ? m->tls_wish : MAIL_TLS_AS_ROUTED;
-	job->settled = m->flags & FLAG_SETTLED;
-	job->last = m->flags & FLAG_LAST;
-	job->hurry = m->flags & FLAG_HURRY;
-	job->looks = m->flags & FLAG_LOOK;
-	bool atrn = m->flags & FLAG_TURNED && m->flags & FLAG_ETRN;
-	job->turned = m->flags & FLAG_TURNED && !atrn;
+	job->settled = m->flags & RELAY_SETTLED;
+	job->last = m->flags & RELAY_LAST;
+	job->hurry = m->flags & RELAY_HURRY;
+	job->looks = m->flags & RELAY_LOOK;
+	bool atrn = (m->flags & RELAY_ATRN) == RELAY_ATRN;
+	job->turned = m->flags & RELAY_TURNED && !atrn;
 	job->mail.atrn = atrn;
 	job->site = copy(&at, m->site);
 	job->messages = m->messages;
-	job->mail.etrn = m->flags & FLAG_ETRN && !atrn;
+	job->mail.etrn = m->flags & RELAY_ETRN && !atrn;
 	struct cur c = cur_of(copy(&at, m->recipients));
 	struct job_recipient r;
 	for (uint32_t i = 0; job_recipient_next(&c, &r); i++) {

@@ -2,12 +2,11 @@
 /* ATRN (RFC 2645): a client fetches the mail that is held for its domains. When spool has some, the
  * roles turn: deliver speaks as a client, over one end of a socketpair whose other end stays here,
  * and so does the client's socket with its TLS. What is between the two is only carried. */
+#include "lib/mail/held.h"
 #include "receive/receive.h"
 
 #include <sys/socket.h>
 #include <unistd.h>
-
-enum { TURNED_NOTHING, TURNED_GOES, TURNED_NOT_NOW, TURNED_BUSY };
 
 static void refuse(struct session *s, unsigned code, const char *dsn, struct str text,
                    const char *builtin)

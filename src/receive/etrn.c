@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* ETRN (RFC 1985): a client asks for the mail that is held for its domain. It does not go to
  * that client: spool looks for it, and it goes by its route. */
+#include "lib/mail/held.h"
 #include "receive/receive.h"
-
-enum { RELEASED_LOOKED_FOR, RELEASED_COUNTED, RELEASED_NOT_NOW };
 
 void etrn_offer(struct session *s)
 {

@@ -194,11 +194,7 @@ static int slice_msg(void *ctx, const struct spool_msg *msg)
  * answer a while ago. */
 static void act_unblock(struct spool *s, const struct route *route)
 {
-	char memory[ROUTE_KEY_MAX + 8];
-	struct buf key;
-	buf_init_fixed(&key, memory, sizeof memory);
-	route_key(&key, route);
-	struct sched_dest *d = sched_find(&s->sched, buf_view(&key));
+	struct sched_dest *d = route_dest(s, route);
 	if (d) sched_unblock(&s->sched, d);
 }
 

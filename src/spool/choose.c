@@ -9,7 +9,7 @@ struct case_of {
 	struct str address;
 };
 
-static struct sched_dest *dest_of(const struct spool *s, const struct route *route)
+struct sched_dest *route_dest(const struct spool *s, const struct route *route)
 {
 	char memory[ROUTE_KEY_MAX + 8];
 	struct buf key;
@@ -24,7 +24,7 @@ static enum route_state state_of(void *arg, const struct route *route)
 	struct spool *s = c->s;
 	if (suspend_is(s, route, c->address) || dial_is_closed(s, route) || unreachable_is(s, route))
 		return ROUTE_SHUT;
-	const struct sched_dest *d = dest_of(s, route);
+	const struct sched_dest *d = route_dest(s, route);
 	bool down = d && sched_is_down(d, loop_wall_ms(s->frame->loop));
 	return down ? ROUTE_DOWN : ROUTE_UP;
 }
@@ -49,7 +49,7 @@ static void tell_over(struct spool *s, const struct job *job, const struct job_r
 	struct route_ask ask = ask_of(job, rcpt);
 	ask.dearer = 0;
 	struct route cheapest = route_find(s->frame->conf, &ask);
-	struct sched_dest *d = dest_of(s, &cheapest);
+	struct sched_dest *d = route_dest(s, &cheapest);
 	if (!d || d->over_told) return;
 	d->over_told = true;
 	event_begin(log, EVENT_route_over, 0, 0);

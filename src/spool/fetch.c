@@ -11,7 +11,7 @@
 #include "lib/mail/job.h"
 #include "spool/spool.h"
 
-enum { FLAG_NO_SITE = 4, FLAG_ETRN = 32, FLAG_ATRN = 32 | 128, ODMR_PORT = 366, KEY_MAX = 160, TARGET_MAX = 1024, LIST_MAX = 64 * 1024 };
+enum { ODMR_PORT = 366, KEY_MAX = 160, TARGET_MAX = 1024, LIST_MAX = 64 * 1024 };
 
 static struct channel *any_deliver(struct spool *s)
 {
@@ -82,7 +82,7 @@ static void ask(struct spool *s, struct dial_line *line, const struct conf_dial 
 	*call = good ? ++s->next_part : 0;
 	if (good)
 		channel_send_relay(ch, &(struct msg_relay){ .job = *call,
-			.flags = (uint8_t)((atrn ? FLAG_ATRN : FLAG_ETRN) | FLAG_NO_SITE), .connections = 1,
+			.flags = (uint8_t)((atrn ? RELAY_ATRN : RELAY_ETRN) | RELAY_SETTLED), .connections = 1,
 			.arrived_ms = (uint64_t)loop_wall_ms(s->frame->loop), .key = buf_view(&key),
 			.route = d->routes.at[0], .target = buf_view(&target),
 			.recipients = buf_view(&list) });

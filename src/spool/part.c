@@ -101,11 +101,7 @@ static bool target_put(struct spool *s, const struct part *part, struct buf *out
 	if (turn_is_key(part->dest->key)) return turn_target_put(s, part->dest->key, out);
 	const struct job_rcpt *rcpt = &part->job->rcpts[part->first];
 	struct route route = job_route(s, part->job, rcpt);
-	char memory[ROUTE_KEY_MAX + 8];
-	struct buf key;
-	buf_init_fixed(&key, memory, sizeof memory);
-	route_key(&key, &route);
-	if (!str_eq(buf_view(&key), part->dest->key)) return false;
+	if (route_dest(s, &route) != part->dest) return false;
 	sched_rename(part->dest, route_name(&route));
 	struct job_target t = { .kind = JOB_TO_MX };
 	const struct conf_hops *hops = NULL;
@@ -124,8 +120,9 @@ static bool target_put(struct spool *s, const struct part *part, struct buf *out
 	return true;
 }
 
-enum { FLAG_TURNED = 128 }; /* who is on the line is there */
-static const uint8_t haste_flags[] = { [SCHED_CALM] = 0, [SCHED_HURRY] = 16, [SCHED_LOOK] = 64 };
+static const uint8_t haste_flags[] = {
+	[SCHED_CALM] = 0, [SCHED_HURRY] = RELAY_HURRY, [SCHED_LOOK] = RELAY_LOOK
+};
 
 static int relay_send(struct spool *s, struct part *part, struct channel *ch, struct str list)
 {
@@ -141,10 +138,10 @@ static int relay_send(struct spool *s, struct part *part, struct channel *ch, st
 			.job = part->number, .id = job->id, .size = job->size,
 			.arrived_ms = (uint64_t)job->arrived_ms, .sender = job->from,
 			.envid = job->envid, .ret = job->ret,
-			.flags = (uint8_t)((job->body8 ? 1 : 0) | (job->smtputf8 ? 2 : 0) |
-				(pacing_is_settled(s, dest) ? 4 : 0) |
-				(sched_is_last(dest) ? 8 : 0) |
-				(turned ? FLAG_TURNED : haste_flags[sched_haste(&s->sched, dest)])),
+			.flags = (uint8_t)((job->body8 ? RELAY_BODY8 : 0) | (job->smtputf8 ? RELAY_SMTPUTF8 : 0) |
+				(pacing_is_settled(s, dest) ? RELAY_SETTLED : 0) |
+				(sched_is_last(dest) ? RELAY_LAST : 0) |
+				(turned ? RELAY_TURNED : haste_flags[sched_haste(&s->sched, dest)])),
 			.key = dest->key, .route = dest->route,
 			.target = buf_view(&target), .recipients = list,
 			.site = dest->site ? dest->site->name : STR(""),

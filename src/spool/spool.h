@@ -402,6 +402,8 @@ void jobs_place_anew_if(struct spool *s, part_is_fn *is, const void *arg);
 void job_leave_lines(struct spool *s, struct job *job);
 
 /* choose.c: by which of several routes */
+/* The destination that a route leads to; NULL: it is not known at present. */
+struct sched_dest *route_dest(const struct spool *s, const struct route *route);
 /* Where one of its recipients goes, by the present configuration and what was chosen for it. */
 struct route job_route(const struct spool *s, const struct job *job,
                        const struct job_rcpt *rcpt);

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "lib/mail/held.h"
 #include "lib/mail/job.h"
 #include "lib/policy/facts.h"
 
@@ -22,8 +23,6 @@ enum {
 	HOST_MAX = 64,
 	KEY_MAX = 40,
 };
-
-enum { TURNED_NOTHING, TURNED_GOES, TURNED_NOT_NOW, TURNED_BUSY };
 
 /* No name of a route has such letters. */
 #define ROUTE STR("(atrn)")
@@ -53,8 +52,16 @@ struct turn {
 
 static struct str key_of(const struct turn *t) { return (struct str){ t->key, t->key_len }; }
 
+static bool may_be_fetched(const struct spool *s, struct str name)
+{
+	const struct conf_domain *d = conf_domain_find(s->frame->conf, name);
+	return d && d->deliver.held && d->atrn_user.count > 0;
+}
+
+/* Nearly all mail is for domains that nobody fetches: their lists are not looked through. */
 static struct turn *turn_of_domain(const struct spool *s, struct str name)
 {
+	if (list_empty(&s->turns) || !may_be_fetched(s, name)) return NULL;
 	LIST_EACH(it, &s->turns) {
 		struct turn *t = CONTAINER(it, struct turn, link);
 		if (t->state != TURN_ENDING && policy_domain_is_in(buf_view(&t->domains), name)) return t;
@@ -70,12 +77,6 @@ static struct turn *turn_of_key(const struct spool *s, struct str key)
 		if (str_eq(key_of(t), key)) return t;
 	}
 	return NULL;
-}
-
-static bool may_be_fetched(const struct spool *s, struct str name)
-{
-	const struct conf_domain *d = conf_domain_find(s->frame->conf, name);
-	return d && d->deliver.held && d->atrn_user.count > 0;
 }
 
 /* --- its end ------------------------------------------------------------------------------------- */
@@ -136,8 +137,8 @@ void turn_worker_down(struct spool *s, unsigned worker)
 static struct turn *turn_for(const struct spool *s, const struct job *job, const struct route *route)
 {
 	struct str name = route_domain_of(route->mailbox);
-	struct turn *t = list_empty(&s->turns) ? NULL : turn_of_domain(s, name);
-	if (!t || !may_be_fetched(s, name)) return NULL;
+	struct turn *t = turn_of_domain(s, name);
+	if (!t) return NULL;
 	return job->tls_wish == MAIL_TLS_REQUIRED && !t->tls ? NULL : t;
 }
 
@@ -151,8 +152,7 @@ struct sched_dest *turn_dest(struct spool *s, const struct job *job, const struc
 
 bool turn_is_asked_for(struct spool *s, const struct route *route, struct str address)
 {
-	struct turn *t = list_empty(&s->turns) ? NULL
-		: turn_of_domain(s, route_domain_of(route->mailbox));
+	struct turn *t = turn_of_domain(s, route_domain_of(route->mailbox));
 	struct sched_dest *stopped;
 	if (!t || t->walk != s->wait.walk || suspend_dest(s, route, address, &stopped))
 		return false;

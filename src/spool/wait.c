@@ -3,6 +3,7 @@
  * hold-for-etrn). It is put off with that reason, for as long as it may stay at all. Who asks
  * opens its domain for a while, and one walk over the queue brings what waits to its turn. There is
  * one walk at a time, whoever asks and how often; who comes meanwhile shares the next. */
+#include "lib/mail/held.h"
 #include "spool/spool.h"
 #include "spool/turn.h"
 
@@ -16,8 +17,6 @@ enum {
 };
 
 static const int64_t long_ms = 366LL * 24 * 60 * 60 * 1000; /* outcome.c: no longer than mail has */
-
-enum { RELEASED_LOOKED_FOR, RELEASED_COUNTED, RELEASED_NOT_NOW };
 
 /* A domain whose mail may go. */
 struct release {

@@ -18,6 +18,19 @@ enum {
 	RELAY_BY_TRACE = 128,  /* in `by` of the message relay */
 };
 
+/* `flags` of the message relay, as messages.def tells of them. */
+enum relay_flag {
+	RELAY_BODY8 = 1,
+	RELAY_SMTPUTF8 = 2,
+	RELAY_SETTLED = 4,
+	RELAY_LAST = 8,
+	RELAY_HURRY = 16,
+	RELAY_ETRN = 32,
+	RELAY_LOOK = 64,
+	RELAY_TURNED = 128,
+	RELAY_ATRN = RELAY_ETRN | RELAY_TURNED,
+};
+
 struct job_recipient {
 	uint32_t index;     /* of the recipient in its message */
 	struct str address; /* as the client gave it in RCPT TO */
